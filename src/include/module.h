@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What the module's parts that know Ganesha share: the configuration, the
+ * attachment, the exports and the leases.  The core's contract is in
+ * backchannel.h.
+ */
+#ifndef BC_MODULE_H
+#define BC_MODULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "fsal.h"
+#include "config_parsing.h"
+
+/** The BACKCHANNEL { } block. [K] after init_config. */
+struct bc_module_config {
+	bool multiplex; /* take callbacks over; false: leases only */
+	bool leases; /* grant delegations where the FSAL has none */
+	uint32_t max_queue; /* callbacks waiting per client */
+	uint32_t max_slots; /* callbacks in flight per session */
+	uint32_t max_connections; /* back-bound connections per session */
+	uint32_t callback_timeout; /* s */
+	uint32_t retry_attempts;
+	uint32_t retry_first_delay; /* s, doubling */
+};
+
+extern struct bc_module_config bc_module_config;
+
+/**
+ * Read the BACKCHANNEL block into bc_module_config.
+ *
+ * @retval 0        read, or absent (defaults)
+ * @retval -EINVAL  the parser found errors; they are in @a err_type and are
+ *                  reported by Ganesha with file and line
+ *
+ * Context: init_config of the module, once, before any client exists.
+ */
+int bc_config_load(config_file_t file, struct config_error_type *err_type);
+
+/**
+ * Take Ganesha's callback path over: extend the operations, replace the
+ * imports.  All or nothing.
+ *
+ * @retval 0       attached
+ * @retval -errno  nothing was changed; what did not fit has been logged
+ *
+ * Context: once, before any client exists.
+ */
+int bc_attach(void);
+
+/**
+ * Put back every pointer that bc_attach() replaced, complete every callback
+ * that is still pending and wait until no thread is inside the module.
+ *
+ * Context: once, after the server has stopped its request threads.
+ */
+void bc_detach(void);
+
+/**
+ * The export methods of the module: adopt the sub-FSAL's export.
+ *
+ * Signatures are those of struct fsal_ops.
+ */
+fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
+			       struct config_error_type *err_type,
+			       const struct fsal_up_vector *up_ops);
+fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
+			       struct config_error_type *err_type,
+			       struct fsal_export *original,
+			       struct fsal_module *updated_super);
+
+/**
+ * Let an export whose FSAL has no delegations of its own grant them.
+ *
+ * Does nothing for an FSAL that has its own.
+ *
+ * @param[in] sub_export  the adopted export, before it serves a request
+ *
+ * Context: create_export.
+ */
+void bc_lease_adopt(struct fsal_export *sub_export);
+
+/** Put back every FSAL method that bc_lease_adopt() replaced. */
+void bc_lease_restore(void);
+
+#endif /* BC_MODULE_H */
