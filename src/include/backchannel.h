@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The backchannel core: the contract between the multiplexer and what
+ * surrounds it.
+ *
+ * The core knows clients, sessions, slots, connections and callbacks, and
+ * decides what is sent where and when.  It knows neither Ganesha nor ntirpc:
+ * those are reached through struct bc_ops.  doc/architecture.md has the
+ * picture, the lock order and the RCU rules.
+ *
+ * Terms are those of RFC 5661: a client has sessions, a session has a
+ * backchannel with a slot table, a connection is associated with ("bound to")
+ * the backchannel of any number of sessions.
+ */
+#ifndef BACKCHANNEL_H
+#define BACKCHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cb_sequence.h"
+
+struct bc_call;
+struct bc_client;
+struct bc_conn;
+struct bc_request;
+struct bc_security;
+struct bc_session;
+
+/** Limits and times. [K] after bc_core_init(). */
+struct bc_config {
+	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
+	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
+	uint32_t max_connections; /* back-bound per session, >= 1 */
+	uint64_t callback_timeout; /* ms without a reply until an attempt failed */
+	uint32_t retry_attempts; /* further attempts after the first */
+	uint64_t retry_first_delay; /* ms before the first retry, doubling */
+	uint64_t lease_time; /* ms a callback may wait for a path */
+};
+
+enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };
+
+/** How an accepted callback ended. */
+enum bc_outcome {
+	BC_OUTCOME_REPLY, /* the client answered; the reply is the result */
+	BC_OUTCOME_RAN, /* it ran, but its result is lost (RFC 5661 2.10.6.1.3) */
+	BC_OUTCOME_DEFER, /* it was not sent now; Ganesha may ask again later */
+	BC_OUTCOME_FAILED, /* no path, or no answer to any attempt */
+};
+
+/**
+ * What the core needs from its surroundings.
+ *
+ * None of these is called with a lock of the core held, except
+ * request_new() and those marked so.
+ */
+struct bc_ops {
+	/** Write one line to the server's log. May be called under locks. */
+	void (*log)(enum bc_log_level level, const char *line);
+
+	/**
+	 * Allocate a request with room for @a body_len bytes of CB_COMPOUND.
+	 * Called with the client's lock held; must not block.
+	 *
+	 * @return the request with ->body set, or NULL: out of memory.
+	 */
+	struct bc_request *(*request_new)(size_t body_len);
+
+	/**
+	 * The last reference is gone: take it off the wire and free it. May be
+	 * called with the client's lock held.
+	 */
+	void (*request_free)(struct bc_request *req);
+
+	/**
+	 * Hand a request to its connection. Does not wait for the client.
+	 *
+	 * @retval 0          handed over; a reply arrives at bc_reply_arrived()
+	 * @retval -ENOTCONN  the connection is going away; bc_conn_down()
+	 *                    has been or will be called
+	 * @retval -errno     it could not be encoded; nothing was sent
+	 */
+	int (*send)(struct bc_request *req);
+
+	/** The connection is down and unbound: let the transport go. */
+	void (*conn_release)(struct bc_conn *conn);
+
+	/** The last reference is gone, a grace period ago: free it. */
+	void (*conn_free)(struct bc_conn *conn);
+
+	/** The last reference is gone, a grace period ago: free ->auth. */
+	void (*security_free)(struct bc_security *security);
+
+	/**
+	 * An accepted callback has ended. Called exactly once for each, never
+	 * from inside its submission. May block.
+	 *
+	 * @param[in] call     borrowed until return
+	 * @param[in] outcome
+	 * @param[in] reply    with BC_OUTCOME_REPLY, borrowed until return; else NULL
+	 */
+	void (*complete)(struct bc_call *call, enum bc_outcome outcome,
+			 struct bc_reply *reply);
+};
+
+/**
+ * Start the core: its tables and its one thread.
+ *
+ * @retval 0       started
+ * @retval -errno  nothing was started
+ *
+ * Context: once, before any other function here.
+ */
+int bc_core_init(const struct bc_config *config, const struct bc_ops *ops);
+
+/**
+ * Stop the core. Every callback that is still pending is completed with
+ * BC_OUTCOME_FAILED, every connection released, every object freed; returns
+ * after a full grace period (rcu_barrier), so that the code may be unmapped.
+ *
+ * Context: once, when no other thread calls into the core any more. May block.
+ */
+void bc_core_fini(void);
+
+/* Sessions ---------------------------------------------------------------- */
+
+/** What CREATE_SESSION agreed on (RFC 5661, 18.36). */
+struct bc_session_attrs {
+	uint8_t id[BC_SESSIONID_SIZE];
+	uint64_t clientid;
+	uint32_t max_requests; /* back channel's ca_maxrequests, >= 1 */
+	uint32_t max_request_size; /* back channel's ca_maxrequestsize, bytes */
+	struct bc_security *security; /* the reference is consumed; NULL: none */
+};
+
+/**
+ * Add a session, and its client if this is the first.
+ *
+ * @param[in]  attrs
+ * @param[out] session  +1 ref, the server's: dropped by bc_session_close()
+ *
+ * @retval 0        added
+ * @retval -EEXIST  a session with this id is there; security was consumed
+ * @retval -ENOMEM  security was consumed
+ *
+ * Context: any thread; holds no lock. May block on the client's lock.
+ */
+int bc_session_add(const struct bc_session_attrs *attrs,
+		   struct bc_session **session);
+
+/**
+ * The session has ended (DESTROY_SESSION, lease expiry, client replaced).
+ *
+ * Its bindings go. What was in flight on it is sent as a new request over
+ * another session of the client, or waits for one. Idempotent.
+ *
+ * @param[in] session  borrowed; the table's reference is dropped
+ *
+ * Context: any thread; holds no lock of the core.
+ */
+void bc_session_close(struct bc_session *session);
+
+/**
+ * Find a session by its id.
+ *
+ * @return +1 ref, or NULL. Context: any thread, lock-free.
+ */
+struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE]);
+
+/** Drop a reference. Context: any thread; holds no lock of the core. */
+void bc_session_put(struct bc_session *session);
+
+/** What SEQUENCE has to say of a session's backchannel. */
+struct bc_session_status {
+	bool known; /* the session is one of ours */
+	uint32_t flags; /* SEQ4_STATUS_CB_* bits, RFC 5661 18.46.3 */
+	bool client_has_path; /* some session of its client has a path */
+};
+
+/**
+ * Read a session's status, and note that its client was heard on a connection.
+ *
+ * @param[in] id
+ * @param[in] transport  the transport that the SEQUENCE came on
+ *
+ * Context: any thread; lock-free, called for every SEQUENCE.
+ */
+struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
+					  const void *transport);
+
+/**
+ * The client id is gone: complete all its callbacks with BC_OUTCOME_FAILED.
+ *
+ * Context: any thread; holds no lock of the core.
+ */
+void bc_client_destroy(uint64_t clientid);
+
+/* Connections ------------------------------------------------------------- */
+
+/**
+ * Find the connection of a transport.
+ *
+ * @return +1 ref, or NULL. Context: any thread, lock-free.
+ */
+struct bc_conn *bc_conn_get(const void *transport);
+
+/** Take a further reference. Context: any thread that holds one. */
+void bc_conn_ref(struct bc_conn *conn);
+
+/** Drop a reference. Context: any thread. */
+void bc_conn_put(struct bc_conn *conn);
+
+/**
+ * Initialise a connection that the transport's code has allocated, and add it.
+ *
+ * @param[in] conn       its first reference is the transport's: dropped with
+ *                       bc_conn_put() when the transport is destroyed
+ * @param[in] transport  its key, unique while the transport lives
+ *
+ * @retval 0        added
+ * @retval -EEXIST  the transport has a connection already; @a conn is untouched
+ *
+ * Context: any thread.
+ */
+int bc_conn_add(struct bc_conn *conn, const void *transport);
+
+/**
+ * The connection has ended. Its bindings go, what was in flight on it is
+ * re-driven, ops->conn_release() is called: all from the core's own thread, a
+ * moment later. Idempotent.
+ *
+ * Context: any thread, whatever locks of the transport it holds; does not block.
+ */
+void bc_conn_down(struct bc_conn *conn);
+
+/* Bindings: RFC 5661, 2.10.3.1 and 18.34 ---------------------------------- */
+
+/** Channels of a session that a connection is associated with. */
+enum bc_channels {
+	BC_CHANNEL_FORE = 1, /* CDFS4_FORE */
+	BC_CHANNEL_BACK = 2, /* CDFS4_BACK */
+	BC_CHANNEL_BOTH = 3, /* CDFS4_BOTH */
+};
+
+/** What BIND_CONN_TO_SESSION may ask for (channel_dir_from_client4). */
+enum bc_bind_dir {
+	BC_BIND_FORE = 0x1,
+	BC_BIND_BACK = 0x2,
+	BC_BIND_FORE_OR_BOTH = 0x3,
+	BC_BIND_BACK_OR_BOTH = 0x7,
+};
+
+/**
+ * Bind a connection to a session's channels.
+ *
+ * A backchannel that this makes is used only from bc_bind_replied() on, so
+ * that no callback overtakes the reply (RFC 5661 2.10.6.3's race).
+ *
+ * @param[in]  session
+ * @param[in]  conn
+ * @param[in]  dir       one of enum bc_bind_dir
+ * @param[in]  reply     what identifies the request whose reply opens the path
+ * @param[out] channels  what is now true
+ *
+ * @retval 0         bound, or was bound so already
+ * @retval -EINVAL   an explicit binding to other channels exists, or @a dir is
+ *                   not one of the four values
+ * @retval -ENOSPC   the back channel was demanded and the session has as many
+ *                   connections as it may have, or has no usable security
+ * @retval -ENOTCONN the connection or the session has just ended
+ * @retval -ENOMEM
+ *
+ * Context: any thread; holds no lock of the core.
+ */
+int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,
+	    const void *reply, enum bc_channels *channels);
+
+/**
+ * A reply is on its way: what it bound may now be used.
+ *
+ * @param[in] transport  the reply's transport
+ * @param[in] reply      as given to bc_bind()
+ *
+ * Context: any thread; holds no lock of the core. Lock-free when no binding
+ * waits for any reply.
+ */
+void bc_bind_replied(const void *transport, const void *reply);
+
+/* Callbacks --------------------------------------------------------------- */
+
+/**
+ * Make a callback.
+ *
+ * @param[in] opcode        nfs_cb_opnum4 of the one operation after CB_SEQUENCE
+ * @param[in] minorversion  1 or 2
+ * @param[in] args          that operation as XDR, its opcode included
+ * @param[in] args_len      bytes, a multiple of 4
+ * @param[in] cookie        the caller's
+ *
+ * @return +1 ref, or NULL: out of memory. Context: any thread.
+ */
+struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
+			    const void *args, size_t args_len, void *cookie);
+void *bc_call_cookie(const struct bc_call *call);
+uint32_t bc_call_opcode(const struct bc_call *call);
+
+/**
+ * Submit a callback for a client.
+ *
+ * It is sent at once if the client has a path and a free slot, otherwise it
+ * waits in the client's queue. It always completes, through ops->complete().
+ *
+ * @param[in] call      the caller's reference is consumed
+ * @param[in] clientid
+ * @param[in] prefer    id of the session to use if it has a path; NULL: any
+ *
+ * @retval 0        accepted
+ * @retval -ENOMEM  the reference was dropped and complete() is not called
+ *
+ * Context: any thread, also under locks of the server; does not block.
+ */
+int bc_call_submit(struct bc_call *call, uint64_t clientid,
+		   const uint8_t *prefer);
+
+/**
+ * A reply to a request, decoded as far as it goes.
+ *
+ * @param[in] req    borrowed; the caller holds a reference
+ * @param[in] reply  borrowed
+ *
+ * Context: any thread; holds no lock. Calls ops->complete().
+ */
+void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply);
+
+/* Requests, security: what ops work on ------------------------------------ */
+
+/** Take a reference unless the last one is gone. Context: rcu_read_lock(). */
+bool bc_request_get_rcu(struct bc_request *req);
+void bc_request_put(struct bc_request *req);
+
+/**
+ * Make the pair of program and credential that a session's callbacks carry.
+ *
+ * @param[in] program    the client's callback program
+ * @param[in] auth       the transport's credential, owned by the pair
+ * @param[in] cred_size  bytes that credential and verifier take in a call
+ *
+ * @return +1 ref, or NULL: out of memory
+ */
+struct bc_security *bc_security_new(uint32_t program, void *auth,
+				    size_t cred_size);
+void bc_security_put(struct bc_security *security);
+
+#endif /* BACKCHANNEL_H */

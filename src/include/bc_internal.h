@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The core's objects, with every field's guard, and what its files share.
+ *
+ * Guards: [K] constant after the object is published, [A] atomic, [L] the
+ * client's lock, [C] the connection's lock, [T] the timers' lock, [R] read
+ * under rcu_read_lock().
+ *
+ * Lock order: client->lock, conn->lock, timers' lock.  Nothing is sent,
+ * completed or waited for under any of them.
+ *
+ * Who holds a reference
+ *  client   its table, while it has sessions or callbacks; each session; its
+ *           armed timer
+ *  session  the server (until bc_session_close()), each binding, each request;
+ *           its table entry is covered by the server's reference
+ *  conn     the transport (until it is destroyed), each binding, each request;
+ *           its table entry is covered by the transport's reference
+ *  call     whoever completes it, and each slot that carries it
+ *  request  the slot that waits for its reply; the thread that sends it; the
+ *           thread that handles a reply to it
+ */
+#ifndef BC_INTERNAL_H
+#define BC_INTERNAL_H
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <urcu-bp.h>
+#include <urcu/list.h>
+#include <urcu/rculfhash.h>
+#include <urcu/ref.h>
+#include <urcu/wfcqueue.h>
+
+#include "backchannel.h"
+
+/* SEQ4_STATUS_*, RFC 5661 18.46.1 */
+#define BC_SEQ4_CB_PATH_DOWN 0x00000001
+#define BC_SEQ4_CB_PATH_DOWN_SESSION 0x00000200
+#define BC_SEQ4_BACKCHANNEL_FAULT 0x00000400
+
+/* Timers and deferred work (timer.c) -------------------------------------- */
+
+/** Something to do on the core's thread. Zero-initialised, then set once. */
+struct bc_work {
+	struct cds_wfcq_node node;
+	void (*run)(struct bc_work *work);
+};
+
+/** A moment at which something is to be looked at. Zero-initialised. */
+struct bc_timer {
+	struct cds_list_head link; /* [T] */
+	uint64_t when; /* [T] ms, monotonic */
+	bool armed; /* [T] */
+	void (*run)(struct bc_timer *timer); /* [K] */
+};
+
+int bc_timers_start(void);
+
+/** Run all queued work, then end the thread. */
+void bc_timers_stop(void);
+
+/** Queue work. Context: any thread, wait-free, whatever locks are held. */
+void bc_work_queue(struct bc_work *work);
+
+/**
+ * Let a timer run at @a when or earlier.
+ *
+ * @return true if it was not armed before: it will run once for this.
+ *
+ * Context: any thread; may hold client->lock.
+ */
+bool bc_timer_arm(struct bc_timer *timer, uint64_t when);
+
+/** Monotonic time in ms, and in ns. */
+uint64_t bc_now(void);
+uint64_t bc_now_ns(void);
+
+/* Slots (slot.c) ---------------------------------------------------------- */
+
+enum bc_slot_state {
+	BC_SLOT_FREE,
+	BC_SLOT_BUSY, /* a request is on a connection, its reply outstanding */
+	BC_SLOT_PARKED, /* its request is to be sent (again) when there is a path */
+	BC_SLOT_DELAYED, /* the client asked to send the request again later */
+	BC_SLOT_LOST, /* its sequence is not known any more: not used again */
+};
+
+struct bc_slot {
+	enum bc_slot_state state; /* [L] */
+	uint32_t sequence; /* [L] of the request in it, or of the next */
+	bool retry; /* [L] the request may have reached the client before */
+	bool restarted; /* [L] the sequence was started again at 1 */
+	uint32_t delays; /* [L] how often the client delayed this request */
+	uint64_t when; /* [L] DELAYED: ms, when to send again */
+	struct bc_call *call; /* [L] counted; not FREE, not LOST */
+	struct bc_request *req; /* [L] counted; BUSY */
+};
+
+/** A session's backchannel slot table, RFC 5661 2.10.6.1. */
+struct bc_slot_table {
+	struct bc_slot *slots; /* [L] NULL until the first callback */
+	uint32_t size; /* [K] slots that we may use at most */
+	uint32_t limit; /* [L] slots that the client wants used, 0 .. size */
+	uint32_t lost; /* [L] slots in BC_SLOT_LOST */
+	uint32_t waiting; /* [L] slots in BC_SLOT_PARKED */
+	uint32_t delayed; /* [L] slots in BC_SLOT_DELAYED */
+};
+
+/** What a verdict makes of a slot's sequence id. */
+enum bc_sequence_fate {
+	BC_SEQUENCE_STAYS, /* the request did not count */
+	BC_SEQUENCE_ADVANCES, /* it counted */
+	BC_SEQUENCE_RESTARTS, /* the client counts otherwise: from 1 again */
+	BC_SEQUENCE_IS_LOST,
+};
+
+void bc_slots_init(struct bc_slot_table *table, uint32_t size);
+void bc_slots_fini(struct bc_slot_table *table);
+
+/** @return whether bc_slots_acquire() would find a slot (or must allocate) */
+bool bc_slots_available(const struct bc_slot_table *table);
+
+/** @return the lowest free slot's index, now BUSY; or -ENOSPC, -ENOMEM */
+int bc_slots_acquire(struct bc_slot_table *table);
+
+/** Change a slot's state, keeping the counts. Not to FREE or LOST. */
+void bc_slots_set(struct bc_slot_table *table, struct bc_slot *slot,
+		  enum bc_slot_state state);
+
+/** The slot's request has ended: free the slot, settle its sequence. */
+void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
+		      enum bc_sequence_fate fate);
+
+/** csr_target_highest_slotid: use slots 0 .. target only. */
+void bc_slots_set_target(struct bc_slot_table *table, uint32_t target);
+
+/** The client refuses a slot: use only those below it. */
+void bc_slots_refused(struct bc_slot_table *table, uint32_t index);
+
+/** csa_highest_slotid: the highest slot in use; at least one is. */
+uint32_t bc_slots_highest(const struct bc_slot_table *table);
+
+/** @return whether any slot can be used now or later */
+bool bc_slots_usable(const struct bc_slot_table *table);
+
+/* Objects ----------------------------------------------------------------- */
+
+struct bc_security {
+	struct urcu_ref ref;
+	struct rcu_head rcu;
+	uint32_t program; /* [K] */
+	void *auth; /* [K] the transport's */
+	size_t cred_size; /* [K] bytes of credential and verifier in a call */
+};
+
+enum bc_call_state {
+	BC_CALL_QUEUED, /* in client->queue */
+	BC_CALL_SENT, /* in client->timed; call->slot carries it */
+	BC_CALL_BACKOFF, /* in client->timed, until the next attempt */
+	BC_CALL_DONE, /* in no list */
+};
+
+struct bc_call {
+	struct urcu_ref ref;
+	struct bc_work work; /* to complete it on the core's thread */
+	enum bc_outcome outcome; /* [L] until DONE, then its completer's */
+	struct cds_list_head link; /* [L] queue or timed */
+	enum bc_call_state state; /* [L] */
+	uint64_t when; /* [L] ms: QUEUED, until when; else when to look again */
+	uint64_t expires; /* [L] ms: SENT, until when it may be parked or delayed */
+	uint32_t attempts; /* [L] that have timed out or were refused */
+	struct bc_slot *slot; /* [L] SENT: the slot of the current attempt */
+	struct bc_session *session; /* [L] SENT: of that slot, borrowed */
+	struct bc_client *client; /* [K] counted from submission on */
+	bool any_session; /* [K] prefer is not set */
+	uint8_t prefer[BC_SESSIONID_SIZE]; /* [K] */
+	uint32_t opcode; /* [K] */
+	uint32_t minorversion; /* [K] */
+	void *cookie; /* [K] */
+	size_t args_len; /* [K] */
+	uint8_t args[]; /* [K] the operation as XDR */
+};
+
+struct bc_request {
+	struct urcu_ref ref;
+	struct bc_session *session; /* [K] counted */
+	struct bc_conn *conn; /* [K] counted */
+	struct bc_security *security; /* [K] counted */
+	struct bc_cb_sequence sequence; /* [K] */
+	bool retry; /* [K] */
+	size_t body_len; /* [K] */
+	uint8_t *body; /* [K] CB_COMPOUND4args as XDR */
+};
+
+enum bc_binding_state {
+	BC_BINDING_OPENING, /* the reply that opens it is not on its way yet */
+	BC_BINDING_LIVE,
+	BC_BINDING_SILENT, /* every attempt of a callback went unanswered */
+};
+
+/** A connection's explicit association with a session's channels. */
+struct bc_binding {
+	struct bc_session *session; /* [K] counted */
+	struct bc_conn *conn; /* [K] counted */
+	struct cds_list_head session_link; /* [L] */
+	struct cds_list_head conn_link; /* [C] */
+	enum bc_channels channels; /* [K] */
+	enum bc_binding_state state; /* [L] */
+	const void *reply; /* [C] OPENING or reopening: the reply waited for */
+};
+
+struct bc_conn {
+	struct cds_lfht_node node; /* [R] */
+	struct rcu_head rcu;
+	struct urcu_ref ref;
+	const void *transport; /* [K] key */
+	bool down; /* [A] once set, never cleared */
+	uint64_t activity; /* [A] ns, monotonic: last heard on the fore channel */
+	struct bc_work down_work;
+	pthread_mutex_t lock; /* leaf but for the timers' */
+	struct cds_list_head bindings; /* [C] */
+};
+
+struct bc_session {
+	struct cds_lfht_node node; /* [R] */
+	struct rcu_head rcu;
+	struct urcu_ref ref;
+	struct bc_client *client; /* [K] counted */
+	struct cds_list_head client_link; /* [L] while open */
+	uint8_t id[BC_SESSIONID_SIZE]; /* [K] */
+	uint32_t max_request_size; /* [K] bytes */
+	bool open; /* [L] */
+	bool fault; /* [A], set under [L]: no path any more until the session ends */
+	uint32_t paths; /* [A], changed under [L]: usable back-bound connections */
+	uint32_t back_bound; /* [L] back-bound connections, usable or not */
+	struct bc_security *security; /* [L] counted; NULL: no back channel */
+	struct cds_list_head bindings; /* [L] */
+	struct bc_slot_table slots; /* [L] */
+};
+
+/** A client's sender: all its callbacks, whatever session they go out on. */
+struct bc_client {
+	struct cds_lfht_node node; /* [R] */
+	struct rcu_head rcu;
+	struct urcu_ref ref;
+	uint64_t clientid; /* [K] */
+	pthread_mutex_t lock;
+	bool dead; /* [L] removed from the table: look it up anew */
+	bool path_was_lost; /* [L] for the log */
+	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
+	uint32_t calls; /* [L] accepted and not completed */
+	uint32_t queued; /* [L] length of queue */
+	struct cds_list_head sessions; /* [L] */
+	struct cds_list_head queue; /* [L] calls, first in first out */
+	struct cds_list_head timed; /* [L] calls, by when */
+	struct bc_timer timer;
+};
+
+/** The core. */
+struct bc_core {
+	struct bc_config config; /* [K] */
+	const struct bc_ops *ops; /* [K] */
+	struct cds_lfht *clients; /* [R] by client id */
+	struct cds_lfht *sessions; /* [R] by session id */
+	struct cds_lfht *conns; /* [R] by transport */
+	unsigned long opening; /* [A] bindings that wait for a reply */
+};
+
+extern struct bc_core bc_core;
+
+void bc_log(enum bc_log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+unsigned long bc_hash_u64(uint64_t key);
+unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE]);
+
+/** The stated lock rule, executed in debug builds. */
+static inline void bc_assert_locked(pthread_mutex_t *lock)
+{
+	assert(pthread_mutex_trylock(lock) == EBUSY);
+	(void)lock;
+}
+
+/* client.c */
+
+/** Find a client. @return +1 ref, or NULL. Context: lock-free. */
+struct bc_client *bc_client_get(uint64_t clientid);
+void bc_client_ref(struct bc_client *client);
+void bc_client_put(struct bc_client *client);
+
+/**
+ * Find or make a client and lock it.
+ *
+ * @return +1 ref, locked and not dead; or NULL: out of memory
+ */
+struct bc_client *bc_client_lock(uint64_t clientid);
+
+/** Forget the client if it has neither sessions nor callbacks. */
+void bc_client_retire_locked(struct bc_client *client);
+
+/* session.c */
+void bc_session_ref(struct bc_session *session);
+
+/** The session's backchannel is of no use any more, until it ends. [L] */
+void bc_session_fault_locked(struct bc_session *session);
+
+/** The live back-bound connection with the latest activity, or NULL. [L] */
+struct bc_conn *bc_session_path_locked(const struct bc_session *session);
+
+/* conn.c */
+
+/** Note that a client was heard on a transport, if that is one of ours. */
+void bc_conn_heard_rcu(const void *transport);
+
+/* binding.c */
+
+/** Remove a binding and free it. @return its connection's, session's refs dropped */
+void bc_binding_remove_locked(struct bc_binding *binding);
+
+/** The binding of a session to a connection, or NULL. [L] */
+struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
+					  const struct bc_conn *conn);
+
+/** Change a binding's state, keeping the counts of paths. [L] */
+void bc_binding_set_locked(struct bc_binding *binding,
+			   enum bc_binding_state state);
+
+/* sender.c */
+void bc_call_put(struct bc_call *call);
+
+/** Send whatever can be sent now. Holds no lock. */
+void bc_sender_run(struct bc_client *client);
+
+/** Look at the client's timed callbacks. Context: the core's thread. */
+void bc_sender_expire(struct bc_client *client);
+
+/** Park what is in flight over a connection of a session. [L] */
+void bc_sender_conn_lost_locked(struct bc_session *session,
+				const struct bc_conn *conn);
+
+/** Take everything out of a session's slots. [L] */
+void bc_sender_session_lost_locked(struct bc_session *session);
+
+/** Complete every callback of a client as failed, on the core's thread. */
+void bc_sender_fail_all(struct bc_client *client);
+
+#endif /* BC_INTERNAL_H */

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Bindings: which connections are associated with which channels of a session.
+ *
+ * Purpose: BIND_CONN_TO_SESSION's rules, RFC 5661 2.10.3.1 and 18.34, and
+ *   whether a session and a client have a path, which is derived from the
+ *   live bindings and kept nowhere else.
+ * Data: struct bc_binding, one for each explicit association, in a list of
+ *   its session and one of its connection.  SEQUENCE's implicit association
+ *   with the fore channel needs no record: it may be upgraded any time.
+ * Locking: the client's lock, and inside it the connection's for its list.
+ * Lifetime: from bc_bind() until the session closes or the connection ends.
+ * Invariants: paths of session and client count the bindings that are LIVE
+ *   and back-bound, of sessions without a fault; none is added to a closed session or to a connection that
+ *   is down.
+ */
+#include "bc_internal.h"
+
+#include <stdlib.h>
+
+static bool is_path(const struct bc_binding *binding)
+{
+	return binding->state == BC_BINDING_LIVE &&
+	       (binding->channels & BC_CHANNEL_BACK) &&
+	       !binding->session->fault;
+}
+
+/* Change the counts of paths. SEQUENCE reads them without the lock. */
+static void count_path(struct bc_session *session, int by)
+{
+	struct bc_client *client = session->client;
+
+	uatomic_set(&session->paths, session->paths + (uint32_t)by);
+	uatomic_set(&client->paths, client->paths + (uint32_t)by);
+	if (by > 0 && client->paths == 1 && client->path_was_lost) {
+		client->path_was_lost = false;
+		bc_log(BC_LOG_EVENT, "client %#lx: back channel is up again",
+		       (unsigned long)client->clientid);
+	}
+}
+
+void bc_binding_set_locked(struct bc_binding *binding,
+			   enum bc_binding_state state)
+{
+	bool was_path = is_path(binding);
+
+	bc_assert_locked(&binding->session->client->lock);
+	binding->state = state;
+	if (was_path != is_path(binding))
+		count_path(binding->session, was_path ? -1 : 1);
+}
+
+struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
+					  const struct bc_conn *conn)
+{
+	struct bc_binding *binding;
+
+	cds_list_for_each_entry(binding, &session->bindings, session_link)
+		if (binding->conn == conn)
+			return binding;
+	return NULL;
+}
+
+static void forget_reply(struct bc_binding *binding)
+{
+	if (!binding->reply)
+		return;
+	binding->reply = NULL;
+	uatomic_dec(&bc_core.opening);
+}
+
+void bc_binding_remove_locked(struct bc_binding *binding)
+{
+	struct bc_session *session = binding->session;
+	struct bc_conn *conn = binding->conn;
+
+	bc_binding_set_locked(binding, BC_BINDING_OPENING);
+	cds_list_del(&binding->session_link);
+	if (binding->channels & BC_CHANNEL_BACK)
+		session->back_bound--;
+	pthread_mutex_lock(&conn->lock);
+	cds_list_del(&binding->conn_link);
+	forget_reply(binding);
+	pthread_mutex_unlock(&conn->lock);
+	free(binding);
+	bc_session_put(session);
+	bc_conn_put(conn);
+}
+
+/* Channels for a connection that has no explicit association yet.
+ * "If the client specified CDFC4_FORE, the server MUST return CDFS4_FORE ..."
+ * 18.34.3.  The back channel is given whenever it is asked for and can be.
+ */
+static int choose_channels(const struct bc_session *session,
+			   enum bc_bind_dir dir, enum bc_channels *channels)
+{
+	bool back_possible = session->security &&
+			     session->back_bound <
+				     bc_core.config.max_connections;
+
+	switch (dir) {
+	case BC_BIND_FORE:
+		*channels = BC_CHANNEL_FORE;
+		return 0;
+	case BC_BIND_BACK:
+		*channels = BC_CHANNEL_BACK;
+		return back_possible ? 0 : -ENOSPC;
+	case BC_BIND_FORE_OR_BOTH:
+		*channels = back_possible ? BC_CHANNEL_BOTH : BC_CHANNEL_FORE;
+		return 0;
+	case BC_BIND_BACK_OR_BOTH:
+		*channels = BC_CHANNEL_BOTH;
+		return back_possible ? 0 : -ENOSPC;
+	}
+	return -EINVAL;
+}
+
+/* "... already associated with the specified session has no effect, and the
+ * server MUST respond with NFS4_OK, unless the client is demanding changes to
+ * the set of channels the connection is associated with.  If so, the server
+ * MUST return NFS4ERR_INVAL." 18.34.3
+ */
+static bool satisfied(enum bc_channels channels, enum bc_bind_dir dir)
+{
+	switch (dir) {
+	case BC_BIND_FORE:
+		return channels == BC_CHANNEL_FORE;
+	case BC_BIND_BACK:
+		return channels == BC_CHANNEL_BACK;
+	case BC_BIND_FORE_OR_BOTH:
+		return channels != BC_CHANNEL_BACK;
+	case BC_BIND_BACK_OR_BOTH:
+		return channels != BC_CHANNEL_FORE;
+	}
+	return false;
+}
+
+static int binding_new(struct bc_session *session, struct bc_conn *conn,
+		       enum bc_channels channels, struct bc_binding **result)
+{
+	struct bc_binding *binding = calloc(1, sizeof(*binding));
+
+	if (!binding)
+		return -ENOMEM;
+	binding->session = session;
+	binding->conn = conn;
+	binding->channels = channels;
+	binding->state = BC_BINDING_OPENING;
+	bc_session_ref(session);
+	bc_conn_ref(conn);
+	cds_list_add(&binding->session_link, &session->bindings);
+	if (channels & BC_CHANNEL_BACK)
+		session->back_bound++;
+	pthread_mutex_lock(&conn->lock);
+	cds_list_add(&binding->conn_link, &conn->bindings);
+	pthread_mutex_unlock(&conn->lock);
+	*result = binding;
+	return 0;
+}
+
+/* The reply that opens the path, or opens it again, is the one given. */
+static void expect_reply(struct bc_binding *binding, const void *reply)
+{
+	pthread_mutex_lock(&binding->conn->lock);
+	if (!binding->reply)
+		uatomic_inc(&bc_core.opening);
+	binding->reply = reply;
+	pthread_mutex_unlock(&binding->conn->lock);
+}
+
+static int bind_locked(struct bc_session *session, struct bc_conn *conn,
+		       enum bc_bind_dir dir, const void *reply,
+		       enum bc_channels *channels)
+{
+	struct bc_binding *binding = bc_binding_find_locked(session, conn);
+	bool is_new = !binding;
+	int rc;
+
+	if (!session->open)
+		return -ENOTCONN;
+	if (binding) {
+		if (!satisfied(binding->channels, dir))
+			return -EINVAL;
+		*channels = binding->channels;
+	} else {
+		rc = choose_channels(session, dir, channels);
+		if (!rc)
+			rc = binding_new(session, conn, *channels, &binding);
+		if (rc)
+			return rc;
+	}
+	if ((*channels & BC_CHANNEL_BACK) && binding->state != BC_BINDING_LIVE)
+		expect_reply(binding, reply);
+	uatomic_set(&conn->activity, bc_now_ns());
+	/* bc_conn_down() marks, and the core's thread then looks at the
+	 * bindings; we add one, then look at the mark: one of us sees the
+	 * other's.  conn->lock, taken by both, orders the two.
+	 */
+	if (!uatomic_read(&conn->down))
+		return 0;
+	if (is_new)
+		bc_binding_remove_locked(binding);
+	return -ENOTCONN;
+}
+
+int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,
+	    const void *reply, enum bc_channels *channels)
+{
+	int rc;
+
+	if (dir != BC_BIND_FORE && dir != BC_BIND_BACK &&
+	    dir != BC_BIND_FORE_OR_BOTH && dir != BC_BIND_BACK_OR_BOTH)
+		return -EINVAL;
+	pthread_mutex_lock(&session->client->lock);
+	rc = bind_locked(session, conn, (enum bc_bind_dir)dir, reply, channels);
+	pthread_mutex_unlock(&session->client->lock);
+	return rc;
+}
+
+/* A session of a connection that waits for this reply: +1 ref, or NULL. */
+static struct bc_session *awaits_reply(struct bc_conn *conn, const void *reply)
+{
+	struct bc_session *session = NULL;
+	struct bc_binding *binding;
+
+	pthread_mutex_lock(&conn->lock);
+	cds_list_for_each_entry(binding, &conn->bindings, conn_link) {
+		if (binding->reply != reply)
+			continue;
+		forget_reply(binding);
+		session = binding->session;
+		bc_session_ref(session);
+		break;
+	}
+	pthread_mutex_unlock(&conn->lock);
+	return session;
+}
+
+void bc_bind_replied(const void *transport, const void *reply)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	if (!uatomic_read(&bc_core.opening))
+		return;
+	conn = bc_conn_get(transport);
+	if (!conn)
+		return;
+	while ((session = awaits_reply(conn, reply)) != NULL) {
+		struct bc_client *client = session->client;
+		struct bc_binding *binding;
+
+		pthread_mutex_lock(&client->lock);
+		binding = bc_binding_find_locked(session, conn);
+		if (binding)
+			bc_binding_set_locked(binding, BC_BINDING_LIVE);
+		pthread_mutex_unlock(&client->lock);
+		bc_sender_run(client);
+		bc_session_put(session);
+	}
+	bc_conn_put(conn);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Clients: one sender for each client id.
+ *
+ * Purpose: find a client's sender; let it live as long as it is needed.
+ * Data: struct bc_client, in a lock-free hash table by client id.
+ * Locking: client->lock guards a client's sessions, their bindings and slots,
+ *   and its callbacks.  Two clients share no lock.
+ * Lifetime: see "who holds a reference" in bc_internal.h.  A client leaves the
+ *   table when it has neither sessions nor callbacks ("dead"); who finds it
+ *   dead looks again.
+ * Invariants: client->paths is the sum over its sessions; a dead client has no
+ *   sessions and no callbacks and never gets any again.
+ */
+#include "bc_internal.h"
+
+#include <stdlib.h>
+
+static int match(struct cds_lfht_node *node, const void *key)
+{
+	const struct bc_client *client =
+		caa_container_of(node, struct bc_client, node);
+
+	return client->clientid == *(const uint64_t *)key;
+}
+
+struct bc_client *bc_client_get(uint64_t clientid)
+{
+	struct bc_client *client = NULL;
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	rcu_read_lock();
+	cds_lfht_lookup(bc_core.clients, bc_hash_u64(clientid), match,
+			&clientid, &iter);
+	node = cds_lfht_iter_get_node(&iter);
+	if (node) {
+		client = caa_container_of(node, struct bc_client, node);
+		if (!urcu_ref_get_unless_zero(&client->ref))
+			client = NULL;
+	}
+	rcu_read_unlock();
+	return client;
+}
+
+void bc_client_ref(struct bc_client *client)
+{
+	urcu_ref_get(&client->ref);
+}
+
+static void client_free_rcu(struct rcu_head *rcu)
+{
+	struct bc_client *client =
+		caa_container_of(rcu, struct bc_client, rcu);
+
+	pthread_mutex_destroy(&client->lock);
+	free(client);
+}
+
+static void client_release(struct urcu_ref *ref)
+{
+	struct bc_client *client =
+		caa_container_of(ref, struct bc_client, ref);
+
+	call_rcu(&client->rcu, client_free_rcu);
+}
+
+void bc_client_put(struct bc_client *client)
+{
+	urcu_ref_put(&client->ref, client_release);
+}
+
+static void timer_run(struct bc_timer *timer)
+{
+	struct bc_client *client =
+		caa_container_of(timer, struct bc_client, timer);
+
+	bc_sender_expire(client);
+	bc_client_put(client); /* the armed timer's */
+}
+
+/* @return +1 ref on top of the table's */
+static struct bc_client *client_new(uint64_t clientid)
+{
+	struct bc_client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	client->clientid = clientid;
+	client->timer.run = timer_run;
+	pthread_mutex_init(&client->lock, NULL);
+	CDS_INIT_LIST_HEAD(&client->sessions);
+	CDS_INIT_LIST_HEAD(&client->queue);
+	CDS_INIT_LIST_HEAD(&client->timed);
+	urcu_ref_init(&client->ref);
+	urcu_ref_get(&client->ref);
+	return client;
+}
+
+/* @return +1 ref, or NULL: out of memory */
+static struct bc_client *client_add(uint64_t clientid)
+{
+	struct bc_client *client = client_new(clientid);
+	struct cds_lfht_node *node;
+
+	if (!client)
+		return NULL;
+	rcu_read_lock();
+	node = cds_lfht_add_unique(bc_core.clients, bc_hash_u64(clientid),
+				   match, &clientid, &client->node);
+	rcu_read_unlock();
+	if (node == &client->node)
+		return client;
+	/* Somebody was faster; nobody has seen ours. */
+	pthread_mutex_destroy(&client->lock);
+	free(client);
+	return bc_client_get(clientid);
+}
+
+struct bc_client *bc_client_lock(uint64_t clientid)
+{
+	for (;;) {
+		struct bc_client *client = bc_client_get(clientid);
+
+		if (!client)
+			client = client_add(clientid);
+		if (!client)
+			return NULL;
+		pthread_mutex_lock(&client->lock);
+		if (!client->dead)
+			return client;
+		pthread_mutex_unlock(&client->lock);
+		bc_client_put(client);
+	}
+}
+
+void bc_client_retire_locked(struct bc_client *client)
+{
+	bc_assert_locked(&client->lock);
+	if (client->dead || client->calls || !cds_list_empty(&client->sessions))
+		return;
+	client->dead = true;
+	rcu_read_lock();
+	cds_lfht_del(bc_core.clients, &client->node);
+	rcu_read_unlock();
+	bc_client_put(client); /* the table's; our caller holds one */
+}
+
+void bc_client_destroy(uint64_t clientid)
+{
+	struct bc_client *client = bc_client_get(clientid);
+
+	if (!client)
+		return;
+	bc_sender_fail_all(client);
+	bc_client_put(client);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Connections: transports that are bound to some session's channels.
+ *
+ * Purpose: find a transport's connection; take it apart when the transport
+ *   goes.
+ * Data: struct bc_conn, in a lock-free hash table by transport.
+ * Locking: conn->lock guards the list of bindings; it comes after a client's
+ *   lock.  bc_conn_down() runs under whatever locks the transport's code
+ *   holds, so it only marks and queues: the core's thread does the rest.
+ * Lifetime: in the table until the transport is gone for us (down) or its
+ *   first reference is dropped; freed a grace period after its last reference.
+ * Invariants: a connection that is down gets no new binding; it has none left
+ *   when ops->conn_release() is called.
+ */
+#include "bc_internal.h"
+
+static int match(struct cds_lfht_node *node, const void *key)
+{
+	const struct bc_conn *conn =
+		caa_container_of(node, struct bc_conn, node);
+
+	return conn->transport == key;
+}
+
+static struct bc_conn *conn_find_rcu(const void *transport)
+{
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	cds_lfht_lookup(bc_core.conns, bc_hash_u64((uintptr_t)transport), match,
+			transport, &iter);
+	node = cds_lfht_iter_get_node(&iter);
+	return node ? caa_container_of(node, struct bc_conn, node) : NULL;
+}
+
+struct bc_conn *bc_conn_get(const void *transport)
+{
+	struct bc_conn *conn;
+
+	rcu_read_lock();
+	conn = conn_find_rcu(transport);
+	if (conn && !urcu_ref_get_unless_zero(&conn->ref))
+		conn = NULL;
+	rcu_read_unlock();
+	return conn;
+}
+
+void bc_conn_ref(struct bc_conn *conn)
+{
+	urcu_ref_get(&conn->ref);
+}
+
+static void conn_free_rcu(struct rcu_head *rcu)
+{
+	struct bc_conn *conn = caa_container_of(rcu, struct bc_conn, rcu);
+
+	pthread_mutex_destroy(&conn->lock);
+	bc_core.ops->conn_free(conn);
+}
+
+static void conn_release(struct urcu_ref *ref)
+{
+	struct bc_conn *conn = caa_container_of(ref, struct bc_conn, ref);
+
+	call_rcu(&conn->rcu, conn_free_rcu);
+}
+
+void bc_conn_put(struct bc_conn *conn)
+{
+	urcu_ref_put(&conn->ref, conn_release);
+}
+
+void bc_conn_heard_rcu(const void *transport)
+{
+	struct bc_conn *conn = conn_find_rcu(transport);
+
+	if (conn)
+		uatomic_set(&conn->activity, bc_now_ns());
+}
+
+/* Unbind the connection from one session. @return whether there was one */
+static bool unbind_one(struct bc_conn *conn)
+{
+	struct bc_session *session = NULL;
+	struct bc_binding *binding;
+	struct bc_client *client;
+
+	/* The binding may go while we wait for the client's lock: take only
+	 * the session from it, and look again under both locks.
+	 */
+	pthread_mutex_lock(&conn->lock);
+	if (!cds_list_empty(&conn->bindings)) {
+		session = cds_list_first_entry(&conn->bindings,
+					       struct bc_binding, conn_link)
+				  ->session;
+		bc_session_ref(session);
+	}
+	pthread_mutex_unlock(&conn->lock);
+	if (!session)
+		return false;
+
+	client = session->client;
+	bc_client_ref(client);
+	pthread_mutex_lock(&client->lock);
+	binding = bc_binding_find_locked(session, conn);
+	if (binding) {
+		bool was_path = client->paths > 0;
+
+		bc_binding_remove_locked(binding);
+		bc_sender_conn_lost_locked(session, conn);
+		if (was_path && !client->paths) {
+			client->path_was_lost = true;
+			bc_log(BC_LOG_EVENT,
+			       "client %#lx: last back channel connection lost",
+			       (unsigned long)client->clientid);
+		}
+	}
+	pthread_mutex_unlock(&client->lock);
+	bc_sender_run(client);
+	bc_client_put(client);
+	bc_session_put(session);
+	return true;
+}
+
+static void conn_down_work(struct bc_work *work)
+{
+	struct bc_conn *conn =
+		caa_container_of(work, struct bc_conn, down_work);
+
+	while (unbind_one(conn))
+		;
+	rcu_read_lock();
+	cds_lfht_del(bc_core.conns, &conn->node);
+	rcu_read_unlock();
+	bc_core.ops->conn_release(conn);
+	bc_conn_put(conn); /* bc_conn_down()'s */
+}
+
+void bc_conn_down(struct bc_conn *conn)
+{
+	if (uatomic_xchg(&conn->down, true))
+		return;
+	urcu_ref_get(&conn->ref);
+	bc_work_queue(&conn->down_work);
+}
+
+int bc_conn_add(struct bc_conn *conn, const void *transport)
+{
+	struct cds_lfht_node *node;
+
+	conn->transport = transport;
+	conn->down = false;
+	conn->activity = bc_now_ns();
+	conn->down_work.run = conn_down_work;
+	pthread_mutex_init(&conn->lock, NULL);
+	CDS_INIT_LIST_HEAD(&conn->bindings);
+	urcu_ref_init(&conn->ref);
+
+	rcu_read_lock();
+	node = cds_lfht_add_unique(bc_core.conns,
+				   bc_hash_u64((uintptr_t)transport), match,
+				   transport, &conn->node);
+	rcu_read_unlock();
+	if (node == &conn->node)
+		return 0;
+	pthread_mutex_destroy(&conn->lock);
+	return -EEXIST;
+}

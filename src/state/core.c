@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The core's beginning and end.
+ *
+ * Purpose: make the tables and the thread; take everything apart again.
+ * Data: bc_core: configuration, operations and the three tables.
+ * Locking: the tables are lock-free; init and fini run alone.
+ * Lifetime: the tables hold no references of their own: an object leaves its
+ *   table before its last reference goes.
+ * Invariant: after bc_core_fini() no thread and no RCU callback is left that
+ *   would run code or touch memory of the core.
+ */
+#include "bc_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* More than a few clients are the rule; the tables grow by themselves. */
+#define TABLE_BUCKETS 64
+
+struct bc_core bc_core;
+
+void bc_log(enum bc_log_level level, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	bc_core.ops->log(level, line);
+}
+
+/* Spread the bits of keys that differ in few: counters and addresses. */
+unsigned long bc_hash_u64(uint64_t key)
+{
+	key ^= key >> 30;
+	key *= 0xbf58476d1ce4e5b9u;
+	key ^= key >> 27;
+	key *= 0x94d049bb133111ebu;
+	key ^= key >> 31;
+	return (unsigned long)key;
+}
+
+unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE])
+{
+	uint64_t half[2];
+
+	memcpy(half, id, sizeof(half));
+	return bc_hash_u64(half[0] ^ bc_hash_u64(half[1]));
+}
+
+static struct cds_lfht *table_new(void)
+{
+	return cds_lfht_new(TABLE_BUCKETS, TABLE_BUCKETS, 0,
+			    CDS_LFHT_AUTO_RESIZE, NULL);
+}
+
+static void tables_free(void)
+{
+	struct cds_lfht *tables[] = { bc_core.clients, bc_core.sessions,
+				      bc_core.conns };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		if (tables[i])
+			cds_lfht_destroy(tables[i], NULL);
+	bc_core.clients = NULL;
+	bc_core.sessions = NULL;
+	bc_core.conns = NULL;
+}
+
+int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
+{
+	int rc;
+
+	bc_core = (struct bc_core){
+		.config = *config,
+		.ops = ops,
+		.clients = table_new(),
+		.sessions = table_new(),
+		.conns = table_new(),
+	};
+	if (!bc_core.clients || !bc_core.sessions || !bc_core.conns) {
+		tables_free();
+		return -ENOMEM;
+	}
+	rc = bc_timers_start();
+	if (rc)
+		tables_free();
+	return rc;
+}
+
+/* One member of a table, or NULL: +1 ref. */
+static struct bc_conn *any_conn(void)
+{
+	struct cds_lfht_iter iter;
+	struct bc_conn *conn, *found = NULL;
+
+	rcu_read_lock();
+	cds_lfht_for_each_entry(bc_core.conns, &iter, conn, node) {
+		if (uatomic_read(&conn->down))
+			continue;
+		if (urcu_ref_get_unless_zero(&conn->ref)) {
+			found = conn;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static struct bc_session *any_session(void)
+{
+	struct cds_lfht_iter iter;
+	struct bc_session *session, *found = NULL;
+
+	rcu_read_lock();
+	cds_lfht_for_each_entry(bc_core.sessions, &iter, session, node) {
+		if (urcu_ref_get_unless_zero(&session->ref)) {
+			found = session;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static void fail_all_clients(void)
+{
+	struct cds_lfht_iter iter;
+	struct bc_client *client;
+
+	/* bc_sender_fail_all() takes the client's lock: no other thread does
+	 * any more, so nothing is waited for inside this section.
+	 */
+	rcu_read_lock();
+	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node)
+		bc_sender_fail_all(client);
+	rcu_read_unlock();
+}
+
+void bc_core_fini(void)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	fail_all_clients();
+	while ((session = any_session()) != NULL) {
+		bc_session_close(session);
+		bc_session_put(session);
+	}
+	while ((conn = any_conn()) != NULL) {
+		bc_conn_down(conn);
+		bc_conn_put(conn);
+	}
+	bc_timers_stop();
+	rcu_barrier();
+	tables_free();
+}

@@ -1,0 +1,868 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The sender: a callback's way from submission to completion.
+ *
+ * Purpose: send each of a client's callbacks as CB_SEQUENCE and one operation
+ *   over some connection of some session of the client; complete it exactly
+ *   once.  A state machine, not a thread: a submission, a reply, a bind, a
+ *   disconnect or the timer moves it on.
+ *
+ *      submit                 slot and path           reply
+ *   ----------> QUEUED ---------------------> SENT -----------> DONE
+ *                 ^  \ no path for a lease     | timeout,        ^
+ *                 |   \------------------------|-refused---\     |
+ *                 |                            v            \    |
+ *                 '------------------------ BACKOFF          `--'
+ *                        5, 10, 20 s           too many attempts
+ *
+ * Data: the callbacks of struct bc_client, the slots of its sessions.  A slot
+ *   carries a callback by a counted reference, and keeps it after the callback
+ *   has completed otherwise: the slot's sequence is settled by that very
+ *   request (RFC 5661 2.10.6.2: a retry is the same request).
+ * Locking: everything under the client's lock; sending and completing outside.
+ * Lifetime: a callback is its client's from submission to completion; whoever
+ *   moves it to DONE completes it and drops that reference.
+ * Invariants: a slot has at most one request out; a request is sent again only
+ *   after its connection is lost or the client asked for it (DELAY); a callback
+ *   is in exactly the list that its state names.
+ *
+ * Read on from bc_call_submit() downwards.
+ */
+#include "bc_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An RPC call's header: xid, CALL, 2, program, version, procedure; 5531, 9. */
+#define RPC_CALL_HEADER 24
+
+/* CB_SEQUENCE was answered with DELAY: again after this, doubling. */
+#define DELAY_FIRST 100 /* ms */
+#define DELAY_MAX 5000 /* ms */
+
+/* Callbacks and requests: memory ------------------------------------------ */
+
+struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
+			    const void *args, size_t args_len, void *cookie)
+{
+	struct bc_call *call = calloc(1, sizeof(*call) + args_len);
+
+	if (!call)
+		return NULL;
+	urcu_ref_init(&call->ref);
+	call->opcode = opcode;
+	call->minorversion = minorversion;
+	call->cookie = cookie;
+	call->args_len = args_len;
+	memcpy(call->args, args, args_len);
+	return call;
+}
+
+static void call_release(struct urcu_ref *ref)
+{
+	struct bc_call *call = caa_container_of(ref, struct bc_call, ref);
+
+	if (call->client)
+		bc_client_put(call->client);
+	free(call);
+}
+
+void bc_call_put(struct bc_call *call)
+{
+	urcu_ref_put(&call->ref, call_release);
+}
+
+void *bc_call_cookie(const struct bc_call *call)
+{
+	return call->cookie;
+}
+
+uint32_t bc_call_opcode(const struct bc_call *call)
+{
+	return call->opcode;
+}
+
+bool bc_request_get_rcu(struct bc_request *req)
+{
+	return urcu_ref_get_unless_zero(&req->ref);
+}
+
+static void request_release(struct urcu_ref *ref)
+{
+	struct bc_request *req = caa_container_of(ref, struct bc_request, ref);
+	struct bc_session *session = req->session;
+	struct bc_conn *conn = req->conn;
+	struct bc_security *security = req->security;
+
+	bc_core.ops->request_free(req);
+	bc_security_put(security);
+	bc_conn_put(conn);
+	bc_session_put(session);
+}
+
+void bc_request_put(struct bc_request *req)
+{
+	urcu_ref_put(&req->ref, request_release);
+}
+
+struct bc_security *bc_security_new(uint32_t program, void *auth,
+				    size_t cred_size)
+{
+	struct bc_security *security = calloc(1, sizeof(*security));
+
+	if (!security)
+		return NULL;
+	urcu_ref_init(&security->ref);
+	security->program = program;
+	security->auth = auth;
+	security->cred_size = cred_size;
+	return security;
+}
+
+static void security_free_rcu(struct rcu_head *rcu)
+{
+	struct bc_security *security =
+		caa_container_of(rcu, struct bc_security, rcu);
+
+	bc_core.ops->security_free(security);
+	free(security);
+}
+
+static void security_release(struct urcu_ref *ref)
+{
+	struct bc_security *security =
+		caa_container_of(ref, struct bc_security, ref);
+
+	/* The transport may be reading a reply to a request that has ended. */
+	call_rcu(&security->rcu, security_free_rcu);
+}
+
+void bc_security_put(struct bc_security *security)
+{
+	urcu_ref_put(&security->ref, security_release);
+}
+
+/* A callback's states ------------------------------------------------------ */
+
+static void call_unlink(struct bc_call *call)
+{
+	switch (call->state) {
+	case BC_CALL_QUEUED:
+		call->client->queued--;
+		cds_list_del(&call->link);
+		break;
+	case BC_CALL_SENT:
+	case BC_CALL_BACKOFF:
+		cds_list_del(&call->link);
+		break;
+	case BC_CALL_DONE:
+		break;
+	}
+	call->slot = NULL;
+	call->session = NULL;
+}
+
+static void arm(struct bc_client *client, uint64_t when)
+{
+	bc_client_ref(client);
+	if (!bc_timer_arm(&client->timer, when))
+		bc_client_put(client);
+}
+
+/* Wait for a path and a slot; in front if it has waited before. */
+static void call_enqueue(struct bc_call *call, bool in_front)
+{
+	struct bc_client *client = call->client;
+
+	call->state = BC_CALL_QUEUED;
+	call->when = bc_now() + bc_core.config.lease_time;
+	if (in_front)
+		cds_list_add(&call->link, &client->queue);
+	else
+		cds_list_add_tail(&call->link, &client->queue);
+	client->queued++;
+	arm(client, call->when);
+}
+
+/* Look at the callback again at @when. */
+static void call_time(struct bc_call *call, enum bc_call_state state,
+		      uint64_t when)
+{
+	struct bc_client *client = call->client;
+	struct cds_list_head *pos;
+
+	call->state = state;
+	call->when = when;
+	for (pos = client->timed.prev; pos != &client->timed; pos = pos->prev)
+		if (cds_list_entry(pos, struct bc_call, link)->when <= when)
+			break;
+	cds_list_add(&call->link, pos);
+	arm(client, when);
+}
+
+/* Who calls this completes the callback. */
+static void call_done(struct bc_call *call, enum bc_outcome outcome)
+{
+	struct bc_client *client = call->client;
+
+	call_unlink(call);
+	call->state = BC_CALL_DONE;
+	call->outcome = outcome;
+	client->calls--;
+	bc_client_retire_locked(client);
+}
+
+static void call_complete(struct bc_call *call, struct bc_reply *reply)
+{
+	bc_core.ops->complete(call, call->outcome, reply);
+	bc_call_put(call);
+}
+
+static void complete_work(struct bc_work *work)
+{
+	call_complete(caa_container_of(work, struct bc_call, work), NULL);
+}
+
+/* For a caller that may not complete it itself: on the core's thread. */
+static void call_done_later(struct bc_call *call, enum bc_outcome outcome)
+{
+	call_done(call, outcome);
+	call->work.run = complete_work;
+	bc_work_queue(&call->work);
+}
+
+/* Submission --------------------------------------------------------------- */
+
+static struct bc_request *next_locked(struct bc_client *client);
+static void transmit(struct bc_request *req);
+
+int bc_call_submit(struct bc_call *call, uint64_t clientid,
+		   const uint8_t *prefer)
+{
+	struct bc_client *client = bc_client_lock(clientid);
+	struct bc_request *req = NULL;
+
+	if (!client) {
+		bc_call_put(call);
+		return -ENOMEM;
+	}
+	call->any_session = !prefer;
+	if (prefer)
+		memcpy(call->prefer, prefer, BC_SESSIONID_SIZE);
+	call->client = client; /* takes over bc_client_lock()'s reference */
+	client->calls++;
+	if (client->queued < bc_core.config.max_queue) {
+		call_enqueue(call, false);
+		req = next_locked(client);
+	} else {
+		call->state = BC_CALL_DONE;
+		call_done_later(call, BC_OUTCOME_DEFER);
+	}
+	pthread_mutex_unlock(&client->lock);
+	if (req)
+		transmit(req);
+	return 0;
+}
+
+/* Sending ------------------------------------------------------------------ */
+
+/* Put a slot's callback on a connection. @return +2 refs: the slot's and the
+ * sending thread's; or NULL: out of memory, the slot is parked.
+ */
+static struct bc_request *slot_request(struct bc_session *session,
+				       struct bc_slot *slot,
+				       struct bc_conn *conn)
+{
+	struct bc_call *call = slot->call;
+	struct bc_request *req =
+		bc_core.ops->request_new(bc_cb_compound_size(call->args_len));
+
+	if (!req) {
+		bc_slots_set(&session->slots, slot, BC_SLOT_PARKED);
+		return NULL;
+	}
+	urcu_ref_init(&req->ref);
+	urcu_ref_get(&req->ref);
+	bc_slots_set(&session->slots, slot, BC_SLOT_BUSY);
+	slot->req = req;
+	req->session = session;
+	req->conn = conn;
+	req->security = session->security;
+	bc_session_ref(session);
+	bc_conn_ref(conn);
+	urcu_ref_get(&session->security->ref);
+
+	req->retry = slot->retry;
+	memcpy(req->sequence.session, session->id, BC_SESSIONID_SIZE);
+	req->sequence.sequence = slot->sequence;
+	req->sequence.slot = (uint32_t)(slot - session->slots.slots);
+	req->sequence.highest_slot = bc_slots_highest(&session->slots);
+	bc_cb_compound_encode(req->body, call->minorversion, &req->sequence,
+			      call->args, call->args_len);
+	if (call->state == BC_CALL_SENT && call->slot == slot) {
+		cds_list_del(&call->link);
+		call_time(call, BC_CALL_SENT,
+			  bc_now() + bc_core.config.callback_timeout);
+	}
+	return req;
+}
+
+/* ca_maxrequestsize is "the XDR encoded size of the request, including the RPC
+ * headers (including security flavor credentials and verifiers)" 18.36.3
+ */
+static bool fits(const struct bc_session *session, const struct bc_call *call)
+{
+	size_t size = RPC_CALL_HEADER + session->security->cred_size +
+		      bc_cb_compound_size(call->args_len);
+
+	return size <= session->max_request_size;
+}
+
+static bool can_take(const struct bc_session *session,
+		     const struct bc_call *call)
+{
+	return session->paths && bc_slots_available(&session->slots) &&
+	       fits(session, call) && bc_session_path_locked(session);
+}
+
+/* Whether the callback waits for a slot, and not for a larger limit. */
+static bool waits_for_slot(const struct bc_client *client,
+			   const struct bc_call *call)
+{
+	struct bc_session *session;
+
+	cds_list_for_each_entry(session, &client->sessions, client_link)
+		if (session->paths && fits(session, call))
+			return true;
+	return false;
+}
+
+/* The session that was asked for if it can, else any of the client's. */
+static struct bc_session *session_for(const struct bc_client *client,
+				      const struct bc_call *call)
+{
+	struct bc_session *session, *any = NULL;
+
+	cds_list_for_each_entry(session, &client->sessions, client_link) {
+		if (!can_take(session, call))
+			continue;
+		if (call->any_session ||
+		    !memcmp(session->id, call->prefer, BC_SESSIONID_SIZE))
+			return session;
+		any = session;
+	}
+	return any;
+}
+
+/* A request that lost its connection: same session, slot and sequence id. */
+static struct bc_request *next_parked(const struct bc_client *client)
+{
+	struct bc_session *session;
+
+	cds_list_for_each_entry(session, &client->sessions, client_link) {
+		struct bc_slot *slot = session->slots.slots;
+		struct bc_conn *conn;
+
+		if (!session->slots.waiting)
+			continue;
+		conn = bc_session_path_locked(session);
+		if (!conn)
+			continue;
+		while (slot->state != BC_SLOT_PARKED)
+			slot++;
+		return slot_request(session, slot, conn);
+	}
+	return NULL;
+}
+
+static struct bc_request *next_queued(const struct bc_client *client)
+{
+	struct bc_call *call;
+
+	if (!client->paths)
+		return NULL;
+	cds_list_for_each_entry(call, &client->queue, link) {
+		struct bc_session *session = session_for(client, call);
+		struct bc_slot *slot;
+		int index;
+
+		if (!session && waits_for_slot(client, call))
+			return NULL;
+		if (!session)
+			continue;
+		index = bc_slots_acquire(&session->slots);
+		if (index < 0)
+			return NULL;
+		slot = &session->slots.slots[index];
+		slot->call = call;
+		urcu_ref_get(&call->ref);
+		call_unlink(call);
+		call->slot = slot;
+		call->session = session;
+		call->expires = bc_now() + bc_core.config.lease_time;
+		call_time(call, BC_CALL_SENT, call->expires);
+		return slot_request(session, slot,
+				    bc_session_path_locked(session));
+	}
+	return NULL;
+}
+
+/* The next request that can go out now: +1 ref for the caller, or NULL. */
+static struct bc_request *next_locked(struct bc_client *client)
+{
+	struct bc_request *req = next_parked(client);
+
+	bc_assert_locked(&client->lock);
+	return req ? req : next_queued(client);
+}
+
+static void attempt_failed(struct bc_call *call, struct bc_conn *conn);
+static void slot_done(struct bc_session *session, struct bc_slot *slot,
+		      enum bc_sequence_fate fate);
+
+/* It was never sent: the sequence id is given back. */
+static void send_failed(struct bc_request *req, int error)
+{
+	struct bc_session *session = req->session;
+	struct bc_client *client = session->client;
+	struct bc_slot *slot;
+
+	bc_log(BC_LOG_WARN, "client %#lx: cannot encode a callback: %s",
+	       (unsigned long)client->clientid, strerror(-error));
+	pthread_mutex_lock(&client->lock);
+	slot = &session->slots.slots[req->sequence.slot];
+	if (session->open && slot->req == req) {
+		if (slot->call->slot == slot)
+			attempt_failed(slot->call, req->conn);
+		slot_done(session, slot, BC_SEQUENCE_STAYS);
+	}
+	pthread_mutex_unlock(&client->lock);
+}
+
+/* Consumes the sending thread's reference. Holds no lock. */
+static void transmit(struct bc_request *req)
+{
+	int rc = bc_core.ops->send(req);
+
+	/* On -ENOTCONN the connection's end re-drives it. */
+	if (rc && rc != -ENOTCONN)
+		send_failed(req, rc);
+	bc_request_put(req);
+}
+
+void bc_sender_run(struct bc_client *client)
+{
+	struct bc_request *req;
+
+	do {
+		pthread_mutex_lock(&client->lock);
+		req = next_locked(client);
+		pthread_mutex_unlock(&client->lock);
+		if (req)
+			transmit(req);
+	} while (req);
+}
+
+/* Replies ------------------------------------------------------------------ */
+
+/* The slot's request has ended: free the slot, or count it as lost. */
+static void slot_done(struct bc_session *session, struct bc_slot *slot,
+		      enum bc_sequence_fate fate)
+{
+	struct bc_call *call = slot->call;
+
+	if (slot->req)
+		bc_request_put(slot->req);
+	slot->req = NULL;
+	slot->call = NULL;
+	bc_slots_release(&session->slots, slot, fate);
+	if (call->slot == slot)
+		call->slot = NULL;
+	bc_call_put(call);
+	if (slot->state == BC_SLOT_LOST)
+		bc_log(BC_LOG_WARN,
+		       "client %#lx: a back channel slot's sequence is lost (%u of %u)",
+		       (unsigned long)session->client->clientid,
+		       session->slots.lost, session->slots.size);
+}
+
+/* Start over with another slot, as a new request. */
+static void call_redo(struct bc_call *call)
+{
+	if (call->state == BC_CALL_DONE)
+		return;
+	call_unlink(call);
+	call_enqueue(call, true);
+}
+
+/* The same request again, later, as the client asked. */
+static void slot_delay(struct bc_session *session, struct bc_slot *slot)
+{
+	uint64_t delay = DELAY_FIRST << (slot->delays < 6 ? slot->delays : 6);
+
+	if (delay > DELAY_MAX)
+		delay = DELAY_MAX;
+	bc_request_put(slot->req);
+	slot->req = NULL;
+	slot->delays++;
+	slot->when = bc_now() + delay;
+	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
+	arm(session->client, slot->when);
+}
+
+/* The client says that the connection is not bound: believe it. */
+static void slot_unbound(struct bc_session *session, struct bc_slot *slot)
+{
+	struct bc_binding *binding =
+		bc_binding_find_locked(session, slot->req->conn);
+
+	bc_request_put(slot->req);
+	slot->req = NULL;
+	bc_slots_set(&session->slots, slot, BC_SLOT_PARKED);
+	if (binding)
+		bc_binding_set_locked(binding, BC_BINDING_SILENT);
+}
+
+/* What the reply means for the slot and for its callback.
+ * @return whether the callback is to be completed with this reply
+ */
+static bool apply(enum bc_verdict verdict, struct bc_request *req,
+		  const struct bc_reply *reply)
+{
+	struct bc_session *session = req->session;
+	struct bc_slot_table *table = &session->slots;
+	struct bc_slot *slot = &table->slots[req->sequence.slot];
+	struct bc_call *call = slot->call;
+	bool current = call->state != BC_CALL_DONE;
+	bool latest = call->slot == slot;
+
+	switch (verdict) {
+	case BC_VERDICT_DONE:
+		bc_slots_set_target(table, reply->target_highest_slot);
+		if (current)
+			call_done(call, BC_OUTCOME_REPLY);
+		slot_done(session, slot, BC_SEQUENCE_ADVANCES);
+		return current;
+	case BC_VERDICT_RAN:
+		if (current)
+			call_done(call, BC_OUTCOME_RAN);
+		slot_done(session, slot, BC_SEQUENCE_ADVANCES);
+		return current;
+	case BC_VERDICT_TOO_BIG:
+		if (current)
+			call_done(call, BC_OUTCOME_REPLY);
+		slot_done(session, slot, BC_SEQUENCE_STAYS);
+		return current;
+	case BC_VERDICT_REDO:
+		if (latest)
+			call_redo(call);
+		slot_done(session, slot, BC_SEQUENCE_ADVANCES);
+		return false;
+	case BC_VERDICT_REFUSED:
+		if (latest)
+			attempt_failed(call, req->conn);
+		slot_done(session, slot, BC_SEQUENCE_STAYS);
+		return false;
+	case BC_VERDICT_GARBLED:
+		if (latest)
+			attempt_failed(call, req->conn);
+		slot_done(session, slot, BC_SEQUENCE_ADVANCES);
+		return false;
+	case BC_VERDICT_DELAY:
+		if (current)
+			slot_delay(session, slot);
+		else
+			slot_done(session, slot, BC_SEQUENCE_STAYS);
+		return false;
+	case BC_VERDICT_UNBOUND:
+		slot_unbound(session, slot);
+		return false;
+	case BC_VERDICT_MISORDERED:
+		if (latest)
+			call_redo(call);
+		slot_done(session, slot, BC_SEQUENCE_RESTARTS);
+		return false;
+	case BC_VERDICT_BADSLOT:
+		bc_slots_refused(table, req->sequence.slot);
+		if (latest)
+			call_redo(call);
+		slot_done(session, slot, BC_SEQUENCE_STAYS);
+		return false;
+	case BC_VERDICT_MISMATCH:
+	case BC_VERDICT_BADSESSION:
+		if (latest)
+			call_redo(call);
+		slot_done(session, slot, BC_SEQUENCE_IS_LOST);
+		if (verdict == BC_VERDICT_BADSESSION)
+			bc_session_fault_locked(session);
+		return false;
+	}
+	return false;
+}
+
+/* A connection that answers is not silent. */
+static void heard_on(const struct bc_session *session,
+		     const struct bc_conn *conn)
+{
+	struct bc_binding *binding = bc_binding_find_locked(session, conn);
+
+	if (binding && binding->state == BC_BINDING_SILENT)
+		bc_binding_set_locked(binding, BC_BINDING_LIVE);
+}
+
+void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
+{
+	struct bc_session *session = req->session;
+	struct bc_client *client = session->client;
+	struct bc_request *next = NULL;
+	struct bc_call *call = NULL;
+	enum bc_verdict verdict =
+		bc_cb_sequence_verdict(reply, &req->sequence, req->retry);
+	struct bc_slot *slot;
+
+	if (verdict != BC_VERDICT_DONE && verdict != BC_VERDICT_DELAY)
+		bc_log(BC_LOG_INFO, "client %#lx slot %u sequence %u: %s",
+		       (unsigned long)client->clientid, req->sequence.slot,
+		       req->sequence.sequence, bc_verdict_name(verdict));
+
+	pthread_mutex_lock(&client->lock);
+	slot = &session->slots.slots[req->sequence.slot];
+	/* Not if the session has closed or the connection was lost: then the
+	 * request has ended, and the same may be under way elsewhere.
+	 */
+	if (session->open && slot->req == req) {
+		call = slot->call;
+		urcu_ref_get(&call->ref);
+		heard_on(session, req->conn);
+		if (!apply(verdict, req, reply)) {
+			bc_call_put(call);
+			call = NULL;
+		}
+		if (!bc_slots_usable(&session->slots))
+			bc_session_fault_locked(session);
+		next = next_locked(client);
+	}
+	pthread_mutex_unlock(&client->lock);
+
+	if (next)
+		transmit(next);
+	if (call) {
+		call_complete(call, call->outcome == BC_OUTCOME_REPLY ? reply :
+									NULL);
+		bc_call_put(call);
+	}
+	if (verdict != BC_VERDICT_DONE)
+		bc_sender_run(client);
+}
+
+/* Timeouts and retries ----------------------------------------------------- */
+
+/* No answer, or a refusal. Attempts are spaced 5, 10, 20 s; after the last the
+ * connection counts as no path until it is bound anew or answers.
+ */
+static void attempt_failed(struct bc_call *call, struct bc_conn *conn)
+{
+	const struct bc_config *config = &bc_core.config;
+	struct bc_session *session = call->session;
+	struct bc_binding *binding;
+
+	call_unlink(call);
+	if (call->attempts < config->retry_attempts) {
+		uint64_t delay = config->retry_first_delay << call->attempts;
+
+		call->attempts++;
+		bc_log(BC_LOG_INFO,
+		       "client %#lx: callback not answered, retry %u of %u in %lu ms",
+		       (unsigned long)call->client->clientid, call->attempts,
+		       config->retry_attempts, (unsigned long)delay);
+		call_time(call, BC_CALL_BACKOFF, bc_now() + delay);
+		return;
+	}
+	bc_log(BC_LOG_EVENT, "client %#lx: callback given up after %u attempts",
+	       (unsigned long)call->client->clientid, call->attempts + 1);
+	binding = session && conn ? bc_binding_find_locked(session, conn) :
+				    NULL;
+	if (binding)
+		bc_binding_set_locked(binding, BC_BINDING_SILENT);
+	call_done_later(call, BC_OUTCOME_FAILED);
+}
+
+/* A callback whose request waits for a connection or was delayed. */
+static void held_expired(struct bc_call *call, uint64_t now)
+{
+	struct bc_slot *slot = call->slot;
+	uint64_t again = now + bc_core.config.callback_timeout;
+
+	if (slot->state == BC_SLOT_PARKED && call->client->paths) {
+		call_redo(call); /* another session of the client has a path */
+	} else if (now >= call->expires) {
+		call_done_later(call, slot->state == BC_SLOT_PARKED ?
+					      BC_OUTCOME_FAILED :
+					      BC_OUTCOME_DEFER);
+	} else {
+		cds_list_del(&call->link);
+		call_time(call, BC_CALL_SENT,
+			  again < call->expires ? again : call->expires);
+	}
+}
+
+static void sent_expired(struct bc_call *call, uint64_t now)
+{
+	/* The slot stays reserved until its reply, or its connection's or its
+	 * session's end: no request is sent again on the same connection
+	 * (2.10.6.2), and no other in the same slot.
+	 */
+	if (call->slot && call->slot->state == BC_SLOT_BUSY)
+		attempt_failed(call, call->slot->req->conn);
+	else if (call->slot)
+		held_expired(call, now);
+	else
+		call_redo(call);
+}
+
+static void expire_timed(struct bc_client *client, uint64_t now)
+{
+	while (!cds_list_empty(&client->timed)) {
+		struct bc_call *call = cds_list_first_entry(
+			&client->timed, struct bc_call, link);
+
+		if (call->when > now)
+			return;
+		if (call->state == BC_CALL_SENT)
+			sent_expired(call, now);
+		else
+			call_redo(call);
+	}
+}
+
+static void expire_queue(struct bc_client *client, uint64_t now)
+{
+	struct bc_call *call, *next;
+
+	cds_list_for_each_entry_safe(call, next, &client->queue, link) {
+		if (call->when > now)
+			continue;
+		bc_log(BC_LOG_EVENT,
+		       "client %#lx: callback given up, no path for %lu ms",
+		       (unsigned long)client->clientid,
+		       (unsigned long)bc_core.config.lease_time);
+		call_done_later(call, BC_OUTCOME_FAILED);
+	}
+}
+
+/* Slots whose request the client asked to send again later.
+ * @return when to look again, or UINT64_MAX
+ */
+static uint64_t expire_delayed(struct bc_session *session, uint64_t now)
+{
+	struct bc_slot_table *table = &session->slots;
+	uint64_t when = UINT64_MAX;
+
+	if (!table->delayed)
+		return when;
+	for (uint32_t i = 0; i < table->size; i++) {
+		struct bc_slot *slot = &table->slots[i];
+
+		if (slot->state != BC_SLOT_DELAYED)
+			continue;
+		if (slot->when <= now)
+			bc_slots_set(table, slot, BC_SLOT_PARKED);
+		else if (slot->when < when)
+			when = slot->when;
+	}
+	return when;
+}
+
+void bc_sender_expire(struct bc_client *client)
+{
+	struct bc_session *session;
+	struct bc_call *call;
+	uint64_t now = bc_now(), when = UINT64_MAX;
+
+	pthread_mutex_lock(&client->lock);
+	expire_timed(client, now);
+	expire_queue(client, now);
+	cds_list_for_each_entry(session, &client->sessions, client_link) {
+		uint64_t delayed = expire_delayed(session, now);
+
+		if (delayed < when)
+			when = delayed;
+	}
+	cds_list_for_each_entry(call, &client->queue, link)
+		if (call->when < when)
+			when = call->when;
+	if (!cds_list_empty(&client->timed)) {
+		call = cds_list_first_entry(&client->timed, struct bc_call,
+					    link);
+		if (call->when < when)
+			when = call->when;
+	}
+	if (when != UINT64_MAX)
+		arm(client, when);
+	pthread_mutex_unlock(&client->lock);
+	bc_sender_run(client);
+}
+
+/* Connections and sessions that end ---------------------------------------- */
+
+/* "A requester MUST NOT retry a request, unless the connection it used to send
+ * the request disconnects.  The requester can then ... re-send the request
+ * over a different connection that is associated with the same session."
+ * 2.10.6.2.  It goes out at once if there is one (bc_sender_run()), else as
+ * soon as one is bound.
+ */
+void bc_sender_conn_lost_locked(struct bc_session *session,
+				const struct bc_conn *conn)
+{
+	struct bc_slot_table *table = &session->slots;
+	unsigned int parked = 0;
+
+	bc_assert_locked(&session->client->lock);
+	for (uint32_t i = 0; table->slots && i < table->size; i++) {
+		struct bc_slot *slot = &table->slots[i];
+		struct bc_call *call = slot->call;
+
+		if (!slot->req || slot->req->conn != conn)
+			continue;
+		bc_request_put(slot->req);
+		slot->req = NULL;
+		slot->retry = true;
+		bc_slots_set(table, slot, BC_SLOT_PARKED);
+		if (call->slot == slot)
+			call->expires = bc_now() + bc_core.config.lease_time;
+		parked++;
+	}
+	if (parked)
+		bc_log(BC_LOG_EVENT,
+		       "client %#lx: connection lost with %u callbacks in flight, %s",
+		       (unsigned long)session->client->clientid, parked,
+		       session->paths ? "failing over" : "no other is bound");
+}
+
+void bc_sender_session_lost_locked(struct bc_session *session)
+{
+	struct bc_slot_table *table = &session->slots;
+
+	bc_assert_locked(&session->client->lock);
+	for (uint32_t i = 0; table->slots && i < table->size; i++) {
+		struct bc_slot *slot = &table->slots[i];
+
+		if (!slot->call)
+			continue;
+		if (slot->call->slot == slot)
+			call_redo(slot->call);
+		slot_done(session, slot, BC_SEQUENCE_STAYS);
+	}
+}
+
+void bc_sender_fail_all(struct bc_client *client)
+{
+	struct bc_call *call, *next;
+
+	pthread_mutex_lock(&client->lock);
+	cds_list_for_each_entry_safe(call, next, &client->queue, link)
+		call_done_later(call, BC_OUTCOME_FAILED);
+	cds_list_for_each_entry_safe(call, next, &client->timed, link)
+		call_done_later(call, BC_OUTCOME_FAILED);
+	pthread_mutex_unlock(&client->lock);
+}

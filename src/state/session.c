@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Sessions: a session's backchannel, from CREATE_SESSION to its end.
+ *
+ * Purpose: find a session by its id; say what SEQUENCE is to report of it.
+ * Data: struct bc_session, in a lock-free hash table by session id.
+ * Locking: a session's bindings, slots and security are under its client's
+ *   lock.  bc_session_heard(), called for every SEQUENCE, takes no lock and
+ *   writes only to the connection that the SEQUENCE came on.
+ * Lifetime: open from bc_session_add() to bc_session_close(), which takes it
+ *   out of the table; freed a grace period after its last reference.
+ * Invariants: session->paths counts its bindings that may carry a callback;
+ *   a closed session has no bindings and nothing in its slots.
+ */
+#include "bc_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int match(struct cds_lfht_node *node, const void *key)
+{
+	const struct bc_session *session =
+		caa_container_of(node, struct bc_session, node);
+
+	return !memcmp(session->id, key, BC_SESSIONID_SIZE);
+}
+
+static struct bc_session *
+session_find_rcu(const uint8_t id[BC_SESSIONID_SIZE])
+{
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	cds_lfht_lookup(bc_core.sessions, bc_hash_sessionid(id), match, id,
+			&iter);
+	node = cds_lfht_iter_get_node(&iter);
+	return node ? caa_container_of(node, struct bc_session, node) : NULL;
+}
+
+struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE])
+{
+	struct bc_session *session;
+
+	rcu_read_lock();
+	session = session_find_rcu(id);
+	if (session && !urcu_ref_get_unless_zero(&session->ref))
+		session = NULL;
+	rcu_read_unlock();
+	return session;
+}
+
+void bc_session_ref(struct bc_session *session)
+{
+	urcu_ref_get(&session->ref);
+}
+
+static void session_free_rcu(struct rcu_head *rcu)
+{
+	struct bc_session *session =
+		caa_container_of(rcu, struct bc_session, rcu);
+
+	bc_slots_fini(&session->slots);
+	free(session);
+}
+
+static void session_release(struct urcu_ref *ref)
+{
+	struct bc_session *session =
+		caa_container_of(ref, struct bc_session, ref);
+
+	/* A reader that found this session may still follow ->client: its
+	 * memory stays for a grace period from here on, as ours does.
+	 */
+	bc_client_put(session->client);
+	if (session->security)
+		bc_security_put(session->security);
+	call_rcu(&session->rcu, session_free_rcu);
+}
+
+void bc_session_put(struct bc_session *session)
+{
+	urcu_ref_put(&session->ref, session_release);
+}
+
+static struct bc_session *session_new(const struct bc_session_attrs *attrs)
+{
+	struct bc_session *session = calloc(1, sizeof(*session));
+	uint32_t slots = attrs->max_requests;
+
+	if (!session)
+		return NULL;
+	if (slots > bc_core.config.max_slots)
+		slots = bc_core.config.max_slots;
+	memcpy(session->id, attrs->id, BC_SESSIONID_SIZE);
+	session->max_request_size = attrs->max_request_size;
+	session->security = attrs->security;
+	session->open = true;
+	CDS_INIT_LIST_HEAD(&session->bindings);
+	bc_slots_init(&session->slots, slots);
+	urcu_ref_init(&session->ref);
+	return session;
+}
+
+int bc_session_add(const struct bc_session_attrs *attrs,
+		   struct bc_session **result)
+{
+	struct bc_session *session = session_new(attrs);
+	struct cds_lfht_node *node;
+	struct bc_client *client;
+
+	if (!session)
+		goto no_session;
+	client = bc_client_lock(attrs->clientid);
+	if (!client)
+		goto no_client;
+	session->client = client; /* takes over bc_client_lock()'s reference */
+
+	rcu_read_lock();
+	node = cds_lfht_add_unique(bc_core.sessions,
+				   bc_hash_sessionid(session->id), match,
+				   session->id, &session->node);
+	rcu_read_unlock();
+	if (node != &session->node)
+		goto exists;
+	cds_list_add(&session->client_link, &client->sessions);
+	pthread_mutex_unlock(&client->lock);
+	*result = session;
+	return 0;
+
+exists:
+	bc_client_retire_locked(client);
+	pthread_mutex_unlock(&client->lock);
+	bc_client_put(client);
+	free(session);
+	if (attrs->security)
+		bc_security_put(attrs->security);
+	return -EEXIST;
+no_client:
+	free(session);
+no_session:
+	if (attrs->security)
+		bc_security_put(attrs->security);
+	return -ENOMEM;
+}
+
+void bc_session_close(struct bc_session *session)
+{
+	struct bc_client *client = session->client;
+	struct bc_binding *binding, *next;
+
+	pthread_mutex_lock(&client->lock);
+	if (!session->open) {
+		pthread_mutex_unlock(&client->lock);
+		return;
+	}
+	session->open = false;
+	rcu_read_lock();
+	cds_lfht_del(bc_core.sessions, &session->node);
+	rcu_read_unlock();
+	cds_list_for_each_entry_safe(binding, next, &session->bindings,
+				     session_link)
+		bc_binding_remove_locked(binding);
+	cds_list_del(&session->client_link);
+	bc_sender_session_lost_locked(session);
+	bc_client_ref(client);
+	bc_client_retire_locked(client);
+	pthread_mutex_unlock(&client->lock);
+
+	bc_sender_run(client);
+	bc_client_put(client);
+	bc_session_put(session); /* the server's */
+}
+
+struct bc_conn *bc_session_path_locked(const struct bc_session *session)
+{
+	struct bc_conn *best = NULL;
+	struct bc_binding *binding;
+	uint64_t latest = 0;
+
+	if (!session->paths)
+		return NULL;
+	cds_list_for_each_entry(binding, &session->bindings, session_link) {
+		struct bc_conn *conn = binding->conn;
+		uint64_t activity = uatomic_read(&conn->activity);
+
+		if (binding->state != BC_BINDING_LIVE ||
+		    !(binding->channels & BC_CHANNEL_BACK) ||
+		    uatomic_read(&conn->down))
+			continue;
+		if (!best || activity > latest) {
+			best = conn;
+			latest = activity;
+		}
+	}
+	return best;
+}
+
+/* "BACKCHANNEL_FAULT: The server has encountered an unrecoverable fault with
+ * the backchannel (e.g., it has lost track of the sequence ID for a slot in
+ * the backchannel)." 18.46.3
+ */
+void bc_session_fault_locked(struct bc_session *session)
+{
+	struct bc_binding *binding;
+
+	if (session->fault)
+		return;
+	cds_list_for_each_entry(binding, &session->bindings, session_link)
+		bc_binding_set_locked(binding, BC_BINDING_SILENT);
+	uatomic_set(&session->fault, true);
+	bc_log(BC_LOG_WARN,
+	       "client %#lx: back channel fault until its session ends",
+	       (unsigned long)session->client->clientid);
+}
+
+struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
+					  const void *transport)
+{
+	struct bc_session_status status = { .known = false };
+	const struct bc_session *session;
+
+	rcu_read_lock();
+	bc_conn_heard_rcu(transport);
+	session = session_find_rcu(id);
+	if (session) {
+		status.known = true;
+		status.client_has_path =
+			uatomic_read(&session->client->paths) > 0;
+		if (!status.client_has_path)
+			status.flags |= BC_SEQ4_CB_PATH_DOWN;
+		if (!uatomic_read(&session->paths))
+			status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
+		if (uatomic_read(&session->fault))
+			status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
+	}
+	rcu_read_unlock();
+	return status;
+}

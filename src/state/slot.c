@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Slots: a session's backchannel slot table.
+ *
+ * Purpose: which slot a request may use, with which sequence id.  RFC 5661,
+ *   2.10.6.1 and 20.9.
+ * Data: an array of slots, made at the first callback; most sessions never
+ *   have one.
+ * Locking: all under the client's lock, which the caller holds.
+ * Lifetime: the table is part of its session.
+ * Invariants: a slot's sequence id changes only in bc_slots_release(), and
+ *   there by one or to 1; a slot that is not FREE is not handed out; the
+ *   counts agree with the slots' states.
+ */
+#include "bc_internal.h"
+
+#include <stdlib.h>
+
+void bc_slots_init(struct bc_slot_table *table, uint32_t size)
+{
+	*table = (struct bc_slot_table){ .size = size, .limit = size };
+}
+
+void bc_slots_fini(struct bc_slot_table *table)
+{
+	free(table->slots);
+	table->slots = NULL;
+}
+
+/* A client that always answers "bad slot" or "lost" leaves none. */
+bool bc_slots_usable(const struct bc_slot_table *table)
+{
+	return table->limit > 0 && table->lost < table->size;
+}
+
+static struct bc_slot *first_free(const struct bc_slot_table *table)
+{
+	for (uint32_t i = 0; i < table->limit; i++)
+		if (table->slots[i].state == BC_SLOT_FREE)
+			return &table->slots[i];
+	return NULL;
+}
+
+bool bc_slots_available(const struct bc_slot_table *table)
+{
+	return table->slots ? first_free(table) != NULL : table->limit > 0;
+}
+
+/* "The first time a slot is used, the requester MUST specify a sequence ID
+ * of one." 2.10.6.1
+ */
+static int slots_allocate(struct bc_slot_table *table)
+{
+	table->slots = calloc(table->size, sizeof(*table->slots));
+	if (!table->slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < table->size; i++)
+		table->slots[i].sequence = 1;
+	return 0;
+}
+
+/* "The requester SHOULD use the lowest available slot" 2.10.6.1 */
+int bc_slots_acquire(struct bc_slot_table *table)
+{
+	struct bc_slot *slot;
+
+	if (!table->slots && slots_allocate(table))
+		return -ENOMEM;
+	slot = first_free(table);
+	if (!slot)
+		return -ENOSPC;
+	slot->state = BC_SLOT_BUSY;
+	slot->retry = false;
+	slot->delays = 0;
+	return (int)(slot - table->slots);
+}
+
+static void count(struct bc_slot_table *table, enum bc_slot_state state,
+		  uint32_t by)
+{
+	switch (state) {
+	case BC_SLOT_LOST:
+		table->lost += by;
+		break;
+	case BC_SLOT_PARKED:
+		table->waiting += by;
+		break;
+	case BC_SLOT_DELAYED:
+		table->delayed += by;
+		break;
+	case BC_SLOT_FREE:
+	case BC_SLOT_BUSY:
+		break;
+	}
+}
+
+void bc_slots_set(struct bc_slot_table *table, struct bc_slot *slot,
+		  enum bc_slot_state state)
+{
+	count(table, slot->state, (uint32_t)-1);
+	slot->state = state;
+	count(table, slot->state, 1);
+}
+
+void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
+		      enum bc_sequence_fate fate)
+{
+	enum bc_slot_state state = BC_SLOT_FREE;
+
+	switch (fate) {
+	case BC_SEQUENCE_STAYS:
+		break;
+	case BC_SEQUENCE_ADVANCES:
+		slot->sequence++; /* wraps around, 2.10.6.1 */
+		slot->restarted = false;
+		break;
+	case BC_SEQUENCE_RESTARTS:
+		/* A slot that the client has never used expects 1.  Asking
+		 * twice would not make the answer better.
+		 */
+		if (slot->restarted || slot->sequence == 1)
+			state = BC_SLOT_LOST;
+		slot->sequence = 1;
+		slot->restarted = true;
+		break;
+	case BC_SEQUENCE_IS_LOST:
+		state = BC_SLOT_LOST;
+		break;
+	}
+	bc_slots_set(table, slot, state);
+}
+
+void bc_slots_set_target(struct bc_slot_table *table, uint32_t target)
+{
+	table->limit = target < table->size ? target + 1 : table->size;
+}
+
+void bc_slots_refused(struct bc_slot_table *table, uint32_t index)
+{
+	if (index < table->limit)
+		table->limit = index;
+}
+
+uint32_t bc_slots_highest(const struct bc_slot_table *table)
+{
+	uint32_t highest = 0;
+
+	for (uint32_t i = 0; i < table->size; i++)
+		if (table->slots[i].state != BC_SLOT_FREE &&
+		    table->slots[i].state != BC_SLOT_LOST)
+			highest = i;
+	return highest;
+}
