@@ -115,6 +115,14 @@ struct bc_ops {
 int bc_core_init(const struct bc_config *config, const struct bc_ops *ops);
 
 /**
+ * Complete every pending callback with BC_OUTCOME_FAILED, and from now on every
+ * new one. Returns when ops->complete() has returned for all pending ones.
+ *
+ * Context: any thread but the core's own; holds no lock. May block.
+ */
+void bc_core_stop_calls(void);
+
+/**
  * Stop the core. Every callback that is still pending is completed with
  * BC_OUTCOME_FAILED, every connection released, every object freed; returns
  * after a full grace period (rcu_barrier), so that the code may be unmapped.
@@ -168,7 +176,10 @@ void bc_session_close(struct bc_session *session);
  */
 struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE]);
 
-/** Drop a reference. Context: any thread; holds no lock of the core. */
+/** Take a further reference. Context: any thread that holds one. */
+void bc_session_ref(struct bc_session *session);
+
+/** Drop a reference. Context: any thread. */
 void bc_session_put(struct bc_session *session);
 
 /** What SEQUENCE has to say of a session's backchannel. */

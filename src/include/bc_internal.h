@@ -265,6 +265,7 @@ struct bc_core {
 	struct cds_lfht *sessions; /* [R] by session id */
 	struct cds_lfht *conns; /* [R] by transport */
 	unsigned long opening; /* [A] bindings that wait for a reply */
+	bool stopping; /* [A] callbacks fail from now on */
 };
 
 extern struct bc_core bc_core;
@@ -300,7 +301,6 @@ struct bc_client *bc_client_lock(uint64_t clientid);
 void bc_client_retire_locked(struct bc_client *client);
 
 /* session.c */
-void bc_session_ref(struct bc_session *session);
 
 /** The session's backchannel is of no use any more, until it ends. [L] */
 void bc_session_fault_locked(struct bc_session *session);

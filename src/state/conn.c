@@ -8,8 +8,8 @@
  * Locking: conn->lock guards the list of bindings; it comes after a client's
  *   lock.  bc_conn_down() runs under whatever locks the transport's code
  *   holds, so it only marks and queues: the core's thread does the rest.
- * Lifetime: in the table until the transport is gone for us (down) or its
- *   first reference is dropped; freed a grace period after its last reference.
+ * Lifetime: in the table until it is down, which it is before its transport
+ *   is destroyed; freed a grace period after its last reference.
  * Invariants: a connection that is down gets no new binding; it has none left
  *   when ops->conn_release() is called.
  */
@@ -130,9 +130,6 @@ static void conn_down_work(struct bc_work *work)
 
 	while (unbind_one(conn))
 		;
-	rcu_read_lock();
-	cds_lfht_del(bc_core.conns, &conn->node);
-	rcu_read_unlock();
 	bc_core.ops->conn_release(conn);
 	bc_conn_put(conn); /* bc_conn_down()'s */
 }
@@ -142,6 +139,12 @@ void bc_conn_down(struct bc_conn *conn)
 	if (uatomic_xchg(&conn->down, true))
 		return;
 	urcu_ref_get(&conn->ref);
+	/* Out of the table at once: another transport may soon have the same
+	 * address.
+	 */
+	rcu_read_lock();
+	cds_lfht_del(bc_core.conns, &conn->node);
+	rcu_read_unlock();
 	bc_work_queue(&conn->down_work);
 }
 

@@ -12,6 +12,7 @@
  */
 #include "bc_internal.h"
 
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,8 +100,6 @@ static struct bc_conn *any_conn(void)
 
 	rcu_read_lock();
 	cds_lfht_for_each_entry(bc_core.conns, &iter, conn, node) {
-		if (uatomic_read(&conn->down))
-			continue;
 		if (urcu_ref_get_unless_zero(&conn->ref)) {
 			found = conn;
 			break;
@@ -140,12 +139,35 @@ static void fail_all_clients(void)
 	rcu_read_unlock();
 }
 
+struct flush {
+	struct bc_work work;
+	sem_t done;
+};
+
+static void flush_run(struct bc_work *work)
+{
+	sem_post(&caa_container_of(work, struct flush, work)->done);
+}
+
+void bc_core_stop_calls(void)
+{
+	struct flush flush = { .work.run = flush_run };
+
+	uatomic_set(&bc_core.stopping, true);
+	fail_all_clients();
+	sem_init(&flush.done, 0, 0);
+	bc_work_queue(&flush.work);
+	while (sem_wait(&flush.done))
+		;
+	sem_destroy(&flush.done);
+}
+
 void bc_core_fini(void)
 {
 	struct bc_session *session;
 	struct bc_conn *conn;
 
-	fail_all_clients();
+	bc_core_stop_calls();
 	while ((session = any_session()) != NULL) {
 		bc_session_close(session);
 		bc_session_put(session);

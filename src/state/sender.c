@@ -251,12 +251,14 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 		memcpy(call->prefer, prefer, BC_SESSIONID_SIZE);
 	call->client = client; /* takes over bc_client_lock()'s reference */
 	client->calls++;
-	if (client->queued < bc_core.config.max_queue) {
+	call->state = BC_CALL_DONE; /* in no list yet */
+	if (uatomic_read(&bc_core.stopping)) {
+		call_done_later(call, BC_OUTCOME_FAILED);
+	} else if (client->queued >= bc_core.config.max_queue) {
+		call_done_later(call, BC_OUTCOME_DEFER);
+	} else {
 		call_enqueue(call, false);
 		req = next_locked(client);
-	} else {
-		call->state = BC_CALL_DONE;
-		call_done_later(call, BC_OUTCOME_DEFER);
 	}
 	pthread_mutex_unlock(&client->lock);
 	if (req)

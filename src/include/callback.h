@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Ganesha's callback path and its operations, as the module extends them.
+ */
+#ifndef BC_CALLBACK_H
+#define BC_CALLBACK_H
+
+#include "config.h"
+#include "nfs_core.h"
+#include "nfs_proto_data.h"
+#include "sal_data.h"
+
+#include "backchannel.h"
+
+/** ntirpc's functions, as Ganesha imports them. */
+enum bc_import {
+	BC_IMPORT_CLNT_REQ_SETUP,
+	BC_IMPORT_CLNT_REQ_CALLBACK,
+	BC_IMPORT_CLNT_REQ_RELEASE,
+	BC_IMPORT_CLNT_VC_NCREATE_SVC,
+	BC_IMPORT_SVC_SENDREPLY,
+	BC_IMPORT_SVC_SHUTDOWN,
+	BC_IMPORTS,
+};
+
+/** What an import is called, and what is called instead. [K] */
+extern const struct bc_import_hook {
+	const char *name;
+	void *original; /* what the import must lead to before */
+	void *function; /* and after */
+} bc_import_hooks[BC_IMPORTS];
+
+/** The operations of the core, for bc_core_init(). [K] */
+extern const struct bc_ops bc_callback_ops;
+
+/**
+ * What Ganesha holds as a session's back channel: a CLIENT of our own.  Its
+ * destruction is the session's end.
+ */
+struct bc_channel;
+
+/** CREATE_SESSION in progress on this thread: the next channel is its own. */
+struct bc_creation {
+	struct bc_channel *channel; /* made meanwhile, or NULL */
+};
+void bc_channel_creation_begin(struct bc_creation *creation);
+void bc_channel_creation_end(void);
+
+/** Let a channel stand for a session; takes a reference to it. */
+void bc_channel_set_session(struct bc_channel *channel,
+			    struct bc_session *session);
+
+/**
+ * Give a session of Ganesha's a channel of our own, in place of the one it may
+ * have.
+ *
+ * Context: session->clientid_record->cid_mutex is held.
+ */
+struct bc_channel *bc_channel_install(nfs41_session_t *session);
+
+/* The operations' handlers, and what they extend. The originals are set by
+ * bc_attach() before the handlers are in place. [K]
+ */
+extern nfs4_function_t bc_original_create_session;
+extern nfs4_function_t bc_original_bind_conn_to_session;
+extern nfs4_function_t bc_original_sequence;
+extern nfs4_function_t bc_original_destroy_session;
+extern nfs4_function_t bc_original_destroy_clientid;
+
+enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
+					 compound_data_t *data,
+					 struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
+					       compound_data_t *data,
+					       struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op,
+				   compound_data_t *data,
+				   struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
+					   compound_data_t *data,
+					   struct nfs_resop4 *resp);
+
+/** Whether the structures that we read are laid out as we know them. */
+enum bc_layout { BC_LAYOUT_UNKNOWN, BC_LAYOUT_FITS, BC_LAYOUT_MISFIT };
+
+enum bc_layout bc_layout(void);
+
+/**
+ * Compare what we read of the first session with what we know of it.
+ *
+ * On a match the session gets a channel of our own.  On a mismatch everything
+ * that was replaced is put back, and what did not fit is logged.
+ *
+ * @param[in] data      the COMPOUND that created the session
+ * @param[in] clientid  as the client gave it
+ * @param[in] resok     as the server answered
+ *
+ * @return the session's channel; or NULL: the session stays Ganesha's
+ *
+ * Context: CREATE_SESSION's handler, after the original.
+ */
+struct bc_channel *bc_layout_verify(const compound_data_t *data,
+				    clientid4 clientid,
+				    const CREATE_SESSION4resok *resok);
+
+#endif /* BC_CALLBACK_H */

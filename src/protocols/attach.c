@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The attachment: where the module takes hold of a stock Ganesha.
+ *
+ * Two things of libganesha_nfsd.so are changed, both found by name and verified
+ * before anything is written: six of its imports from libntirpc.so, and the
+ * handlers of five operations in its table of NFSv4 operations.  If anything
+ * does not fit, nothing is changed and the server runs as if the module were
+ * not there.
+ *
+ * The first session shows whether the structures that both sides read are laid
+ * out as we know them; until then it is handled as Ganesha handles it.
+ */
+#include "callback.h"
+#include "image.h"
+#include "module.h"
+#include "transport.h"
+
+#include "fsal_convert.h"
+#include "hashtable.h"
+#include "nfs_convert.h"
+#include "sal_functions.h"
+
+#include <sched.h>
+#include <urcu/uatomic.h>
+
+/** An entry of Ganesha's table of operations (nfs4_Compound.c). */
+struct operation {
+	char *name;
+	nfs4_function_t funct;
+	nfs4_function_t resume;
+	void (*free_res)(nfs_resop4 *);
+	uint32_t resp_size;
+	int exp_perm_flags;
+};
+
+/** The operations that are extended. [K] */
+static const struct {
+	nfs_opnum4 opcode;
+	nfs4_function_t handler;
+	nfs4_function_t *original;
+} extended[] = {
+	{ NFS4_OP_CREATE_SESSION, bc_op_create_session,
+	  &bc_original_create_session },
+	{ NFS4_OP_BIND_CONN_TO_SESSION, bc_op_bind_conn_to_session,
+	  &bc_original_bind_conn_to_session },
+	{ NFS4_OP_SEQUENCE, bc_op_sequence, &bc_original_sequence },
+	{ NFS4_OP_DESTROY_SESSION, bc_op_destroy_session,
+	  &bc_original_destroy_session },
+	{ NFS4_OP_DESTROY_CLIENTID, bc_op_destroy_clientid,
+	  &bc_original_destroy_clientid },
+};
+#define EXTENDED (sizeof(extended) / sizeof(extended[0]))
+
+static struct {
+	struct bc_image ganesha; /* [K] libganesha_nfsd.so */
+	struct operation *operations; /* [K] its table */
+	void **imports[BC_IMPORTS]; /* [K] its slots */
+	bool replaced; /* attach and detach are serialised by their callers */
+	enum bc_layout layout; /* atomic */
+} attachment;
+
+/* Locating ----------------------------------------------------------------- */
+
+static int find_imports(void)
+{
+	for (int i = 0; i < BC_IMPORTS; i++) {
+		const struct bc_import_hook *hook = &bc_import_hooks[i];
+		int rc = bc_image_find_import(&attachment.ganesha, hook->name,
+					      &attachment.imports[i]);
+
+		if (!rc && *attachment.imports[i] != hook->original)
+			rc = -EBUSY;
+		if (rc) {
+			LogCrit(COMPONENT_NFS_CB,
+				"not attached: import %s of %s: %s", hook->name,
+				attachment.ganesha.path,
+				rc == -EBUSY ? "leads elsewhere already" :
+					       strerror(-rc));
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int find_operations(void)
+{
+	char names[NFS4_OP_LAST_ONE][40];
+	const char *pointers[NFS4_OP_LAST_ONE];
+	void *table;
+	int rc;
+
+	for (int i = 0; i < NFS4_OP_LAST_ONE; i++) {
+		snprintf(names[i], sizeof(names[i]), "OP_%s",
+			 nfsop4_to_str(i));
+		pointers[i] = names[i];
+	}
+	rc = bc_image_find_table(&attachment.ganesha, pointers,
+				 NFS4_OP_LAST_ONE, sizeof(struct operation),
+				 &table);
+	if (rc)
+		LogCrit(COMPONENT_NFS_CB,
+			"not attached: table of %d operations in %s: %s",
+			NFS4_OP_LAST_ONE, attachment.ganesha.path,
+			strerror(-rc));
+	else
+		attachment.operations = table;
+	return rc;
+}
+
+static int locate(void)
+{
+	int rc = bc_image_find((void *)register_fsal, &attachment.ganesha);
+
+	if (rc) {
+		LogCrit(COMPONENT_NFS_CB,
+			"not attached: Ganesha's library is not found: %s",
+			strerror(-rc));
+		return rc;
+	}
+	rc = find_imports();
+	return rc ? rc : find_operations();
+}
+
+/* Replacing ---------------------------------------------------------------- */
+
+static int write_pointer(void *slot, void *value)
+{
+	int rc = bc_image_protect(&attachment.ganesha, slot, sizeof(void *),
+				  true);
+
+	if (rc)
+		return rc;
+	uatomic_set((void **)slot, value);
+	return bc_image_protect(&attachment.ganesha, slot, sizeof(void *),
+				false);
+}
+
+static void put_back(void)
+{
+	if (!attachment.replaced)
+		return;
+	attachment.replaced = false;
+	for (size_t i = 0; i < EXTENDED; i++)
+		if (*extended[i].original)
+			write_pointer(
+				&attachment.operations[extended[i].opcode].funct,
+				(void *)*extended[i].original);
+	for (int i = 0; i < BC_IMPORTS; i++)
+		write_pointer(attachment.imports[i],
+			      bc_import_hooks[i].original);
+}
+
+static int replace(void)
+{
+	int rc = 0;
+
+	attachment.replaced = true;
+	for (int i = 0; i < BC_IMPORTS && !rc; i++)
+		rc = write_pointer(attachment.imports[i],
+				   bc_import_hooks[i].function);
+	for (size_t i = 0; i < EXTENDED && !rc; i++) {
+		struct operation *operation =
+			&attachment.operations[extended[i].opcode];
+
+		*extended[i].original = operation->funct;
+		rc = write_pointer(&operation->funct,
+				   (void *)extended[i].handler);
+	}
+	if (rc) {
+		LogCrit(COMPONENT_NFS_CB, "not attached: cannot write to %s: %s",
+			attachment.ganesha.path, strerror(-rc));
+		put_back();
+	}
+	return rc;
+}
+
+int bc_attach(void)
+{
+	const struct bc_module_config *from = &bc_module_config;
+	const struct bc_config config = {
+		.max_queue = from->max_queue,
+		.max_slots = from->max_slots,
+		.max_connections = from->max_connections,
+		.callback_timeout = from->callback_timeout * UINT64_C(1000),
+		.retry_attempts = from->retry_attempts,
+		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),
+		.lease_time = nfs_param.nfsv4_param.lease_lifetime *
+			      UINT64_C(1000),
+	};
+	int rc = locate();
+
+	if (rc)
+		return rc;
+	rc = bc_core_init(&config, &bc_callback_ops);
+	if (rc) {
+		LogCrit(COMPONENT_NFS_CB, "not attached: %s", strerror(-rc));
+		return rc;
+	}
+	rc = replace();
+	if (rc) {
+		bc_core_fini();
+		return rc;
+	}
+	LogEvent(COMPONENT_NFS_CB,
+		 "attached to %s: %d imports, %zu of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
+		 attachment.ganesha.path, BC_IMPORTS, EXTENDED,
+		 NFS4_OP_LAST_ONE, from->max_queue, from->max_slots,
+		 from->max_connections, from->callback_timeout,
+		 from->retry_attempts);
+	return 0;
+}
+
+void bc_detach(void)
+{
+	if (!attachment.ganesha.phdr || !bc_import_hooks[0].original)
+		return;
+	put_back();
+	bc_core_fini();
+	bc_transport_fini();
+}
+
+/* The first session -------------------------------------------------------- */
+
+enum bc_layout bc_layout(void)
+{
+	return uatomic_read(&attachment.layout);
+}
+
+static const char *session_misfit(const nfs41_session_t *session,
+				  const nfs_client_id_t *client,
+				  const CREATE_SESSION4resok *resok)
+{
+	if (session->clientid != client->cid_clientid)
+		return "session's clientid";
+	if (session->clientid_record != client)
+		return "session's client record";
+	if (session->back_channel_attrs.ca_maxrequests !=
+		    resok->csr_back_chan_attrs.ca_maxrequests ||
+	    session->back_channel_attrs.ca_maxrequestsize !=
+		    resok->csr_back_chan_attrs.ca_maxrequestsize)
+		return "session's back channel attributes";
+	if (session->nb_slots != resok->csr_fore_chan_attrs.ca_maxrequests)
+		return "session's number of slots";
+	if (!session->cb_chan.clnt != !(session->flags & session_bc_up))
+		return "session's back channel";
+	return NULL;
+}
+
+/* The client's new session: verified, and given a channel of ours.
+ * Context: holds the client's table latch and cid_mutex.
+ */
+static const char *adopt_locked(nfs_client_id_t *client,
+				const CREATE_SESSION4resok *resok,
+				struct bc_channel **channel)
+{
+	struct glist_head *list = &client->cid_cb.v41.cb_session_list;
+	struct glist_head *glist;
+
+	if (!list->next || list->next->prev != list)
+		return "client record's list of sessions";
+	glist_for_each(glist, list) {
+		nfs41_session_t *session =
+			glist_entry(glist, nfs41_session_t, session_link);
+		const char *misfit;
+
+		if (memcmp(session->session_id, resok->csr_sessionid,
+			   NFS4_SESSIONID_SIZE))
+			continue;
+		misfit = session_misfit(session, client, resok);
+		if (!misfit)
+			*channel = bc_channel_install(session);
+		return misfit;
+	}
+	return "session's id";
+}
+
+/* Elsewhere the mutex may be taken before the latch: only try. */
+static bool try_lock(pthread_mutex_t *mutex)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (!pthread_mutex_trylock(mutex))
+			return true;
+		sched_yield();
+	}
+	return false;
+}
+
+struct bc_channel *bc_layout_verify(const compound_data_t *data,
+				    clientid4 clientid,
+				    const CREATE_SESSION4resok *resok)
+{
+	struct gsh_buffdesc key = { .addr = &clientid,
+				    .len = sizeof(clientid) };
+	struct gsh_buffdesc value;
+	struct hash_latch latch;
+	struct bc_channel *channel = NULL;
+	const char *misfit = NULL;
+	nfs_client_id_t *client;
+
+	if (data->opcode != NFS4_OP_CREATE_SESSION || !data->req ||
+	    !data->req->rq_xprt)
+		misfit = "compound's data";
+	/* The latch keeps the record in its table, and so alive. */
+	if (!misfit && hashtable_getlatch(ht_confirmed_client_id, &key, &value,
+					  false, &latch) != HASHTABLE_SUCCESS) {
+		hashtable_releaselatched(ht_confirmed_client_id, &latch);
+		return NULL; /* gone again: the next session shows it */
+	}
+	if (!misfit) {
+		client = value.addr;
+		if (client->cid_clientid != clientid) {
+			misfit = "client record's id";
+		} else if (try_lock(&client->cid_mutex)) {
+			misfit = adopt_locked(client, resok, &channel);
+			pthread_mutex_unlock(&client->cid_mutex);
+		}
+		hashtable_releaselatched(ht_confirmed_client_id, &latch);
+	}
+	if (misfit) {
+		uatomic_set(&attachment.layout, BC_LAYOUT_MISFIT);
+		LogCrit(COMPONENT_NFS_CB,
+			"detached: this Ganesha lays out its structures otherwise: the %s does not fit",
+			misfit);
+		put_back();
+	} else if (channel) {
+		uatomic_set(&attachment.layout, BC_LAYOUT_FITS);
+	}
+	return channel;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Ganesha's callbacks: from its imports into the core, and back.
+ *
+ * Ganesha makes an NFSv4.1 callback with clnt_req_setup(), clnt_req_callback()
+ * and clnt_req_release() on the CLIENT that it holds as its session's back
+ * channel.  Where that CLIENT is one of ours the callback goes to the core;
+ * everything else (v4.0, NLM, rpcbind) goes to ntirpc untouched.
+ *
+ * A CLIENT of ours carries nothing to the wire.  It stands for a session: when
+ * Ganesha destroys it, the session has ended.
+ */
+#include "callback.h"
+#include "transport.h"
+
+#include "nfsv41.h"
+#include "sal_functions.h"
+
+#include <stdlib.h>
+
+/* An operation's arguments as XDR: most need a few hundred bytes. */
+#define ARGS_FIRST 1024
+#define ARGS_MAX (1024 * 1024)
+
+struct bc_channel {
+	CLIENT clnt;
+	struct bc_session *session; /* counted; NULL until CREATE_SESSION ends */
+};
+
+static __thread struct bc_creation *creation_here;
+
+/* Channels ----------------------------------------------------------------- */
+
+static struct bc_channel *channel_of(CLIENT *clnt)
+{
+	return container_of(clnt, struct bc_channel, clnt);
+}
+
+/* Nobody sends over it. */
+static enum clnt_stat channel_call(struct clnt_req *cc)
+{
+	(void)cc;
+	return RPC_FAILED;
+}
+
+static void channel_abort(CLIENT *clnt)
+{
+	(void)clnt;
+}
+
+static bool channel_freeres(CLIENT *clnt, xdrproc_t proc, void *result)
+{
+	(void)clnt;
+	(void)proc;
+	(void)result;
+	return true;
+}
+
+static bool channel_control(CLIENT *clnt, u_int request, void *info)
+{
+	(void)clnt;
+	(void)request;
+	(void)info;
+	return false;
+}
+
+/* The last reference is gone: the session's, and that of every callback. */
+static void channel_destroy(CLIENT *clnt)
+{
+	struct bc_channel *channel = channel_of(clnt);
+
+	if (creation_here && creation_here->channel == channel)
+		creation_here->channel = NULL;
+	if (channel->session) {
+		bc_session_close(channel->session);
+		bc_session_put(channel->session);
+	}
+	pthread_mutex_destroy(&clnt->cl_lock);
+	gsh_free(channel);
+}
+
+static struct clnt_ops channel_ops = {
+	.cl_call = channel_call,
+	.cl_abort = channel_abort,
+	.cl_freeres = channel_freeres,
+	.cl_destroy = channel_destroy,
+	.cl_control = channel_control,
+};
+
+static struct bc_channel *channel_new(void)
+{
+	struct bc_channel *channel = gsh_calloc(1, sizeof(*channel));
+
+	channel->clnt.cl_ops = &channel_ops;
+	channel->clnt.cl_refcnt = 1;
+	channel->clnt.cl_error.re_status = RPC_SUCCESS;
+	pthread_mutex_init(&channel->clnt.cl_lock, NULL);
+	return channel;
+}
+
+void bc_channel_creation_begin(struct bc_creation *creation)
+{
+	creation->channel = NULL;
+	creation_here = creation;
+}
+
+void bc_channel_creation_end(void)
+{
+	creation_here = NULL;
+}
+
+void bc_channel_set_session(struct bc_channel *channel,
+			    struct bc_session *session)
+{
+	bc_session_ref(session);
+	channel->session = session;
+}
+
+struct bc_channel *bc_channel_install(nfs41_session_t *session)
+{
+	struct bc_channel *channel = channel_new();
+	rpc_call_channel_t *chan = &session->cb_chan;
+	CLIENT *before;
+
+	PTHREAD_MUTEX_lock(&chan->mtx);
+	before = chan->clnt;
+	chan->clnt = &channel->clnt;
+	chan->type = RPC_CHAN_V41;
+	chan->source.session = session;
+	if (!chan->auth)
+		chan->auth = authnone_ncreate();
+	atomic_set_uint32_t_bits(&session->flags, session_bc_up);
+	PTHREAD_MUTEX_unlock(&chan->mtx);
+	if (before)
+		CLNT_DESTROY(before);
+	return channel;
+}
+
+/* Submission: what Ganesha calls ------------------------------------------- */
+
+static CLIENT *hook_clnt_vc_ncreate_svc(const SVCXPRT *xprt,
+					const rpcprog_t program,
+					const rpcvers_t version,
+					const uint32_t flags)
+{
+	struct bc_channel *channel;
+
+	if (!creation_here)
+		return clnt_vc_ncreate_svc(xprt, program, version, flags);
+	channel = channel_new();
+	creation_here->channel = channel;
+	return &channel->clnt;
+}
+
+static bool is_ours(const struct clnt_req *cc)
+{
+	return cc->cc_clnt && cc->cc_clnt->cl_ops == &channel_ops;
+}
+
+static enum clnt_stat hook_clnt_req_setup(struct clnt_req *cc,
+					  struct timespec timeout)
+{
+	if (!is_ours(cc))
+		return clnt_req_setup(cc, timeout);
+	cc->cc_error.re_status = RPC_SUCCESS;
+	cc->cc_error.re_errno = 0;
+	cc->cc_flags = CLNT_REQ_FLAG_NONE;
+	cc->cc_refreshes = 0;
+	CLNT_REF(cc->cc_clnt, CLNT_REF_FLAG_NONE);
+	return RPC_SUCCESS;
+}
+
+static int hook_clnt_req_release(struct clnt_req *cc)
+{
+	CLIENT *clnt = cc->cc_clnt;
+	int refs;
+
+	/* Without a CLIENT it was filled and never set up; ntirpc would follow
+	 * the null pointer.
+	 */
+	if (clnt && !is_ours(cc))
+		return clnt_req_release(cc);
+	refs = atomic_dec_int32_t(&cc->cc_refcnt);
+	if (refs > 0)
+		return refs;
+	clnt_req_fini(cc);
+	(*cc->cc_free_cb)(cc, cc->cc_size);
+	if (clnt)
+		CLNT_RELEASE(clnt, CLNT_RELEASE_FLAG_NONE);
+	return refs;
+}
+
+/* Ganesha's own slot was only the gate to us: nobody need wait for it. */
+static void release_ganesha_slot(nfs41_session_t *session, slotid4 slot)
+{
+	PTHREAD_MUTEX_lock(&session->cb_mutex);
+	session->bc_slots[slot].in_use = false;
+	pthread_cond_broadcast(&session->cb_cond);
+	PTHREAD_MUTEX_unlock(&session->cb_mutex);
+}
+
+/* @return bytes, 0: it cannot be encoded into @a size bytes */
+static size_t encode_operation(nfs_cb_argop4 *op, char *buffer, size_t size)
+{
+	XDR xdrs;
+	size_t len = 0;
+
+	xdrmem_create(&xdrs, buffer, (u_int)size, XDR_ENCODE);
+	if (xdr_nfs_cb_argop4(&xdrs, op))
+		len = XDR_GETPOS(&xdrs);
+	XDR_DESTROY(&xdrs);
+	return len;
+}
+
+static struct bc_call *call_new(rpc_call_t *call)
+{
+	CB_COMPOUND4args *args = &call->cbt.v_u.v4.args;
+	nfs_cb_argop4 *op = &args->argarray.argarray_val[1];
+	struct bc_call *result = NULL;
+
+	for (size_t size = ARGS_FIRST; size <= ARGS_MAX && !result; size *= 4) {
+		char *buffer = gsh_malloc(size);
+		size_t len = encode_operation(op, buffer, size);
+
+		if (len)
+			result = bc_call_new(op->argop, args->minorversion,
+					     buffer, len, call);
+		gsh_free(buffer);
+	}
+	return result;
+}
+
+/* Context: a thread of Ganesha's, with the channel's mutex and often the
+ * file's state lock held: the callback must not complete in here.
+ */
+static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
+{
+	rpc_call_t *call = container_of(cc, rpc_call_t, call_req);
+	nfs41_session_t *session;
+	nfs_cb_argop4 *sequence;
+	struct bc_call *submitted;
+
+	if (!is_ours(cc))
+		return clnt_req_callback(cc);
+	session = call->chan->source.session;
+	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
+	submitted = call_new(call);
+	if (!submitted) {
+		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
+			sequence[1].argop);
+		return RPC_CANTENCODEARGS;
+	}
+	release_ganesha_slot(
+		session, sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
+	/* It may complete, and the session go, before this returns. */
+	if (bc_call_submit(submitted, session->clientid,
+			   (const uint8_t *)session->session_id))
+		return RPC_SYSTEMERROR;
+	return RPC_SUCCESS;
+}
+
+static enum xprt_stat hook_svc_sendreply(struct svc_req *req)
+{
+	SVCXPRT *xprt = req->rq_xprt;
+	enum xprt_stat stat = svc_sendreply(req);
+
+	bc_bind_replied(xprt, req);
+	return stat;
+}
+
+/* The last moment at which all of Ganesha that a completion needs is there. */
+static int hook_svc_shutdown(u_long flags)
+{
+	bc_core_stop_calls();
+	return svc_shutdown(flags);
+}
+
+#define HOOK(import) { #import, (void *)import, (void *)hook_##import }
+
+const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
+	[BC_IMPORT_CLNT_REQ_SETUP] = HOOK(clnt_req_setup),
+	[BC_IMPORT_CLNT_REQ_CALLBACK] = HOOK(clnt_req_callback),
+	[BC_IMPORT_CLNT_REQ_RELEASE] = HOOK(clnt_req_release),
+	[BC_IMPORT_CLNT_VC_NCREATE_SVC] = HOOK(clnt_vc_ncreate_svc),
+	[BC_IMPORT_SVC_SENDREPLY] = HOOK(svc_sendreply),
+	[BC_IMPORT_SVC_SHUTDOWN] = HOOK(svc_shutdown),
+};
+
+/* Completion --------------------------------------------------------------- */
+
+/* The result that Ganesha's own decoder would have left. */
+static void set_result(rpc_call_t *call, nfsstat4 status,
+		       const struct bc_reply *reply)
+{
+	CB_COMPOUND4res *res = &call->cbt.v_u.v4.res;
+	nfs_cb_resop4 *op = &res->resarray.resarray_val[1];
+	const struct fattr4 *attrs = reply ? reply->op_result : NULL;
+
+	res->status = status;
+	op->resop = call->cbt.v_u.v4.args.argarray.argarray_val[1].argop;
+	op->nfs_cb_resop4_u.opcbillegal.status = status;
+	if (attrs)
+		op->nfs_cb_resop4_u.opcbgetattr.CB_GETATTR4res_u.resok4
+			.obj_attributes = *attrs;
+}
+
+static void callback_complete(struct bc_call *submitted,
+			      enum bc_outcome outcome, struct bc_reply *reply)
+{
+	rpc_call_t *call = bc_call_cookie(submitted);
+	struct clnt_req *cc = &call->call_req;
+
+	cc->cc_error.re_status = RPC_SUCCESS;
+	switch (outcome) {
+	case BC_OUTCOME_REPLY:
+		set_result(call, reply->status, reply);
+		break;
+	case BC_OUTCOME_RAN:
+		/* Only CB_GETATTR has a result beyond its status. */
+		set_result(call,
+			   bc_call_opcode(submitted) == NFS4_OP_CB_GETATTR ?
+				   NFS4ERR_DELAY :
+				   NFS4_OK,
+			   NULL);
+		break;
+	case BC_OUTCOME_DEFER:
+		/* Ganesha asks again in a second, and marks nothing down. */
+		set_result(call, NFS4ERR_DELAY, NULL);
+		break;
+	case BC_OUTCOME_FAILED:
+		cc->cc_error.re_status = RPC_TIMEDOUT;
+		break;
+	}
+	(*cc->cc_process_cb)(cc);
+}
+
+static void callback_log(enum bc_log_level level, const char *line)
+{
+	switch (level) {
+	case BC_LOG_WARN:
+		LogWarn(COMPONENT_NFS_CB, "%s", line);
+		break;
+	case BC_LOG_EVENT:
+		LogEvent(COMPONENT_NFS_CB, "%s", line);
+		break;
+	case BC_LOG_INFO:
+		LogInfo(COMPONENT_NFS_CB, "%s", line);
+		break;
+	case BC_LOG_DEBUG:
+		LogDebug(COMPONENT_NFS_CB, "%s", line);
+		break;
+	}
+}
+
+const struct bc_ops bc_callback_ops = {
+	.log = callback_log,
+	.request_new = bc_transport_request_new,
+	.request_free = bc_transport_request_free,
+	.send = bc_transport_send,
+	.conn_release = bc_transport_conn_release,
+	.conn_free = bc_transport_conn_free,
+	.security_free = bc_transport_security_free,
+	.complete = callback_complete,
+};

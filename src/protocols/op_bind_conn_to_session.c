@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * BIND_CONN_TO_SESSION: what is answered is what is then true.  RFC 5661, 18.34.
+ */
+#include "callback.h"
+#include "transport.h"
+
+#include "nfsv41.h"
+
+nfs4_function_t bc_original_bind_conn_to_session;
+
+/* An error is one of those that 15.2 lists for this operation. */
+static nfsstat4 status_of(int rc)
+{
+	switch (rc) {
+	case 0:
+		return NFS4_OK;
+	case -EINVAL:
+		return NFS4ERR_INVAL;
+	case -ENOTCONN:
+		return NFS4ERR_BADSESSION;
+	default:
+		return NFS4ERR_SERVERFAULT;
+	}
+}
+
+static nfsstat4 bind_to(struct bc_session *session,
+			const BIND_CONN_TO_SESSION4args *args,
+			const compound_data_t *data,
+			BIND_CONN_TO_SESSION4resok *resok)
+{
+	struct bc_conn *conn = bc_transport_conn(data->req->rq_xprt);
+	enum bc_channels channels;
+	int rc;
+
+	/* Such a connection cannot carry callbacks: RDMA, or it has ended. */
+	if (!conn && (args->bctsa_dir == CDFC4_FORE ||
+		      args->bctsa_dir == CDFC4_FORE_OR_BOTH)) {
+		resok->bctsr_dir = CDFS4_FORE;
+		return NFS4_OK;
+	}
+	if (!conn)
+		return NFS4ERR_SERVERFAULT;
+	rc = bc_bind(session, conn, args->bctsa_dir, data->req, &channels);
+	bc_conn_put(conn);
+	if (rc == 0)
+		resok->bctsr_dir = (channel_dir_from_server4)channels;
+	return status_of(rc);
+}
+
+static bool valid_dir(channel_dir_from_client4 dir)
+{
+	return dir == CDFC4_FORE || dir == CDFC4_BACK ||
+	       dir == CDFC4_FORE_OR_BOTH || dir == CDFC4_BACK_OR_BOTH;
+}
+
+enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
+					       compound_data_t *data,
+					       struct nfs_resop4 *resp)
+{
+	BIND_CONN_TO_SESSION4args *args =
+		&op->nfs_argop4_u.opbind_conn_to_session;
+	BIND_CONN_TO_SESSION4res *res =
+		&resp->nfs_resop4_u.opbind_conn_to_session;
+	BIND_CONN_TO_SESSION4resok *resok =
+		&res->BIND_CONN_TO_SESSION4res_u.bctsr_resok4;
+	struct bc_session *session;
+	enum nfs_req_result result;
+
+	resp->resop = NFS4_OP_BIND_CONN_TO_SESSION;
+	if (data->minorversion > 0 && !valid_dir(args->bctsa_dir)) {
+		res->bctsr_status = NFS4ERR_INVAL;
+		return NFS_REQ_ERROR;
+	}
+	result = bc_original_bind_conn_to_session(op, data, resp);
+	if (res->bctsr_status != NFS4_OK)
+		return result;
+	session = bc_session_get((const uint8_t *)args->bctsa_sessid);
+	if (!session)
+		return result;
+
+	resok->bctsr_use_conn_in_rdma_mode = false;
+	res->bctsr_status = bind_to(session, args, data, resok);
+	bc_session_put(session);
+	return res->bctsr_status == NFS4_OK ? result : NFS_REQ_ERROR;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * CREATE_SESSION: every session gets a channel of ours.  RFC 5661, 18.36.
+ *
+ * Ganesha makes a back channel only for a client that asks for
+ * CREATE_SESSION4_FLAG_CONN_BACK_CHAN, and only with a security flavor that it
+ * can use itself.  A client may as well bind one later, and we need to hear of
+ * every session's end: so the original is called with the flag and a flavor
+ * that always works, and the answer is then made to say what is true.
+ */
+#include "callback.h"
+#include "transport.h"
+
+#include "nfsv41.h"
+
+nfs4_function_t bc_original_create_session;
+
+/* Call the original so that it makes a channel of ours, whatever was asked. */
+static enum nfs_req_result create(struct nfs_argop4 *op, compound_data_t *data,
+				  struct nfs_resop4 *resp,
+				  struct bc_channel **channel)
+{
+	CREATE_SESSION4args *args = &op->nfs_argop4_u.opcreate_session;
+	const CREATE_SESSION4args asked = *args;
+	callback_sec_parms4 none = { .cb_secflavor = AUTH_NONE };
+	struct bc_creation creation;
+	enum nfs_req_result result;
+
+	args->csa_flags |= CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+	args->csa_sec_parms.csa_sec_parms_len = 1;
+	args->csa_sec_parms.csa_sec_parms_val = &none;
+	bc_channel_creation_begin(&creation);
+	result = bc_original_create_session(op, data, resp);
+	bc_channel_creation_end();
+	*args = asked;
+	*channel = creation.channel;
+	return result;
+}
+
+/* The connection of CREATE_SESSION, if that was asked for. */
+static bool bind_back(struct bc_session *session, const compound_data_t *data)
+{
+	struct bc_conn *conn = bc_transport_conn(data->req->rq_xprt);
+	enum bc_channels channels;
+	int rc;
+
+	if (!conn)
+		return false;
+	rc = bc_bind(session, conn, BC_BIND_BACK_OR_BOTH, data->req, &channels);
+	bc_conn_put(conn);
+	return rc == 0;
+}
+
+/* Make the new session known. @return whether its back channel is bound */
+static bool adopt(const CREATE_SESSION4args *args,
+		  const CREATE_SESSION4resok *resok,
+		  const compound_data_t *data, struct bc_channel *channel)
+{
+	bool asked = args->csa_flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+	struct bc_session_attrs attrs = {
+		.clientid = args->csa_clientid,
+		.max_requests = resok->csr_back_chan_attrs.ca_maxrequests,
+		.max_request_size =
+			resok->csr_back_chan_attrs.ca_maxrequestsize,
+		.security = bc_transport_security(
+			args->csa_cb_program,
+			args->csa_sec_parms.csa_sec_parms_val,
+			args->csa_sec_parms.csa_sec_parms_len),
+	};
+	bool usable = attrs.security;
+	struct bc_session *session;
+
+	if (!usable)
+		LogInfo(COMPONENT_NFS_CB,
+			"client %#" PRIx64
+			": no back channel, it offers neither AUTH_SYS nor AUTH_NONE",
+			args->csa_clientid);
+	memcpy(attrs.id, resok->csr_sessionid, BC_SESSIONID_SIZE);
+	if (bc_session_add(&attrs, &session))
+		return false;
+	bc_channel_set_session(channel, session);
+	return asked && usable && bind_back(session, data);
+}
+
+/* What the first answer said: it depends on the arguments alone, and those of
+ * a replay are the same.
+ */
+static bool replay_bound(const CREATE_SESSION4args *args)
+{
+	struct bc_security *security;
+
+	if (!(args->csa_flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN))
+		return false;
+	security = bc_transport_security(args->csa_cb_program,
+					 args->csa_sec_parms.csa_sec_parms_val,
+					 args->csa_sec_parms.csa_sec_parms_len);
+	if (security)
+		bc_security_put(security);
+	return security;
+}
+
+enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
+					 compound_data_t *data,
+					 struct nfs_resop4 *resp)
+{
+	CREATE_SESSION4args *args = &op->nfs_argop4_u.opcreate_session;
+	CREATE_SESSION4res *res = &resp->nfs_resop4_u.opcreate_session;
+	CREATE_SESSION4resok *resok = &res->CREATE_SESSION4res_u.csr_resok4;
+	struct bc_channel *channel = NULL;
+	enum nfs_req_result result;
+	bool first = bc_layout() == BC_LAYOUT_UNKNOWN;
+	bool bound;
+
+	if (data->minorversion == 0 || bc_layout() == BC_LAYOUT_MISFIT)
+		return bc_original_create_session(op, data, resp);
+
+	if (first)
+		result = bc_original_create_session(op, data, resp);
+	else
+		result = create(op, data, resp, &channel);
+	if (res->csr_status != NFS4_OK)
+		return result;
+	if (first)
+		channel = bc_layout_verify(data, args->csa_clientid, resok);
+	if (channel)
+		bound = adopt(args, resok, data, channel);
+	else if (!first)
+		bound = replay_bound(args);
+	else
+		return result;
+
+	/* "csr_flags ... CREATE_SESSION4_FLAG_CONN_BACK_CHAN" is repeated only
+	 * if the back channel is bound, 18.36.3.
+	 */
+	if (bound)
+		resok->csr_flags |= CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+	else
+		resok->csr_flags &=
+			~(uint32_t)CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+	return result;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * DESTROY_SESSION and DESTROY_CLIENTID: callbacks do not wait for what is gone.
+ * RFC 5661, 18.37 and 18.50.
+ *
+ * Ganesha frees a session only after its last callback has completed, so its
+ * channel's destruction comes too late to let those callbacks go on elsewhere.
+ */
+#include "callback.h"
+
+#include "nfsv41.h"
+
+nfs4_function_t bc_original_destroy_session;
+nfs4_function_t bc_original_destroy_clientid;
+
+enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp)
+{
+	const DESTROY_SESSION4args *args = &op->nfs_argop4_u.opdestroy_session;
+	const DESTROY_SESSION4res *res = &resp->nfs_resop4_u.opdestroy_session;
+	struct bc_session *session =
+		bc_session_get((const uint8_t *)args->dsa_sessionid);
+	enum nfs_req_result result =
+		bc_original_destroy_session(op, data, resp);
+
+	if (!session)
+		return result;
+	if (res->dsr_status == NFS4_OK)
+		bc_session_close(session);
+	bc_session_put(session);
+	return result;
+}
+
+enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
+					   compound_data_t *data,
+					   struct nfs_resop4 *resp)
+{
+	const DESTROY_CLIENTID4args *args =
+		&op->nfs_argop4_u.opdestroy_clientid;
+	const DESTROY_CLIENTID4res *res =
+		&resp->nfs_resop4_u.opdestroy_clientid;
+	enum nfs_req_result result =
+		bc_original_destroy_clientid(op, data, resp);
+
+	if (res->dcr_status == NFS4_OK)
+		bc_client_destroy(args->dca_clientid);
+	return result;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * SEQUENCE: status flags that tell the truth.  RFC 5661, 18.46.3.
+ */
+#include "callback.h"
+
+#include "nfs_rpc_callback.h"
+#include "nfsv41.h"
+
+nfs4_function_t bc_original_sequence;
+
+#define CALLBACK_FLAGS                                                         \
+	((uint32_t)(SEQ4_STATUS_CB_PATH_DOWN |                                 \
+		    SEQ4_STATUS_CB_PATH_DOWN_SESSION |                         \
+		    SEQ4_STATUS_BACKCHANNEL_FAULT))
+
+enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op,
+				   compound_data_t *data,
+				   struct nfs_resop4 *resp)
+{
+	const SEQUENCE4args *args = &op->nfs_argop4_u.opsequence;
+	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
+	uint32_t *flags = &res->SEQUENCE4res_u.sr_resok4.sr_status_flags;
+	enum nfs_req_result result = bc_original_sequence(op, data, resp);
+	struct bc_session_status status;
+	nfs_client_id_t *client;
+
+	/* A replay has the answer of the first time. */
+	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK)
+		return result;
+	status = bc_session_heard((const uint8_t *)args->sa_sessionid,
+				  data->req->rq_xprt);
+	if (!status.known)
+		return result;
+	*flags = (*flags & ~CALLBACK_FLAGS) | status.flags;
+
+	/* An OPEN that follows asks this before it grants a delegation. */
+	client = data->session->clientid_record;
+	if (get_cb_chan_down(client) == status.client_has_path)
+		set_cb_chan_down(client, !status.client_has_path);
+	return result;
+}

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The transport: the one file that talks to ntirpc.
+ *
+ * ntirpc has what a multiplexed connection needs: XIDs, a tree of the requests
+ * that wait for a reply, demultiplexing of calls and replies, serialised
+ * writes.  It is used through the CLIENT of a connection, with three cares:
+ *
+ *  - A request is never given to ntirpc's own timeouts (clnt_req_callback):
+ *    they live in the transport's event channel, which a disconnect takes away
+ *    at any moment.  CLNT_CALL_ONCE only sends.
+ *  - ntirpc finds the request of a reply under a lock, drops the lock and goes
+ *    on with it, while a timeout, a disconnect or the same reply sent twice may
+ *    end it.  So a reply is handled inside an RCU read-side section and a
+ *    request is freed a grace period after it was taken out of the tree; what
+ *    is to be done with the reply is done after the section.
+ *  - A CLIENT holds a reference to its transport and so keeps its descriptor
+ *    open: it is released when the transport is unlinked, which is also how a
+ *    disconnect is noticed at once.
+ *
+ * For both, a transport's operations are replaced by a copy with decode, unlink
+ * and destroy wrapped.
+ */
+#include "transport.h"
+
+#include "bc_internal.h"
+#include "nfsv41.h"
+
+#include <stdlib.h>
+
+/* Longest tag of a reply that is skipped rather than refused, bytes. */
+#define MAX_TAG 1024
+/* Bound of a CB_GETATTR result's attributes: change and size, bytes. */
+#define MAX_ATTRS 256
+
+/** A transport's connection. */
+struct connection {
+	struct bc_conn conn;
+	struct cds_list_head link; /* guarded by connections_lock */
+	SVCXPRT *xprt; /* [K] valid until our xp_destroy() */
+	struct xp_ops ops; /* [K] its operations now */
+	struct xp_ops *own_ops; /* [K] its operations before */
+	pthread_mutex_t lock;
+	CLIENT *clnt; /* guarded by lock; NULL: released */
+	uint32_t program; /* guarded by lock: what clnt's header says */
+};
+
+/** A request, with its reply. */
+struct request {
+	struct bc_request req;
+	struct clnt_req cc;
+	bool in_tree; /* [K] after send: ntirpc knows it */
+	struct bc_reply reply; /* ntirpc's until reply_processed(), then ours */
+	uint32_t opcode; /* [K] of the operation after CB_SEQUENCE */
+	struct fattr4 attrs; /* CB_GETATTR's result; its values are below */
+	char attr_values[MAX_ATTRS];
+	struct rcu_head rcu;
+	uint8_t body[];
+};
+
+static struct cds_list_head connections = CDS_LIST_HEAD_INIT(connections);
+static pthread_mutex_t connections_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The request whose reply this thread is decoding: +1 ref. */
+static __thread struct request *replied;
+
+static struct connection *connection_of(const struct bc_conn *conn)
+{
+	return caa_container_of(conn, struct connection, conn);
+}
+
+static struct connection *connection_of_xprt(const SVCXPRT *xprt)
+{
+	return caa_container_of(xprt->xp_ops, struct connection, ops);
+}
+
+/* Replies ------------------------------------------------------------------ */
+
+static bool skip_opaque(XDR *xdrs, uint32_t max)
+{
+	char chunk[64];
+	uint32_t len;
+
+	if (!XDR_GETUINT32(xdrs, &len) || len > max)
+		return false;
+	len = RNDUP(len);
+	while (len > 0) {
+		uint32_t n = len < sizeof(chunk) ? len : sizeof(chunk);
+
+		if (!XDR_GETBYTES(xdrs, chunk, n))
+			return false;
+		len -= n;
+	}
+	return true;
+}
+
+/* CB_SEQUENCE4res, RFC 5661 20.9.2 */
+static bool decode_sequence(XDR *xdrs, struct bc_reply *reply)
+{
+	struct bc_cb_sequence *sequence = &reply->sequence;
+
+	if (!XDR_GETUINT32(xdrs, &reply->sequence_status))
+		return false;
+	if (reply->sequence_status != NFS4_OK)
+		return true;
+	return XDR_GETBYTES(xdrs, (char *)sequence->session,
+			    BC_SESSIONID_SIZE) &&
+	       XDR_GETUINT32(xdrs, &sequence->sequence) &&
+	       XDR_GETUINT32(xdrs, &sequence->slot) &&
+	       XDR_GETUINT32(xdrs, &sequence->highest_slot) &&
+	       XDR_GETUINT32(xdrs, &reply->target_highest_slot);
+}
+
+/* fattr4 of CB_GETATTR4resok, 20.1.2 */
+static bool decode_attrs(XDR *xdrs, struct request *request)
+{
+	struct fattr4 *attrs = &request->attrs;
+	uint32_t words, len;
+
+	if (!XDR_GETUINT32(xdrs, &words) || words > BITMAP4_MAPLEN)
+		return false;
+	attrs->attrmask.bitmap4_len = words;
+	for (uint32_t i = 0; i < words; i++)
+		if (!XDR_GETUINT32(xdrs, &attrs->attrmask.map[i]))
+			return false;
+	if (!XDR_GETUINT32(xdrs, &len) || len > MAX_ATTRS || len % 4)
+		return false;
+	attrs->attr_vals.attrlist4_len = len;
+	attrs->attr_vals.attrlist4_val = request->attr_values;
+	request->reply.op_result = attrs;
+	return XDR_GETBYTES(xdrs, request->attr_values, len);
+}
+
+static bool decode_operation(XDR *xdrs, struct request *request)
+{
+	uint32_t opcode;
+
+	if (!XDR_GETUINT32(xdrs, &opcode) || opcode != request->opcode ||
+	    !XDR_GETUINT32(xdrs, &request->reply.op_status))
+		return false;
+	if (opcode == NFS4_OP_CB_GETATTR && request->reply.op_status == NFS4_OK)
+		return decode_attrs(xdrs, request);
+	return true;
+}
+
+/* CB_COMPOUND4res, 20.2.2: no more results than operations were sent. */
+static bool decode_reply(XDR *xdrs, void *where)
+{
+	struct request *request = where;
+	struct bc_reply *reply = &request->reply;
+	uint32_t opcode;
+
+	if (!XDR_GETUINT32(xdrs, &reply->status) ||
+	    !skip_opaque(xdrs, MAX_TAG) ||
+	    !XDR_GETUINT32(xdrs, &reply->num_results) ||
+	    reply->num_results > BC_CB_COMPOUND_OPS)
+		return false;
+	if (reply->num_results == 0)
+		return true;
+	if (!XDR_GETUINT32(xdrs, &opcode) || opcode != NFS4_OP_CB_SEQUENCE ||
+	    !decode_sequence(xdrs, reply))
+		return false;
+	return reply->num_results < 2 || decode_operation(xdrs, request);
+}
+
+/* ntirpc's completion. Context: inside wrapped_decode()'s read-side section. */
+static void reply_processed(struct clnt_req *cc)
+{
+	struct request *request = caa_container_of(cc, struct request, cc);
+
+	if (bc_request_get_rcu(&request->req))
+		replied = request;
+}
+
+static enum bc_reply_kind kind_of(enum clnt_stat status)
+{
+	if (status == RPC_SUCCESS)
+		return BC_REPLY_DECODED;
+	return status == RPC_CANTDECODERES ? BC_REPLY_GARBLED :
+					     BC_REPLY_RPC_ERROR;
+}
+
+/* Whether a message is a REPLY: its second word, RFC 5531 9. */
+static bool is_reply(XDR *xdrs)
+{
+	uint32_t xid, direction = CALL;
+
+	xdrs->x_op = XDR_DECODE;
+	if (!XDR_GETUINT32(xdrs, &xid) || !XDR_GETUINT32(xdrs, &direction))
+		direction = CALL;
+	XDR_SETPOS(xdrs, 0);
+	return direction == REPLY;
+}
+
+static enum xprt_stat wrapped_decode(struct svc_req *svc)
+{
+	svc_req_fun_t decode =
+		connection_of_xprt(svc->rq_xprt)->own_ops->xp_decode;
+	struct request *request;
+	enum xprt_stat stat;
+
+	if (!is_reply(svc->rq_xdrs))
+		return decode(svc);
+
+	replied = NULL;
+	rcu_read_lock();
+	stat = decode(svc);
+	rcu_read_unlock();
+	request = replied;
+	if (request) {
+		request->reply.rpc_status = request->cc.cc_error.re_status;
+		request->reply.kind = kind_of(request->cc.cc_error.re_status);
+		bc_reply_arrived(&request->req, &request->reply);
+		bc_request_put(&request->req);
+	}
+	return stat;
+}
+
+/* Requests ----------------------------------------------------------------- */
+
+struct bc_request *bc_transport_request_new(size_t body_len)
+{
+	struct request *request = calloc(1, sizeof(*request) + body_len);
+
+	if (!request)
+		return NULL;
+	request->req.body = request->body;
+	request->req.body_len = body_len;
+	return &request->req;
+}
+
+static void request_free_rcu(struct rcu_head *rcu)
+{
+	free(caa_container_of(rcu, struct request, rcu));
+}
+
+/* ntirpc has let go of it. */
+static void request_released(struct clnt_req *cc, size_t size)
+{
+	(void)size;
+	call_rcu(&caa_container_of(cc, struct request, cc)->rcu,
+		 request_free_rcu);
+}
+
+void bc_transport_request_free(struct bc_request *req)
+{
+	struct request *request = caa_container_of(req, struct request, req);
+
+	if (!request->in_tree) {
+		free(request);
+		return;
+	}
+	/* A thread that found it in the tree just now must not decode into it */
+	atomic_set_uint16_t_bits(&request->cc.cc_flags,
+				 CLNT_REQ_FLAG_BACKSYNC);
+	clnt_req_release(&request->cc);
+}
+
+static bool encode_body(XDR *xdrs, void *where)
+{
+	const struct request *request = where;
+
+	return XDR_PUTBYTES(xdrs, (const char *)request->req.body,
+			    request->req.body_len);
+}
+
+/* The opcode of the operation after CB_SEQUENCE, from the encoded body. */
+static uint32_t body_opcode(const struct bc_request *req)
+{
+	uint32_t word;
+
+	memcpy(&word, req->body + bc_cb_compound_size(0), sizeof(word));
+	return ntohl(word);
+}
+
+static int send_locked(struct connection *connection, struct request *request)
+{
+	const struct bc_security *security = request->req.security;
+	struct clnt_req *cc = &request->cc;
+	CLIENT *clnt = connection->clnt;
+	uint32_t program = security->program;
+
+	if (!clnt)
+		return -ENOTCONN;
+	/* Program and credential are one pair: both from the same object. */
+	if (program != connection->program &&
+	    CLNT_CONTROL(clnt, CLSET_PROG, &program))
+		connection->program = program;
+
+	clnt_req_fill(cc, clnt, security->auth, CB_COMPOUND,
+		      (xdrproc_t)encode_body, request,
+		      (xdrproc_t)decode_reply, request);
+	cc->cc_free_cb = request_released;
+	if (clnt_req_setup(cc, (struct timespec){ .tv_sec = 10 }) !=
+	    RPC_SUCCESS) {
+		clnt_req_fini(cc);
+		return -EIO;
+	}
+	request->in_tree = true;
+	cc->cc_process_cb = reply_processed;
+	cc->cc_refreshes = 0;
+	return CLNT_CALL_ONCE(cc) == RPC_SUCCESS ? 0 : -EIO;
+}
+
+int bc_transport_send(struct bc_request *req)
+{
+	struct request *request = caa_container_of(req, struct request, req);
+	struct connection *connection = connection_of(req->conn);
+	int rc;
+
+	request->opcode = body_opcode(req);
+	pthread_mutex_lock(&connection->lock);
+	rc = send_locked(connection, request);
+	pthread_mutex_unlock(&connection->lock);
+	return rc;
+}
+
+/* Connections -------------------------------------------------------------- */
+
+/* Context: whoever destroys the transport, with whatever locks of it. */
+static void wrapped_unlink(SVCXPRT *xprt, u_int flags, const char *tag,
+			   const int line)
+{
+	struct connection *connection = connection_of_xprt(xprt);
+
+	connection->own_ops->xp_unlink(xprt, flags, tag, line);
+	bc_conn_down(&connection->conn);
+}
+
+static void connection_detach(struct connection *connection)
+{
+	uatomic_set(&connection->xprt->xp_ops, connection->own_ops);
+	cds_list_del(&connection->link);
+}
+
+/* The last reference to the transport is gone. */
+static void wrapped_destroy(SVCXPRT *xprt, u_int flags, const char *tag,
+			    const int line)
+{
+	struct connection *connection = connection_of_xprt(xprt);
+
+	pthread_mutex_lock(&connections_lock);
+	connection_detach(connection);
+	pthread_mutex_unlock(&connections_lock);
+	connection->own_ops->xp_destroy(xprt, flags, tag, line);
+	bc_conn_put(&connection->conn); /* the transport's */
+}
+
+void bc_transport_conn_free(struct bc_conn *conn)
+{
+	struct connection *connection = connection_of(conn);
+
+	pthread_mutex_destroy(&connection->lock);
+	free(connection);
+}
+
+void bc_transport_conn_release(struct bc_conn *conn)
+{
+	struct connection *connection = connection_of(conn);
+	CLIENT *clnt;
+
+	pthread_mutex_lock(&connection->lock);
+	clnt = connection->clnt;
+	connection->clnt = NULL;
+	pthread_mutex_unlock(&connection->lock);
+	if (clnt)
+		CLNT_DESTROY(clnt);
+}
+
+static struct connection *connection_new(SVCXPRT *xprt)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	/* The program is set with each request. */
+	connection->clnt =
+		clnt_vc_ncreate_svc(xprt, 0, NFS_CB, CLNT_CREATE_FLAG_NONE);
+	if (CLNT_FAILURE(connection->clnt)) {
+		CLNT_DESTROY(connection->clnt);
+		free(connection);
+		return NULL;
+	}
+	connection->xprt = xprt;
+	pthread_mutex_init(&connection->lock, NULL);
+	return connection;
+}
+
+/* From here on we are told of replies, of the disconnect and of the end. */
+static void connection_attach(struct connection *connection)
+{
+	SVCXPRT *xprt = connection->xprt;
+
+	connection->own_ops = xprt->xp_ops;
+	connection->ops = *xprt->xp_ops;
+	connection->ops.xp_decode = wrapped_decode;
+	connection->ops.xp_unlink = wrapped_unlink;
+	connection->ops.xp_destroy = wrapped_destroy;
+	pthread_mutex_lock(&connections_lock);
+	cds_list_add(&connection->link, &connections);
+	pthread_mutex_unlock(&connections_lock);
+
+	uatomic_set(&xprt->xp_ops, &connection->ops);
+	/* SVC_DESTROY() marks, then calls xp_unlink; we store, then look at
+	 * the mark: it calls ours, or we see its mark.
+	 */
+	cmm_smp_mb();
+	if (CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED)
+		bc_conn_down(&connection->conn);
+}
+
+struct bc_conn *bc_transport_conn(SVCXPRT *xprt)
+{
+	struct connection *connection;
+	struct bc_conn *conn;
+
+	if (svc_get_xprt_type(xprt) != XPRT_TCP ||
+	    (CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED))
+		return NULL;
+	conn = bc_conn_get(xprt);
+	if (conn)
+		return conn;
+	connection = connection_new(xprt);
+	if (!connection)
+		return NULL;
+	if (bc_conn_add(&connection->conn, xprt)) {
+		/* Another request on the same transport was faster. */
+		bc_transport_conn_release(&connection->conn);
+		bc_transport_conn_free(&connection->conn);
+		return bc_conn_get(xprt);
+	}
+	bc_conn_ref(&connection->conn);
+	connection_attach(connection);
+	return &connection->conn;
+}
+
+void bc_transport_fini(void)
+{
+	struct connection *connection, *next;
+
+	pthread_mutex_lock(&connections_lock);
+	cds_list_for_each_entry_safe(connection, next, &connections, link) {
+		connection_detach(connection);
+		bc_conn_put(&connection->conn); /* the transport's */
+	}
+	pthread_mutex_unlock(&connections_lock);
+	rcu_barrier();
+}
+
+/* Security ----------------------------------------------------------------- */
+
+/* Credential and verifier without their bodies: flavor and length of each. */
+#define AUTH_WORDS 4
+
+static struct bc_security *security_new(uint32_t program, AUTH *auth,
+					size_t cred_body)
+{
+	struct bc_security *security = NULL;
+
+	if (AUTH_SUCCESS(auth))
+		security = bc_security_new(program, auth,
+					   4 * AUTH_WORDS + cred_body);
+	if (!security)
+		AUTH_DESTROY(auth);
+	return security;
+}
+
+/* authsys_parms, RFC 5531 appendix A: the client's own, as it gave them. */
+static struct bc_security *security_sys(uint32_t program,
+					const struct authunix_parms *parms)
+{
+	AUTH *auth = authunix_ncreate(parms->aup_machname, parms->aup_uid,
+				      parms->aup_gid, (int)parms->aup_len,
+				      parms->aup_gids);
+	size_t body = 4 * (5 + parms->aup_len) +
+		      RNDUP(strlen(parms->aup_machname));
+
+	return security_new(program, auth, body);
+}
+
+struct bc_security *bc_transport_security(uint32_t program,
+					  const callback_sec_parms4 *parms,
+					  uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct bc_security *security = NULL;
+
+		if (parms[i].cb_secflavor == AUTH_NONE)
+			security = security_new(program, authnone_ncreate(), 0);
+		else if (parms[i].cb_secflavor == AUTH_SYS)
+			security = security_sys(
+				program,
+				&parms[i].callback_sec_parms4_u.cbsp_sys_cred);
+		if (security)
+			return security;
+	}
+	return NULL;
+}
+
+void bc_transport_security_free(struct bc_security *security)
+{
+	AUTH *auth = security->auth;
+
+	AUTH_DESTROY(auth);
+}
