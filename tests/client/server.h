@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A real ganesha.nfsd of one's own on a free loopback port: configuration,
+ * export, log, pid file and recovery state in a temporary folder, the process a
+ * child that dies with the test.
+ *
+ * Environment: GANESHA_NFSD (default "ganesha.nfsd"), BACKCHANNEL_MODULE (path
+ * of libfsalbackchannel.so), GANESHA_PLUGINS (the folder with libfsalvfs.so;
+ * default: found under /usr/lib), SERVER_KEEP (leave the folder behind).
+ */
+#ifndef NFS41_CLIENT_SERVER_H
+#define NFS41_CLIENT_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** All zeros: stock Ganesha with FSAL VFS. Strings are borrowed by start. */
+struct server_params {
+	bool module;		     /* FSAL BACKCHANNEL over VFS */
+	const char *module_path;     /* NULL: BACKCHANNEL_MODULE */
+	const char *backchannel;     /* lines in the BACKCHANNEL block */
+	const char *config;	     /* further blocks */
+	const char *export_config;   /* further lines in the EXPORT block */
+	unsigned int lease_lifetime; /* s; 0: 20 */
+	unsigned int grace_period;   /* s; 0: Graceless */
+	const char *const *wrapper;  /* argv before it, NULL-terminated */
+	const char *const *env;	     /* "NAME=value", NULL-terminated */
+	int start_timeout_ms;	     /* 0: nfs_timeout_ms() */
+};
+
+struct server;
+
+/**
+ * Start it and wait until its log says that it is initialised.
+ * @return the server; NULL: the reason and the log's end are on stderr
+ */
+struct server *server_start(const struct server_params *params);
+/** SIGTERM, a bounded wait, SIGKILL; keeps the folder for server_restart(). */
+void server_stop(struct server *server);
+/** After server_stop() or a crash: the same folder, port and configuration. */
+int server_restart(struct server *server);
+/** Stop it and remove its folder. NULL is allowed. */
+void server_free(struct server *server);
+
+uint16_t server_port(const struct server *server);
+pid_t server_pid(const struct server *server);
+/** Its temporary folder; the configuration there is "ganesha.conf". */
+const char *server_folder(const struct server *server);
+/** The exported folder; clients see it as "export". */
+const char *server_export(const struct server *server);
+/** Make file @a name in the export; for tests that open existing files. */
+void server_make_file(const struct server *server, const char *name,
+		      const char *contents);
+/** The same for @a count files, named by @a format with one %u. */
+void server_make_files(const struct server *server, const char *format,
+		       unsigned int count);
+
+/** Still running. */
+bool server_alive(struct server *server);
+/**
+ * How it ended: 0 while it runs or after exit status 0, else the signal that
+ * killed it, or -status of its exit.
+ */
+int server_crashed(struct server *server);
+/** Wait until it has ended. @return false when the time is over */
+bool server_wait_exit(struct server *server, int timeout_ms);
+/** Send it a signal, e.g. SIGHUP. */
+int server_signal(struct server *server, int signal);
+
+/** Its open file descriptors; -1 when it has ended. */
+int server_fds(struct server *server);
+/** Resident memory, KiB; -1 when it has ended. */
+long server_rss_kib(struct server *server);
+/** CPU time used, ms; -1 when it has ended. */
+long server_cpu_ms(struct server *server);
+
+/** How many lines of the log contain @a text. */
+unsigned int server_log_count(struct server *server, const char *text);
+/** Wait until at least @a count lines of the log contain @a text. */
+bool server_wait_log(struct server *server, const char *text,
+		     unsigned int count, int timeout_ms);
+/** Overwrite the configuration with @a params' (for SIGHUP, restart). */
+int server_write_config(struct server *server,
+			const struct server_params *params);
+
+/**
+ * A new folder with links to the packaged plugins and, if not NULL, to
+ * @a module.
+ * @return 0, the path in @a folder; -errno
+ */
+int server_make_plugins(const char *module, char *folder, size_t size);
+
+#endif
