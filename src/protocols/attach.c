@@ -56,7 +56,8 @@ static struct {
 	struct bc_image ganesha; /* [K] libganesha_nfsd.so */
 	struct operation *operations; /* [K] its table */
 	void **imports[BC_IMPORTS]; /* [K] its slots */
-	bool replaced; /* attach and detach are serialised by their callers */
+	bool attached; /* attach and detach are serialised by their callers */
+	bool replaced; /* as above; false too after a misfit */
 	enum bc_layout layout; /* atomic */
 } attachment;
 
@@ -202,6 +203,7 @@ int bc_attach(void)
 		bc_core_fini();
 		return rc;
 	}
+	attachment.attached = true;
 	LogEvent(COMPONENT_NFS_CB,
 		 "attached to %s: %d imports, %zu of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
 		 attachment.ganesha.path, BC_IMPORTS, EXTENDED,
@@ -213,8 +215,9 @@ int bc_attach(void)
 
 void bc_detach(void)
 {
-	if (!attachment.ganesha.phdr || !bc_import_hooks[0].original)
+	if (!attachment.attached)
 		return;
+	attachment.attached = false;
 	put_back();
 	bc_core_fini();
 	bc_transport_fini();
