@@ -7,19 +7,22 @@
  * NFSv4 operations.  Both are found here by name and verified before anybody
  * writes to them; nothing in this file writes.  Knows nothing of Ganesha, so
  * that the unit tests can feed it synthetic images.
+ *
+ * The PT_LOAD program headers are believed, since the loader mapped what they
+ * say.  All the rest is content: whatever it holds, nothing outside the
+ * readable PT_LOAD segments is read.
  */
 #ifndef BC_IMAGE_H
 #define BC_IMAGE_H
 
-#include <elf.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /** A loaded ELF image, as dl_iterate_phdr() describes it. [K] */
 struct bc_image {
 	ElfW(Addr) base; /* load bias */
-	const ElfW(Phdr) *phdr; /* program headers */
+	const ElfW(Phdr) *phdr; /* borrowed until the image is unloaded */
 	size_t phnum;
 	char path[256]; /* for messages; "" for the program itself */
 };
@@ -33,25 +36,31 @@ struct bc_image {
  * @retval 0        found
  * @retval -ENOENT  no loaded image contains @a addr
  *
- * Context: any thread; may take the dynamic loader's lock.
+ * Context: any thread; takes the dynamic loader's lock.
  */
 int bc_image_find(const void *addr, struct bc_image *image);
 
 /**
  * Find the slot through which an image calls an imported function.
  *
- * Looks through the DT_JMPREL relocations (and, for a function called through
- * the GOT, DT_RELA's GLOB_DAT ones) for a relocation against the symbol
- * @a name.  x86-64 and AArch64 relocation types are known.  All addresses read
- * are checked to lie inside the image's PT_LOAD segments.
+ * Looks for a JUMP_SLOT or GLOB_DAT relocation against the symbol @a name,
+ * first in DT_JMPREL (calls through the PLT), then in DT_RELA (calls through
+ * the GOT, as compiled with -fno-plt).  Knows x86-64 and AArch64.
+ *
+ * In an image that is bound lazily the slot may hold the loader's resolver,
+ * which overwrites the slot when called: the function itself is better asked
+ * of dlsym().  Nothing of the kind happens in an image with BIND_NOW.
  *
  * @param[in]  image
  * @param[in]  name   symbol name without version
- * @param[out] slot   address of the pointer to replace
+ * @param[out] slot   address of the pointer to replace: aligned, and inside a
+ *                    writable PT_LOAD segment; its page may be read-only, see
+ *                    bc_image_protect()
  *
- * @retval 0        found, and the slot lies inside a PT_LOAD segment
+ * @retval 0        found
  * @retval -ENOENT  the image imports no such function
- * @retval -EINVAL  the image's dynamic section is not what it should be
+ * @retval -EINVAL  the image's dynamic section, or what it leads to, is not
+ *                  what it should be
  *
  * Context: any thread.
  */
@@ -62,11 +71,11 @@ int bc_image_find_import(const struct bc_image *image, const char *name,
  * Find a table of equally sized entries, each of which starts with a pointer
  * to its own name, in the image's data that is constant after relocation.
  *
- * Every aligned position of the image's PT_GNU_RELRO range is tried; if the
- * image has none, every writable PT_LOAD segment.  A position matches if each of the @a
- * count entries' name pointers points into the image and the string there
- * equals @a names[i] (a NULL name matches anything that is a string in the
- * image).  Exactly one position must match.
+ * Every pointer-aligned position of the image's PT_GNU_RELRO range is tried;
+ * if the image has none, of every writable PT_LOAD segment.  A position
+ * matches if all @a count entries lie inside the range, and each one's first
+ * word points to a terminated string inside the image that equals
+ * @a names[i]; a NULL in @a names matches any such string.
  *
  * @param[in]  image
  * @param[in]  names   the expected names, indexed as the table
@@ -74,9 +83,9 @@ int bc_image_find_import(const struct bc_image *image, const char *name,
  * @param[in]  stride  size of one entry in bytes, a multiple of the pointer's
  * @param[out] table   address of entry 0
  *
- * @retval 0         found exactly one
- * @retval -ENOENT   no position matches
- * @retval -EEXIST   more than one position matches
+ * @retval 0        found exactly one
+ * @retval -ENOENT  no position matches
+ * @retval -EEXIST  more than one position matches
  *
  * Context: any thread.
  */
@@ -84,21 +93,24 @@ int bc_image_find_table(const struct bc_image *image, const char *const *names,
 			size_t count, size_t stride, void **table);
 
 /**
- * Make the pages of [addr, addr + len) writable, or put back what they were.
+ * Make [addr, addr + len) writable, or put its protection back.
+ *
+ * Only pages that the loader made read-only after relocation (PT_GNU_RELRO)
+ * are changed; the rest of a writable segment is writable anyway.
  *
  * @param[in] image     the image that contains the range
- * @param[in] addr      start of the range, inside @a image
+ * @param[in] addr      start of the range
  * @param[in] len       bytes
- * @param[in] writable  true: readable and writable; false: read-only if the range
- *                      lies in the image's RELRO, else readable and writable
+ * @param[in] writable  true: readable and writable; false: as the loader left
+ *                      them
  *
  * @retval 0        done
- * @retval -EINVAL  the range is not inside the image's PT_LOAD segments
+ * @retval -EINVAL  the range is not inside a writable PT_LOAD segment
  * @retval -errno   as mprotect()
  *
  * Context: any thread; the caller serialises changes of the same pages.
  */
 int bc_image_protect(const struct bc_image *image, void *addr, size_t len,
-		     int writable);
+		     bool writable);
 
 #endif /* BC_IMAGE_H */
