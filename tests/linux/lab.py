@@ -1,0 +1,506 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""A lab of real Linux NFS clients around one ganesha.nfsd.
+
+    10.99.0.1        br0, the server's end; ganesha.nfsd listens here
+      |- tap1        10.99.0.11, first guest  (User Mode Linux)
+      |- tap2        10.99.0.12, second guest
+
+A scenario is a function that gets a Lab, starts what it needs and returns
+its figures; it fails by raising.  Each one runs in a process of its own
+(run_scenarios), the first of new network, process and mount namespaces, with
+a tmpfs as its folder.  However that process ends, the kernel takes servers,
+guests, interfaces and files with it: a scenario only stops what it wants to
+see stopped.
+
+    Lab       what a scenario is given: serve(), boot(), network
+    Network   the bridge, and the server's view of the connections
+    Server    one ganesha.nfsd: start, stop, is it alive
+    Guest     one client: mount, file operations by its own clock, its
+              kernel's statistics, closing its connections
+"""
+import collections
+import concurrent.futures
+import faulthandler
+import itertools
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+SERVER_ADDRESS = "10.99.0.1"
+NFS_PORT = 2049
+
+PATIENCE = 20  # s, for anything that is expected to happen at once
+DEADLINE = 60  # s, for a whole scenario
+EXIT_SKIPPED = 77
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GANESHA_PLUGINS = "/usr/lib/{}/ganesha".format(
+    os.uname().machine + "-linux-gnu")
+UML_MODULES = "/usr/lib/uml/modules"
+
+
+class LabError(Exception):
+    """Something in the lab did not do what was expected of it."""
+
+
+def wait_until(condition, what, timeout=PATIENCE):
+    """Wait until condition() is true and return what it returned."""
+    end = time.monotonic() + timeout
+    while not (outcome := condition()):
+        if time.monotonic() > end:
+            raise LabError(f"not within {timeout} s: {what}")
+        time.sleep(0.01)
+    return outcome
+
+
+def run(*argv):
+    """Run a command of the host to its end and return its output."""
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=PATIENCE)
+    if done.returncode != 0:
+        raise LabError(f"{' '.join(argv)}: {done.stdout.strip()}")
+    return done.stdout
+
+
+def tail(path, lines=40):
+    """The last lines of a log, or why there are none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as log:
+            return "".join(collections.deque(log, lines))
+    except OSError as error:
+        return f"{error}\n"
+
+
+class Network:
+    """The bridge that guests are plugged into; its own end is the server's."""
+
+    def __init__(self):
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "link", "add", "br0", "type", "bridge")
+        run("ip", "address", "add", f"{SERVER_ADDRESS}/24", "dev", "br0")
+        run("ip", "link", "set", "br0", "up")
+        # A tap loses what is larger than a frame.
+        run("ethtool", "-K", "br0", "tso", "off", "gso", "off", "tx", "off")
+
+    def add_tap(self, tap):
+        """A port of the bridge, for one guest."""
+        run("ip", "tuntap", "add", "dev", tap, "mode", "tap")
+        run("ip", "link", "set", tap, "master", "br0", "up")
+
+    @staticmethod
+    def _of_client(client):
+        return ("dst", client, "sport", "=", f":{NFS_PORT}")
+
+    def connections(self, client):
+        """The server's established connections with a client's address.
+
+        Each is named by its socket's cookie: a Linux client reconnects from
+        the port it had, so that address and port say nothing.
+        """
+        out = run("ss", "-Htne", "state", "established",
+                  *self._of_client(client))
+        return set(re.findall(r"\bsk:(\w+)", out))
+
+    def abort(self, client):
+        """Reset the server's connections with a client's address.
+
+        On the wire: RST to the client.  The server sees ECONNABORTED.
+        """
+        before = self.connections(client)
+        run("ss", "-K", "-Htn", *self._of_client(client))
+        if before & self.connections(client):
+            raise LabError(f"connections of {client} survived ss -K")
+
+
+class Server:
+    """One ganesha.nfsd with one export, /export, in a folder of its own."""
+
+    def __init__(self, folder, module=None, multiplex=True, lease=20):
+        """Start it; return when it serves.
+
+        @module     path of libfsalbackchannel.so; None: plain FSAL_VFS
+        @multiplex  BACKCHANNEL's Multiplex; false: Ganesha's callback path
+        @lease      s
+        """
+        self.folder = folder
+        self.log = f"{folder}/ganesha.log"
+        self.export = f"{folder}/export"
+        for name in ("export", "recovery", "plugins"):
+            os.makedirs(f"{folder}/{name}", exist_ok=True)
+        self._link_plugins(module)
+        self._write_config(module, multiplex, lease)
+        self.process = None
+        self.start()
+
+    def _link_plugins(self, module):
+        """Plugins_Dir: the packaged FSALs and the module beside them."""
+        files = [entry.path for entry in os.scandir(GANESHA_PLUGINS)]
+        for path in files + [module] * bool(module):
+            os.symlink(os.path.abspath(path),
+                       f"{self.folder}/plugins/{os.path.basename(path)}")
+
+    def _write_config(self, module, multiplex, lease):
+        fsal = "FSAL { Name = VFS; }"
+        if module:
+            fsal = f"FSAL {{ Name = BACKCHANNEL; {fsal} }}"
+        text = f"""
+NFS_CORE_PARAM {{
+	Protocols = 4;
+	NFS_Port = {NFS_PORT};
+	Enable_NLM = false;
+	Enable_RQUOTA = false;
+	Enable_UDP = false;
+	Plugins_Dir = "{self.folder}/plugins";
+}}
+NFSv4 {{
+	Delegations = true;
+	Graceless = true;
+	Lease_Lifetime = {lease};
+	RecoveryRoot = "{self.folder}/recovery";
+}}
+EXPORT {{
+	Export_Id = 1;
+	Path = "{self.export}";
+	Pseudo = "/export";
+	Access_Type = RW;
+	Squash = No_Root_Squash;
+	SecType = sys;
+	Delegations = RW;
+	{fsal}
+}}
+"""
+        if module:
+            text += f"BACKCHANNEL {{ Multiplex = {str(multiplex).lower()}; }}"
+        with open(f"{self.folder}/ganesha.conf", "w",
+                  encoding="ascii") as config:
+            config.write(text)
+
+    def start(self):
+        """Start the server and wait until it serves requests."""
+        with open(self.log, "a", encoding="ascii") as log:
+            start_of_log = log.tell()
+        self.process = subprocess.Popen(
+            ["ganesha.nfsd", "-F", "-f", f"{self.folder}/ganesha.conf",
+             "-L", self.log, "-p", f"{self.folder}/ganesha.pid"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+
+        def serving():
+            self.check()
+            with open(self.log, encoding="utf-8", errors="replace") as log:
+                log.seek(start_of_log)
+                return "NFS SERVER INITIALIZED" in log.read()
+        wait_until(serving, "ganesha.nfsd serves")
+
+    def check(self):
+        """Raise LabError if the server is not running."""
+        status = self.process.poll()
+        if status is not None:
+            raise LabError(f"ganesha.nfsd {describe_exit(status)}")
+
+    def stop(self):
+        """Shut it down, and raise LabError unless that goes well."""
+        self.check()
+        self.process.terminate()
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise LabError("ganesha.nfsd did not stop on SIGTERM") from None
+        if status != 0:
+            raise LabError(f"ganesha.nfsd {describe_exit(status)} at shutdown")
+
+
+def describe_exit(status):
+    """What a Popen's return code says."""
+    if status < 0:
+        return f"died of {signal.Signals(-status).name}"
+    return f"exited with status {status}"
+
+
+Reply = collections.namedtuple("Reply", "value seconds")
+Reply.__doc__ = """What an operation in a guest returned and how long it took,
+by the guest's clock, without the way to the guest and back."""
+
+
+class Guest:
+    """One Linux client; guest-init is what runs in it.
+
+    Operations take the paths of the guest, where the export is on /mnt.
+    """
+
+    def __init__(self, name, address, tap, folder):
+        """Begin to boot it; wait_ready() before anything else.
+
+        @name  the host name: what the server knows the client by
+        """
+        self.name = name
+        self.address = address
+        self.console = f"{folder}/{name}.console"
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._pending = {0: concurrent.futures.Future()}  # [_lock]
+        self._ready = self._pending[0]
+        line, far_end = socket.socketpair()
+        with far_end, open(self.console, "wb") as console:
+            self.process = self._boot(tap, folder, far_end.fileno(), console)
+        self._line = line.makefile("rwb", buffering=0)
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def wait_ready(self):
+        """Wait until the guest can mount."""
+        self._result(self._ready, PATIENCE)
+
+    def _boot(self, tap, folder, line, console):
+        """Start linux.uml with a socket as its serial line."""
+        environment = dict(os.environ, TMPDIR=folder)
+        if shim := os.environ.get("UML_XSTATE"):
+            environment["LD_PRELOAD"] = shim
+        return subprocess.Popen(
+            ["linux.uml", "mem=160M", f"umid={self.name}",
+             f"uml_dir={folder}/uml", "rootfstype=hostfs", "rootflags=/",
+             "ro", f"init={HERE}/guest-init", "quiet",
+             f"vec0:transport=tap,ifname={tap},depth=128",
+             "con=null", "con0=null,fd:1", "ssl=null",
+             f"ssl0=fd:{line},fd:{line}",
+             f"lab_name={self.name}", f"lab_address={self.address}/24"],
+            stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+            pass_fds=[line], env=environment)
+
+    def _receive(self):
+        """Hand each answer of the agent to whoever waits for it."""
+        for text in self._line:
+            answer = json.loads(text)
+            with self._lock:
+                future = self._pending.pop(answer["id"])
+            if "error" in answer:
+                future.set_exception(
+                    OSError(answer["errno"], f"{self.name}: "
+                            + answer["error"]))
+            else:
+                future.set_result(Reply(answer["value"], answer["seconds"]))
+        with self._lock:
+            for future in self._pending.values():
+                future.set_exception(LabError(f"guest {self.name} is gone"))
+
+    def _result(self, future, timeout):
+        try:
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            raise LabError(f"guest {self.name}: no answer within "
+                           f"{timeout} s") from None
+
+    def submit(self, op, **args):
+        """Have an operation of guest-init (op_*) begin.
+
+        Returns a Future of its Reply, so that a scenario can act while the
+        operation blocks.  Any number may run at once.
+        """
+        future = concurrent.futures.Future()
+        number = next(self._ids)
+        with self._lock:
+            self._pending[number] = future
+        request = {"id": number, "op": op, "args": args}
+        self._line.write(json.dumps(request).encode("ascii") + b"\n")
+        return future
+
+    def call(self, op, timeout=PATIENCE, **args):
+        """Have an operation done and return its Reply.
+
+        Raises the OSError that the guest's kernel answered with.
+        """
+        return self._result(self.submit(op, **args), timeout)
+
+    def mount(self, options="vers=4.1"):
+        """Mount the export on /mnt; on the wire: EXCHANGE_ID,
+        CREATE_SESSION with the back channel, the way to the root."""
+        options += (f",port={NFS_PORT},sec=sys,addr={SERVER_ADDRESS}"
+                    f",clientaddr={self.address}")
+        self.call("run", argv=["mount", "-i", "-t", "nfs4", "-o", options,
+                               f"{SERVER_ADDRESS}:/export", "/mnt"])
+
+    def open(self, path, flags):
+        """open(2).  On the wire: OPEN, unless a delegation serves it, and
+        again every 0.1 s and more while the server answers DELAY."""
+        return self.call("open", path=path, flags=flags)
+
+    def close(self, handle):
+        """close(2).  On the wire: CLOSE, unless a delegation was held."""
+        return self.call("close", handle=handle)
+
+    def read(self, handle, count=4096, offset=0):
+        """pread(2).  On the wire: READ, unless the cache serves it."""
+        return self.call("read", handle=handle, count=count, offset=offset)
+
+    def write(self, handle, data, offset=0):
+        """pwrite(2).  On the wire: nothing yet; WRITE and COMMIT at the
+        close, or with a write delegation when that is recalled."""
+        return self.call("write", handle=handle, data=data, offset=offset)
+
+    def touch_server(self):
+        """A round trip to the server, and a connection if there is none."""
+        return self.call("statvfs", path="/mnt")
+
+    def count(self, *operations):
+        """How often the client has sent these NFS operations since boot."""
+        stats = self.call("load", path="/proc/self/mountstats").value
+        return sum(int(number) for name, number
+                   in re.findall(r"^\s*(\w+): (\d+)", stats, re.MULTILINE)
+                   if name in operations)
+
+    def close_connections(self):
+        """Close the client's connections.  On the wire: FIN; the client
+        reconnects with its next request."""
+        self.call("run", argv=["sh", "-c", f"""
+            for xprt in /sys/kernel/sunrpc/xprt-switches/*/xprt-*tcp*; do
+                echo {SERVER_ADDRESS} > $xprt/dstaddr || exit 1
+            done"""])
+
+
+class Lab:
+    """What a scenario is given."""
+
+    def __init__(self, folder, multiplex):
+        self.folder = folder
+        self.multiplex = multiplex
+        self.module = os.environ.get("BACKCHANNEL_MODULE")
+        self.network = Network()
+        self.server = None
+        self.guests = []
+
+    def serve(self, **options):
+        """Start the server, with the module unless module=None is given."""
+        folder = f"{self.folder}/server"
+        os.mkdir(folder)
+        options = {"module": self.module, "multiplex": self.multiplex,
+                   **options}
+        self.server = Server(folder, **options)
+        return self.server
+
+    def boot(self, *names):
+        """Boot clients of these names, together; return the Guests."""
+        first = len(self.guests)
+        for number, name in enumerate(names, first + 1):
+            tap = f"tap{number}"
+            self.network.add_tap(tap)
+            self.guests.append(
+                Guest(name, f"10.99.0.{10 + number}", tap, self.folder))
+        for guest in self.guests[first:]:
+            guest.wait_ready()
+        return self.guests[first:]
+
+    def diagnosis(self):
+        """What is known when a scenario has failed."""
+        text = ""
+        if self.server:
+            status = self.server.process.poll()
+            text += ("ganesha.nfsd is running" if status is None else
+                     f"ganesha.nfsd {describe_exit(status)}")
+            text += f"; its log ends with:\n{tail(self.server.log)}"
+        for guest in self.guests:
+            text += f"console of {guest.name}:\n{tail(guest.console, 10)}"
+        return text
+
+
+def why_not():
+    """Why the lab cannot run on this machine, or None."""
+    if os.geteuid() != 0:
+        return "not root"
+    if not os.path.exists("/dev/net/tun"):
+        return "no /dev/net/tun"
+    for tool, package in (
+            ("linux.uml", "user-mode-linux"), ("ganesha.nfsd", "nfs-ganesha"),
+            ("ip", "iproute2"), ("ss", "iproute2"), ("ethtool", "ethtool"),
+            ("insmod", "kmod"), ("unshare", "util-linux"),
+            ("setpriv", "util-linux")):
+        if not shutil.which(tool):
+            return f"no {tool} (package {package})"
+    for path, package in ((UML_MODULES, "user-mode-linux"),
+                          (f"{GANESHA_PLUGINS}/libfsalvfs.so",
+                           "nfs-ganesha-vfs")):
+        if not os.path.exists(path):
+            return f"no {path} (package {package})"
+    try:
+        run("unshare", "--net", "--pid", "--fork", "--mount-proc", "true")
+    except LabError as error:
+        return f"namespaces cannot be made: {error}"
+    return None
+
+
+def run_inside(scenario, folder, multiplex):
+    """The first process of the namespaces: run one scenario."""
+    faulthandler.dump_traceback_later(DEADLINE, exit=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    run("mount", "-t", "tmpfs", "lab", folder)
+    lab = Lab(folder, multiplex)
+    try:
+        figures = scenario(lab) or {}
+    except Exception:
+        traceback.print_exc()
+        print(lab.diagnosis(), file=sys.stderr)
+        return 1
+    print("".join(f", {name} {value}" for name, value in figures.items())
+          .lstrip(", "), flush=True)
+    return 0
+
+
+def run_apart(name, options):
+    """Run this program again in new namespaces, for one scenario.
+
+    The chain of deaths: this process's end kills unshare, its end kills the
+    first process of the namespace, and that one's end everything in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="bc-linux-") as folder:
+        inside = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL",
+             "unshare", "--net", "--pid", "--fork", "--kill-child",
+             "--mount-proc", sys.executable, os.path.abspath(sys.argv[0]),
+             *options, f"--inside={folder}", name],
+            stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            return inside.wait()
+        finally:
+            inside.kill()
+            inside.wait()
+
+
+def run_scenarios(scenarios, argv):
+    """The main program of a file of scenarios; returns its exit status.
+
+    @scenarios  functions; a function's name is the scenario's
+    @argv       [--multiplex=false] [NAME...]; all, if none is named.
+                --inside=FOLDER NAME is run_apart()'s own.
+    """
+    by_name = {scenario.__name__: scenario for scenario in scenarios}
+    options = dict(word.split("=", 1) for word in argv if word[:2] == "--")
+    names = [word for word in argv if word[:2] != "--"] or list(by_name)
+    multiplex = options.get("--multiplex") != "false"
+    if "--inside" in options:
+        return run_inside(by_name[names[0]], options["--inside"], multiplex)
+
+    if reason := why_not():
+        print(f"SKIPPED: the lab of Linux clients cannot run here: {reason}")
+        return EXIT_SKIPPED
+    module = os.environ.get("BACKCHANNEL_MODULE", "")
+    if not os.path.exists(module):
+        print(f"BACKCHANNEL_MODULE={module}: no such file", file=sys.stderr)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    failed = []
+    for name in names:
+        print(f"{name}: ", end="", flush=True)
+        if run_apart(name, [word for word in argv if word[:2] == "--"]):
+            failed.append(name)
+    print(f"FAILED: {', '.join(failed)}" if failed else "all passed")
+    return 1 if failed else 0

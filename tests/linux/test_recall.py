@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Recall of delegations between two real Linux clients.
+
+    BACKCHANNEL_MODULE=.../libfsalbackchannel.so ./test_recall.py [NAME...]
+
+Each function in SCENARIOS is one; see lab.py.  --multiplex=false runs them
+with Ganesha's own callback path, for comparison.  Linux answers DELAY by
+trying again after 0.1 s: that is the least that a recall can cost.
+"""
+import collections
+import os
+import sys
+
+import lab
+from lab import LabError
+
+LIMIT = 0.3  # s, for the second client's open() during a recall
+
+# How the holder opens its file, how the other then opens it, and which of
+# them writes what the other one must see.
+Kind = collections.namedtuple("Kind", "name holder other")
+READ = Kind("read", os.O_RDONLY, os.O_RDWR)
+WRITE = Kind("write", os.O_RDWR, os.O_RDONLY)
+KINDS = (READ, WRITE)
+
+OLD, NEW = "old data", "NEW DATA"
+
+
+def pair(world, **options):
+    """A server and two clients that have mounted its export."""
+    world.serve(**options)
+    holder, other = world.boot("holder", "other")
+    for guest in (holder, other):
+        guest.mount()
+    return holder, other
+
+
+def make_file(world, name):
+    """A new file, made behind NFS's back; its path in the guests."""
+    with open(f"{world.server.export}/{name}", "w", encoding="ascii") as file:
+        file.write(OLD)
+    return f"/mnt/{name}"
+
+
+def holds_delegation(guest, path, flags):
+    """Whether a further open() needs no OPEN on the wire."""
+    before = guest.count("OPEN", "OPEN_NOATTR")
+    guest.close(guest.open(path, flags).value)
+    return guest.count("OPEN", "OPEN_NOATTR") == before
+
+
+def hold(holder, path, kind):
+    """Open a file in the holder and see that a delegation comes with it."""
+    handle = holder.open(path, kind.holder).value
+    if not holds_delegation(holder, path, kind.holder):
+        raise LabError(f"no {kind.name} delegation was granted")
+    return handle
+
+
+def expect_read(guest, handle, data, what):
+    """Raise LabError if a file has other contents than these."""
+    found = guest.read(handle).value
+    if found != data:
+        raise LabError(f"{guest.name} reads {found!r}: {what}")
+
+
+def recall(world, holder, other, path, kind, handle):
+    """Open what the holder has, in the other client; how long that took.
+
+    Whoever writes does so while, or after, the delegation is recalled; the
+    other one must see it.
+    """
+    if kind is WRITE:
+        holder.write(handle, NEW)
+    returned = holder.count("DELEGRETURN")
+    opened = other.open(path, kind.other)
+    world.server.check()
+    if holder.count("DELEGRETURN") != returned + 1:
+        raise LabError("the holder has not returned its delegation")
+    if opened.seconds > LIMIT:
+        raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
+    if kind is WRITE:
+        expect_read(other, opened.value, NEW, "the holder's write is lost")
+    else:
+        other.write(opened.value, NEW)
+    other.close(opened.value)
+    holder.close(handle)
+    again = holder.open(path, os.O_RDONLY).value
+    expect_read(holder, again, NEW, "stale")
+    holder.close(again)
+    return f"{opened.seconds:.3f} s"
+
+
+def recall_each_kind(world, break_connection=None, **options):
+    """Recall one delegation of each kind, each after the holder's connection
+    was broken (if it is to be) and the holder has reconnected."""
+    holder, other = pair(world, **options)
+    figures = {}
+    for kind in KINDS:
+        path = make_file(world, kind.name)
+        handle = hold(holder, path, kind)
+        if break_connection:
+            before = world.network.connections(holder.address)
+            break_connection(holder)
+            holder.touch_server()
+            if before & world.network.connections(holder.address):
+                raise LabError("the holder's connection did not break")
+        figures[f"{kind.name} delegation"] = recall(world, holder, other,
+                                                    path, kind, handle)
+    world.server.stop()
+    return figures
+
+
+def without_module(world):
+    """The control: plain FSAL_VFS grants nothing, and the lab sees that;
+    files survive both ways to break a connection."""
+    holder, other = pair(world, module=None)
+    path = make_file(world, "file")
+    handle = holder.open(path, os.O_RDWR).value
+    if holds_delegation(holder, path, os.O_RDWR):
+        raise LabError("FSAL_VFS alone granted a delegation")
+    holder.write(handle, NEW)
+    holder.close_connections()
+    holder.touch_server()
+    world.network.abort(holder.address)
+    holder.close(handle)
+    opened = other.open(path, os.O_RDONLY)
+    expect_read(other, opened.value, NEW, "the holder's write is lost")
+    world.server.stop()
+    return {"open without a conflict": f"{opened.seconds:.3f} s"}
+
+
+def healthy(world):
+    """The baseline: nothing is broken."""
+    return recall_each_kind(world)
+
+
+def closed(world):
+    """The holder closes its connection (FIN) and reconnects."""
+    return recall_each_kind(world, lambda holder: holder.close_connections())
+
+
+def reset(world):
+    """The server resets the holder's connection (RST); it reconnects."""
+    return recall_each_kind(
+        world, lambda holder: world.network.abort(holder.address))
+
+
+def multiplex_off(world):
+    """Multiplex = false: the same, healthy, over Ganesha's own path."""
+    return recall_each_kind(world, multiplex=False)
+
+
+SCENARIOS = (without_module, healthy, closed, reset, multiplex_off)
+
+if __name__ == "__main__":
+    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))
