@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int fixture_start(struct fixture *fixture, const struct server_params *params)
+{
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->server = server_start(params);
+	if (!fixture->server)
+		return -1;
+	fixture->loop = nfs_loop_new();
+	return fixture->loop ? 0 : -1;
+}
+
+int fixture_stop(struct fixture *fixture)
+{
+	nfs_loop_free(fixture->loop);
+	server_free(fixture->server);
+	return 0;
+}
+
+void fixture_client(struct fixture *fixture, struct nfs_client *client)
+{
+	nfs_client_init(client, fixture->loop, server_port(fixture->server),
+			++fixture->clients);
+}
+
+int fixture_mount(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->nconns = 0;
+	fixture->responder = cb_responder_new();
+	fixture_client(fixture, &fixture->holder);
+	fixture->holder.responder = fixture->responder;
+	fixture_client(fixture, &fixture->opener);
+	if (nfs_client_mount(&fixture->holder, &fixture->session) ||
+	    nfs_client_mount(&fixture->opener, &fixture->opener_session)) {
+		fprintf(stderr, "mount failed\n");
+		return -1;
+	}
+	return 0;
+}
+
+int fixture_unmount(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *text;
+	int crashed;
+
+	nfs_client_unmount(&fixture->session);
+	nfs_client_unmount(&fixture->opener_session);
+	for (unsigned int i = 0; i < fixture->nconns; i++) {
+		nfs_conn_close(fixture->conns[i], NFS_CLOSE_FIN);
+		nfs_conn_put(fixture->conns[i]);
+	}
+	crashed = server_crashed(fixture->server);
+	if (crashed || !server_alive(fixture->server)) {
+		fprintf(stderr, "the server is gone: %d\n", crashed);
+		return -1;
+	}
+	if (cb_responder_violations(fixture->responder, &text)) {
+		fprintf(stderr, "the server violated the protocol: %s\n", text);
+		return -1;
+	}
+	cb_responder_free(fixture->responder);
+	return 0;
+}
+
+void fixture_hold(struct fixture *fixture, const char *name,
+		  struct nfs_file *file)
+{
+	char path[128];
+
+	server_make_file(fixture->server, name, "contents");
+	snprintf(path, sizeof(path), "export/%s", name);
+	assert_int_equal(nfs_open(&fixture->session, path,
+				  OPEN4_SHARE_ACCESS_READ |
+					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
+				  file),
+			 NFS4_OK);
+	assert_int_equal(file->delegation.type, OPEN_DELEGATE_READ);
+}
+
+uint64_t fixture_conflict(struct fixture *fixture, const char *name)
+{
+	struct nfs_file file;
+	char path[128];
+	uint64_t sent = nfs_now_ns();
+
+	snprintf(path, sizeof(path), "export/%s", name);
+	assert_int_equal(nfs_open(&fixture->opener_session, path,
+				  OPEN4_SHARE_ACCESS_WRITE, &file),
+			 NFS4ERR_DELAY);
+	return sent;
+}
+
+struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n)
+{
+	struct cb_call *call = cb_responder_wait(fixture->responder, n, SOON);
+
+	assert_non_null(call);
+	return call;
+}
+
+void fixture_return(struct fixture *fixture, const struct nfs_file *file)
+{
+	assert_int_equal(nfs_delegreturn(&fixture->session, &file->fh,
+					 &file->delegation.stateid),
+			 NFS4_OK);
+	assert_int_equal(nfs_close(&fixture->session, file), NFS4_OK);
+}
+
+struct nfs_conn *fixture_connect(struct fixture *fixture,
+				 struct nfs_client *client)
+{
+	struct nfs_conn *conn = nfs_client_connect(client);
+
+	assert_non_null(conn);
+	assert_true(fixture->nconns < FIXTURE_CONNS);
+	fixture->conns[fixture->nconns++] = conn;
+	return conn;
+}
+
+struct nfs_conn *fixture_bind(struct fixture *fixture)
+{
+	struct nfs_conn *conn = fixture_connect(fixture, &fixture->holder);
+	uint32_t dir;
+
+	assert_int_equal(nfs_bind_conn(&fixture->session, conn,
+				       CDFC4_FORE_OR_BOTH, &dir),
+			 NFS4_OK);
+	assert_int_equal(dir, CDFS4_BOTH);
+	return conn;
+}
+
+#define CALLBACK_FLAGS                                                         \
+	(SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION |         \
+	 SEQ4_STATUS_BACKCHANNEL_FAULT)
+
+void fixture_assert_flags(struct fixture *fixture, uint32_t flags)
+{
+	uint32_t got;
+
+	assert_int_equal(nfs_sequence(&fixture->session, &got), NFS4_OK);
+	assert_int_equal(got & CALLBACK_FLAGS, flags);
+}
+
+void fixture_wait_flags(struct fixture *fixture, uint32_t flags)
+{
+	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
+	uint32_t got;
+
+	do {
+		assert_int_equal(nfs_sequence(&fixture->session, &got),
+				 NFS4_OK);
+		got &= CALLBACK_FLAGS;
+	} while (got != flags && nfs_now_ns() < until);
+	assert_int_equal(got, flags);
+}

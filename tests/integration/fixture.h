@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What the integration tests share: one real server for each test program, and
+ * for each test a client that holds delegations ("the holder") and one that
+ * opens against them ("the opener"), at addresses of their own.
+ */
+#ifndef INTEGRATION_FIXTURE_H
+#define INTEGRATION_FIXTURE_H
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "nfs41.h"
+#include "responder.h"
+#include "server.h"
+
+/** A test between fixture_mount() and fixture_unmount(). */
+#define FIXTURE_TEST(name)                                                     \
+	cmocka_unit_test_setup_teardown(name, fixture_mount, fixture_unmount)
+
+/** A callback that is due at once has come by then, generously. */
+#define SOON 5000 /* ms */
+
+/** Connections that one test may open with fixture_connect(). */
+#define FIXTURE_CONNS 1100
+
+struct fixture {
+	struct server *server;
+	struct nfs_loop *loop;
+	unsigned int clients; /* made so far, for their addresses */
+
+	/* Of the current test. */
+	struct cb_responder *responder; /* the holder's */
+	struct nfs_client holder;
+	struct nfs_session session; /* the holder's */
+	struct nfs_client opener;
+	struct nfs_session opener_session;
+	struct nfs_conn *conns[FIXTURE_CONNS]; /* +1 ref, put by the teardown */
+	unsigned int nconns;
+};
+
+/** Start the server; cmocka's group setup and teardown are built on these. */
+int fixture_start(struct fixture *fixture, const struct server_params *params);
+int fixture_stop(struct fixture *fixture);
+
+/** A test's setup: holder and opener, mounted. */
+int fixture_mount(void **state);
+/**
+ * A test's teardown: unmounts, and asserts that the server lives and that the
+ * holder's responder has seen no violation.
+ */
+int fixture_unmount(void **state);
+
+/** A further client at an address of its own, without a responder. */
+void fixture_client(struct fixture *fixture, struct nfs_client *client);
+
+/** Make file @a name and open it for reading: a read delegation is granted. */
+void fixture_hold(struct fixture *fixture, const char *name,
+		  struct nfs_file *file);
+
+/**
+ * Open file @a name for writing as the opener: answered with NFS4ERR_DELAY,
+ * and the delegation is recalled.
+ * @return when it was sent, CLOCK_MONOTONIC in ns
+ */
+uint64_t fixture_conflict(struct fixture *fixture, const char *name);
+
+/** The holder's callback number @a n (from 0 in each test), or the test fails. */
+struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n);
+
+/** Return the delegation of @a file, and close the file, as the holder. */
+void fixture_return(struct fixture *fixture, const struct nfs_file *file);
+
+/** A new connection of a client. Borrowed: the teardown closes it. */
+struct nfs_conn *fixture_connect(struct fixture *fixture,
+				 struct nfs_client *client);
+
+/** A new connection of the holder, bound to both channels. Borrowed. */
+struct nfs_conn *fixture_bind(struct fixture *fixture);
+
+/** The holder's SEQUENCE reports exactly these callback flags. */
+void fixture_assert_flags(struct fixture *fixture, uint32_t flags);
+/** The same, asked until it does, within SOON: after a disconnect. */
+void fixture_wait_flags(struct fixture *fixture, uint32_t flags);
+
+#endif
