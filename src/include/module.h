@@ -14,9 +14,14 @@
 #include "fsal.h"
 #include "config_parsing.h"
 
-/** The BACKCHANNEL { } block. [K] after init_config. */
+/**
+ * The BACKCHANNEL { } block. [K] after init_config.
+ *
+ * All zero, and so nothing but adoption, until it is read; after a refused
+ * attachment both flags are false.
+ */
 struct bc_module_config {
-	bool multiplex; /* take callbacks over; false: leases only */
+	bool multiplex; /* callbacks are taken over */
 	bool leases; /* grant delegations where the FSAL has none */
 	uint32_t max_queue; /* callbacks waiting per client */
 	uint32_t max_slots; /* callbacks in flight per session */
@@ -27,6 +32,19 @@ struct bc_module_config {
 };
 
 extern struct bc_module_config bc_module_config;
+
+/**
+ * Is this the Ganesha that the module was built for?
+ *
+ * Compares the version of the source tree with the one in the running
+ * library's soname; reads nothing of Ganesha's structures.
+ *
+ * @retval 0         it is
+ * @retval -ENOTSUP  it is not; both versions have been logged
+ *
+ * Context: any thread.
+ */
+int bc_version_check(void);
 
 /**
  * Read the BACKCHANNEL block into bc_module_config.
@@ -59,9 +77,14 @@ int bc_attach(void);
 void bc_detach(void);
 
 /**
- * The export methods of the module: adopt the sub-FSAL's export.
+ * The export methods of the module: adopt the export of the inner FSAL.
  *
- * Signatures are those of struct fsal_ops.
+ * Signatures are those of struct fsal_ops.  @a parse_node is our FSAL block,
+ * which must contain that of the inner FSAL.  Arguments are otherwise passed on
+ * as they are.  Errors are logged with the export's id and path.
+ *
+ * Context: one export at a time, op_ctx is set; before the export serves a
+ * request (create), or while it does (update).
  */
 fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 			       struct config_error_type *err_type,
@@ -74,15 +97,21 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 /**
  * Let an export whose FSAL has no delegations of its own grant them.
  *
- * Does nothing for an FSAL that has its own.
+ * Does nothing for a FSAL that has its own, without Leases, and when called
+ * again.  Delegations are granted from the export's first handle on.
  *
- * @param[in] sub_export  the adopted export, before it serves a request
+ * @param[in] sub_export  the adopted export
  *
- * Context: create_export.
+ * Context: bc_export_create(), bc_export_update().
  */
 void bc_lease_adopt(struct fsal_export *sub_export);
 
-/** Put back every FSAL method that bc_lease_adopt() replaced. */
-void bc_lease_restore(void);
+/**
+ * Grant no more delegations through bc_lease_adopt(); those that are held can
+ * still be returned.
+ *
+ * Context: any thread.
+ */
+void bc_lease_disable(void);
 
 #endif /* BC_MODULE_H */

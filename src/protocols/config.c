@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The BACKCHANNEL { } block.  Ganesha's own parser checks types and ranges,
+ * and names the file and the line of what is wrong.
+ * doc/ganesha.conf.sample says what each parameter means.
+ */
+#include "module.h"
+
+#include <errno.h>
+
+struct bc_module_config bc_module_config;
+
+/* Name, smallest, largest, default, structure, member.  The parser's tables are
+ * of char *, but it does not write to them.
+ */
+static struct config_item parameters[] = {
+	CONF_ITEM_BOOL((char *)"Multiplex", true, bc_module_config, multiplex),
+	CONF_ITEM_BOOL((char *)"Leases", true, bc_module_config, leases),
+	CONF_ITEM_UI32((char *)"Max_Queue", 1, 1048576, 4096, bc_module_config,
+		       max_queue),
+	CONF_ITEM_UI32((char *)"Max_Slots", 1, 1024, 16, bc_module_config,
+		       max_slots),
+	CONF_ITEM_UI32((char *)"Max_Connections", 1, 1024, 16, bc_module_config,
+		       max_connections),
+	CONF_ITEM_UI32((char *)"Callback_Timeout", 1, 600, 10, bc_module_config,
+		       callback_timeout),
+	CONF_ITEM_UI32((char *)"Retry_Attempts", 0, 16, 3, bc_module_config,
+		       retry_attempts),
+	CONF_ITEM_UI32((char *)"Retry_First_Delay", 1, 600, 5, bc_module_config,
+		       retry_first_delay),
+	CONFIG_EOL
+};
+
+static struct config_block block = {
+	.dbus_interface_name = (char *)"org.ganesha.nfsd.config.backchannel",
+	.blk_desc.name = (char *)"BACKCHANNEL",
+	.blk_desc.type = CONFIG_BLOCK,
+	.blk_desc.flags = CONFIG_UNIQUE,
+	.blk_desc.u.blk.init = noop_conf_init,
+	.blk_desc.u.blk.params = parameters,
+	.blk_desc.u.blk.commit = noop_conf_commit,
+};
+
+int bc_config_load(config_file_t file, struct config_error_type *err_type)
+{
+	/* Errors of earlier blocks are still counted in err_type. */
+	uint32_t errors = err_type->errors;
+	int found = load_config_from_parse(file, &block, &bc_module_config,
+					   true, err_type);
+
+	return found < 0 || err_type->errors > errors ? -EINVAL : 0;
+}

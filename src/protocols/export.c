@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Exports: FSAL { Name = BACKCHANNEL; FSAL { Name = VFS; } }
+ *
+ * The module does not stack itself between MDCACHE and the inner FSAL; it has
+ * the inner FSAL create the export and leaves that in place ("adopts" it), so
+ * that requests never pass through here.
+ *
+ * References on FSAL modules: Ganesha takes one on the FSAL that the EXPORT
+ * block names, which is ours, and drops one on the FSAL beneath MDCACHE when
+ * the export is released, which is the inner one.  So a successful adoption
+ * gives ours back and keeps the inner one's.
+ */
+#include "module.h"
+
+#include "FSAL/fsal_commonlib.h"
+#include "export_mgr.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+struct export_args {
+	struct subfsal_args subfsal;
+};
+
+static struct config_item subfsal_parameters[] = {
+	CONF_ITEM_STR((char *)"Name", 1, MAXPATHLEN, NULL, subfsal_args, name),
+	CONFIG_EOL
+};
+
+static struct config_item export_parameters[] = {
+	CONF_ITEM_NOOP((char *)"Name"),
+	CONF_RELAX_BLOCK((char *)"FSAL", subfsal_parameters, noop_conf_init,
+			 subfsal_commit, export_args, subfsal),
+	CONFIG_EOL
+};
+
+static struct config_block export_block = {
+	.dbus_interface_name =
+		(char *)"org.ganesha.nfsd.config.fsal.backchannel",
+	.blk_desc.name = (char *)"FSAL",
+	.blk_desc.type = CONFIG_BLOCK,
+	.blk_desc.u.blk.init = noop_conf_init,
+	.blk_desc.u.blk.params = export_parameters,
+	.blk_desc.u.blk.commit = noop_conf_commit,
+};
+
+#define LogExport(what, args...)                                               \
+	LogCrit(COMPONENT_EXPORT, "export %" PRIu16 " (%s): " what,            \
+		op_ctx->ctx_export->export_id, CTX_FULLPATH(op_ctx), ##args)
+
+/**
+ * Read the inner FSAL block; load that FSAL if it is not yet.
+ *
+ * @param[in]  parse_node  our FSAL block
+ * @param[out] subfsal     +1 ref
+ * @param[out] node        the inner FSAL block
+ */
+static fsal_status_t subfsal_get(void *parse_node,
+				 struct config_error_type *err_type,
+				 struct fsal_module **subfsal, void **node)
+{
+	struct export_args args = { .subfsal = { .name = NULL } };
+	int rc = load_config_from_node(parse_node, &export_block, &args, true,
+				       err_type);
+
+	*node = args.subfsal.fsal_node;
+	*subfsal = *node ? lookup_fsal(args.subfsal.name) : NULL;
+	gsh_free(args.subfsal.name);
+	/* subfsal_commit() and lookup_fsal() have each taken a reference. */
+	if (*subfsal)
+		fsal_put(*subfsal);
+	if (*subfsal && rc) {
+		fsal_put(*subfsal);
+		*subfsal = NULL;
+	}
+	if (*subfsal)
+		return fsalstat(ERR_FSAL_NO_ERROR, 0);
+
+	LogExport("%s",
+		  rc ? "its FSAL block has errors"
+		     : "FSAL BACKCHANNEL needs a FSAL block of its own: FSAL { "
+		       "Name = BACKCHANNEL; FSAL { Name = VFS; } }");
+	return fsalstat(ERR_FSAL_INVAL, EINVAL);
+}
+
+fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
+			       struct config_error_type *err_type,
+			       const struct fsal_up_vector *up_ops)
+{
+	struct fsal_module *subfsal;
+	void *node;
+	fsal_status_t status =
+		subfsal_get(parse_node, err_type, &subfsal, &node);
+
+	if (FSAL_IS_ERROR(status))
+		return status;
+
+	status = subfsal->m_ops.create_export(subfsal, node, err_type, up_ops);
+	if (FSAL_IS_ERROR(status)) {
+		LogExport("FSAL %s could not create it: %s", subfsal->name,
+			  msg_fsal_err(status.major));
+		fsal_put(subfsal);
+		return status;
+	}
+	fsal_put(fsal_hdl);
+	bc_lease_adopt(op_ctx->fsal_export);
+	return status;
+}
+
+fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
+			       struct config_error_type *err_type,
+			       struct fsal_export *original,
+			       struct fsal_module *updated_super)
+{
+	struct fsal_module *subfsal;
+	void *node;
+	fsal_status_t status =
+		subfsal_get(parse_node, err_type, &subfsal, &node);
+
+	if (FSAL_IS_ERROR(status))
+		return status;
+
+	status = subfsal->m_ops.update_export(subfsal, node, err_type, original,
+					      updated_super);
+	if (FSAL_IS_ERROR(status)) {
+		LogExport("FSAL %s could not update it: %s", subfsal->name,
+			  msg_fsal_err(status.major));
+	} else {
+		/* Ganesha gives its own reference back after an error only. */
+		fsal_put(fsal_hdl);
+		bc_lease_adopt(original);
+	}
+	fsal_put(subfsal);
+	return status;
+}

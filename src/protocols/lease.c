@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Delegations for a FSAL that has none of its own.
+ *
+ * Purpose: Ganesha keeps delegations itself and asks the FSAL two things: the
+ * export whether it supports them (fs_supports), the file for the lease
+ * (lease_op2).  For an adopted export, both are answered here.
+ *
+ * Data: the methods of an export belong to it alone, so an export of the same
+ * FSAL that is not adopted stays as it is.  The methods of a file belong to
+ * the FSAL; they are found through the export's first handle, and replacing
+ * lease_op2 there changes nothing for other exports, which never get as far as
+ * asking for a lease.
+ *
+ * Locking: `lock` guards changes of the list and of an export's methods.
+ * Readers take none: an entry is complete before it is published and is never
+ * removed.  bc_lease_op2() runs under the file's st_lock, which also guards
+ * all states of the file.
+ *
+ * Lifetime: nothing is ever put back.  FSALs are unloaded at the end of the
+ * server only, in an order that is not ours, and this module stays mapped
+ * (module.c).
+ *
+ * Invariant: fs_supports promises delegations only once lease_op2 answers.
+ */
+#include "module.h"
+
+#include "FSAL/fsal_commonlib.h"
+#include "sal_data.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <urcu/pointer.h>
+#include <urcu/uatomic.h>
+
+/** What is remembered of a FSAL with adopted exports. */
+struct lease_fsal {
+	struct lease_fsal *next;	/* [K] */
+	const struct fsal_module *fsal; /* [K] */
+	struct export_ops original;	/* [K] the methods of its exports */
+	bool ready;			/* [A] lease_op2 of its files is ours */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lease_fsal *fsals; /* [R], changed under [L] lock */
+static bool disabled;		 /* [A] */
+
+/** The entry of an adopted export's FSAL, or NULL. Context: any thread. */
+static struct lease_fsal *lease_fsal_find(const struct fsal_export *export)
+{
+	struct lease_fsal *entry = rcu_dereference(fsals);
+
+	while (entry && entry->fsal != export->fsal)
+		entry = entry->next;
+	return entry;
+}
+
+/* The file's methods ------------------------------------------------------- */
+
+static bool access_conflicts(unsigned int access, fsal_deleg_t deleg)
+{
+	return deleg == FSAL_DELEG_WR || (access & OPEN4_SHARE_ACCESS_WRITE);
+}
+
+/** Does an NFSv4 state forbid to give @a client a delegation? */
+static bool state_conflicts(const state_t *held, const nfs_client_id_t *client,
+			    fsal_deleg_t deleg)
+{
+	const state_owner_t *owner = held->state_owner;
+	bool own =
+		owner && owner->so_owner.so_nfs4_owner.so_clientrec == client;
+
+	switch (held->state_type) {
+	case STATE_TYPE_SHARE:
+		return !own &&
+		       access_conflicts(held->state_data.share.share_access,
+					deleg);
+	case STATE_TYPE_DELEG:
+		/* One delegation of a file is all that a client gets. */
+		return own || deleg == FSAL_DELEG_WR ||
+		       held->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE;
+	case STATE_TYPE_LAYOUT:
+		/* A layout may outlive the open that it was got with. */
+		return !own;
+	case STATE_TYPE_LOCK:	   /* comes with an open of the same client */
+	case STATE_TYPE_NLM_LOCK:  /* not on this list; Ganesha has checked */
+	case STATE_TYPE_NLM_SHARE: /* not on this list */
+	case STATE_TYPE_9P_FID:	   /* not on this list */
+	case STATE_TYPE_NONE:
+		break;
+	}
+	return false;
+}
+
+/** Does anything that is open forbid the delegation @a state? */
+static bool file_conflicts(const state_t *state, const nfs_client_id_t *client,
+			   fsal_deleg_t deleg)
+{
+	const struct state_file *file = &state->state_obj->state_hdl->file;
+	struct glist_head *glist;
+
+	glist_for_each (glist, &file->list_of_states) {
+		const state_t *held = glist_entry(glist, state_t, state_list);
+
+		/* Ganesha adds the state before it asks for the lease. */
+		if (held != state && state_conflicts(held, client, deleg))
+			return true;
+	}
+	glist_for_each (glist, &file->nlm_share_list) {
+		const state_t *held = glist_entry(glist, state_t, state_list);
+
+		if (access_conflicts(held->state_data.nlm_share.share_access,
+				     deleg))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * Grant or give back the lease behind a delegation.
+ *
+ * A read delegation guarantees that nobody else has the file open for writing,
+ * a write delegation that nobody else has it open at all: RFC 5661, 10.4.1.
+ *
+ * ERR_FSAL_DELAY is what Ganesha takes for contention: OPEN succeeds, without
+ * a delegation and with WND4_CONTENTION.
+ *
+ * Context: holds the file's st_lock.
+ */
+static fsal_status_t bc_lease_op2(struct fsal_obj_handle *obj_hdl,
+				  struct state_t *state, void *owner,
+				  fsal_deleg_t deleg)
+{
+	const state_owner_t *holder = owner;
+
+	(void)obj_hdl;
+	if (deleg != FSAL_DELEG_NONE &&
+	    file_conflicts(state, holder->so_owner.so_nfs4_owner.so_clientrec,
+			   deleg))
+		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+	return fsalstat(ERR_FSAL_NO_ERROR, 0);
+}
+
+/* The export's methods ----------------------------------------------------- */
+
+static bool bc_fs_supports(struct fsal_export *export,
+			   fsal_fsinfo_options_t option)
+{
+	struct lease_fsal *entry = lease_fsal_find(export);
+
+	/* Pairs with lease_methods_take(): lease_op2 is ours by then. */
+	if ((option == fso_delegations_r || option == fso_delegations_w) &&
+	    uatomic_read(&entry->ready) && !uatomic_read(&disabled))
+		return true;
+	return entry->original.fs_supports(export, option);
+}
+
+/** Make lease_op2 of a FSAL's files ours, unless the FSAL has its own. */
+static void lease_methods_take(struct fsal_export *export,
+			       struct lease_fsal *entry,
+			       struct fsal_obj_ops *obj_ops)
+{
+	struct fsal_obj_ops defaults;
+
+	fsal_default_obj_ops_init(&defaults);
+	pthread_mutex_lock(&lock);
+	if (obj_ops->lease_op2 == defaults.lease_op2)
+		uatomic_set(&obj_ops->lease_op2, bc_lease_op2);
+	if (obj_ops->lease_op2 == bc_lease_op2) {
+		cmm_smp_wmb();
+		uatomic_set(&entry->ready, true);
+	}
+	uatomic_set(&export->exp_ops.lookup_path, entry->original.lookup_path);
+	uatomic_set(&export->exp_ops.create_handle,
+		    entry->original.create_handle);
+	pthread_mutex_unlock(&lock);
+}
+
+static fsal_status_t bc_lookup_path(struct fsal_export *export,
+				    const char *path,
+				    struct fsal_obj_handle **handle,
+				    struct fsal_attrlist *attrs_out)
+{
+	struct lease_fsal *entry = lease_fsal_find(export);
+	fsal_status_t status =
+		entry->original.lookup_path(export, path, handle, attrs_out);
+
+	if (!FSAL_IS_ERROR(status))
+		lease_methods_take(export, entry, (*handle)->obj_ops);
+	return status;
+}
+
+static fsal_status_t bc_create_handle(struct fsal_export *export,
+				      struct gsh_buffdesc *fh_desc,
+				      struct fsal_obj_handle **handle,
+				      struct fsal_attrlist *attrs_out)
+{
+	struct lease_fsal *entry = lease_fsal_find(export);
+	fsal_status_t status = entry->original.create_handle(export, fh_desc,
+							     handle, attrs_out);
+
+	if (!FSAL_IS_ERROR(status))
+		lease_methods_take(export, entry, (*handle)->obj_ops);
+	return status;
+}
+
+/** Find or add the entry of an export's FSAL. Context: holds lock. */
+static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
+{
+	struct lease_fsal *entry = lease_fsal_find(export);
+
+	if (entry)
+		return entry;
+	entry = gsh_calloc(1, sizeof(*entry));
+	entry->fsal = export->fsal;
+	entry->original = export->exp_ops;
+	entry->next = fsals;
+	rcu_assign_pointer(fsals, entry);
+	return entry;
+}
+
+void bc_lease_adopt(struct fsal_export *sub_export)
+{
+	struct export_ops *ops = &sub_export->exp_ops;
+	struct lease_fsal *entry;
+
+	if (!bc_module_config.leases ||
+	    ops->fs_supports(sub_export, fso_delegations_r) ||
+	    ops->fs_supports(sub_export, fso_delegations_w))
+		return;
+
+	pthread_mutex_lock(&lock);
+	entry = lease_fsal_get_locked(sub_export);
+	/* Otherwise it is waiting for its first handle since an earlier call,
+	 * or of a kind whose methods are not those of its FSAL's other exports.
+	 */
+	if (ops->fs_supports == entry->original.fs_supports &&
+	    ops->lookup_path == entry->original.lookup_path &&
+	    ops->create_handle == entry->original.create_handle) {
+		uatomic_set(&ops->lookup_path, bc_lookup_path);
+		uatomic_set(&ops->create_handle, bc_create_handle);
+		uatomic_set(&ops->fs_supports, bc_fs_supports);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void bc_lease_disable(void)
+{
+	uatomic_set(&disabled, true);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The module as Ganesha sees it: a FSAL named BACKCHANNEL.
+ *
+ * It is loaded by the first export that names it, before the server accepts
+ * connections.  A Ganesha that is not the one it was built for, or one that
+ * bc_attach() refuses, is left as it is: exports are then served by their inner
+ * FSAL as if it had been named alone.
+ */
+#include "module.h"
+
+#include "FSAL/fsal_init.h"
+#include "nfs_init.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+
+static const char name[] = "BACKCHANNEL";
+static const char soname_prefix[] = "libganesha_nfsd.so.";
+
+static struct fsal_module module;
+static bool attached; /* [K] after init_config */
+
+/* The running version ------------------------------------------------------ */
+
+/** The name that the library containing @a addr was linked with, or NULL. */
+static const char *soname_of(const void *addr)
+{
+	const char *strings = NULL;
+	ElfW(Xword) offset = 0;
+	struct link_map *map;
+	Dl_info info;
+
+	if (!dladdr1(addr, &info, (void **)&map, RTLD_DL_LINKMAP))
+		return NULL;
+	for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_STRTAB) /* relocated by the loader */
+			strings = (const char *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_SONAME)
+			offset = d->d_un.d_val;
+	}
+	return strings && offset ? strings + offset : NULL;
+}
+
+int bc_version_check(void)
+{
+	const char *soname = soname_of((const void *)register_fsal);
+	size_t prefix = sizeof(soname_prefix) - 1;
+
+	if (soname && !strncmp(soname, soname_prefix, prefix) &&
+	    !strcmp(soname + prefix, GANESHA_VERSION))
+		return 0;
+	LogCrit(COMPONENT_NFS_CB,
+		"not attached: built for Ganesha " GANESHA_VERSION
+		" (%s" GANESHA_VERSION "), but this is %s",
+		soname_prefix, soname ? soname : "an unknown one");
+	return -ENOTSUP;
+}
+
+/* The FSAL's methods ------------------------------------------------------- */
+
+/** Take callbacks over, if that is wanted and possible. */
+static void attach(void)
+{
+	if (!bc_module_config.multiplex)
+		return;
+	/* Sessions that exist already would be served by halves. */
+	if (nfs_init_wait_timeout(0) == 0)
+		LogCrit(COMPONENT_NFS_CB, "not attached: the server is already "
+					  "running; restart it");
+	else
+		attached = bc_attach() == 0;
+
+	/* Refused: nothing is to be different from a server without us. */
+	if (!attached)
+		bc_module_config.multiplex = bc_module_config.leases = false;
+}
+
+static fsal_status_t init_config(struct fsal_module *fsal_hdl,
+				 config_file_t config_struct,
+				 struct config_error_type *err_type)
+{
+	(void)fsal_hdl;
+	if (bc_version_check())
+		return fsalstat(ERR_FSAL_NO_ERROR, 0);
+	if (bc_config_load(config_struct, err_type))
+		return fsalstat(ERR_FSAL_INVAL, EINVAL);
+	attach();
+	LogEvent(COMPONENT_NFS_CB,
+		 "built for Ganesha " GANESHA_VERSION
+		 "; callbacks: %s; delegations over a FSAL that has none: %s",
+		 attached ? "multiplexed" : "Ganesha's own",
+		 bc_module_config.leases ? "yes" : "no");
+	return fsalstat(ERR_FSAL_NO_ERROR, 0);
+}
+
+/**
+ * The end of the server: requests have stopped, exports are gone.
+ *
+ * The module stays mapped until the process exits: the methods of FSALs that
+ * were adopted still point into it.
+ */
+static int unload(struct fsal_module *fsal_hdl)
+{
+	if (attached)
+		bc_detach();
+	attached = false;
+	return unregister_fsal(fsal_hdl);
+}
+
+MODULE_INIT void bc_module_init(void);
+
+MODULE_INIT void bc_module_init(void)
+{
+	/* Compares the version of the FSAL interface and logs a difference. */
+	if (register_fsal(&module, name, FSAL_MAJOR_VERSION, FSAL_MINOR_VERSION,
+			  FSAL_ID_NO_PNFS))
+		return;
+	module.m_ops.create_export = bc_export_create;
+	module.m_ops.update_export = bc_export_update;
+	module.m_ops.init_config = init_config;
+	module.m_ops.unload = unload;
+}
