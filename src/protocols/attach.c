@@ -18,7 +18,6 @@
 
 #include "fsal_convert.h"
 #include "hashtable.h"
-#include "nfs_convert.h"
 #include "sal_functions.h"
 
 #include <sched.h>
@@ -51,6 +50,27 @@ static const struct {
 	  &bc_original_destroy_clientid },
 };
 #define EXTENDED (sizeof(extended) / sizeof(extended[0]))
+
+/** The names of all operations from the first opcode on, without OP_. [K] */
+static const char *const operation_names[] = {
+	"ACCESS", "CLOSE", "COMMIT", "CREATE", "DELEGPURGE", "DELEGRETURN",
+	"GETATTR", "GETFH", "LINK", "LOCK", "LOCKT", "LOCKU", "LOOKUP",
+	"LOOKUPP", "NVERIFY", "OPEN", "OPENATTR", "OPEN_CONFIRM",
+	"OPEN_DOWNGRADE", "PUTFH", "PUTPUBFH", "PUTROOTFH", "READ", "READDIR",
+	"READLINK", "REMOVE", "RENAME", "RENEW", "RESTOREFH", "SAVEFH",
+	"SECINFO", "SETATTR", "SETCLIENTID", "SETCLIENTID_CONFIRM", "VERIFY",
+	"WRITE", "RELEASE_LOCKOWNER", "BACKCHANNEL_CTL",
+	"BIND_CONN_TO_SESSION", "EXCHANGE_ID", "CREATE_SESSION",
+	"DESTROY_SESSION", "FREE_STATEID", "GET_DIR_DELEGATION",
+	"GETDEVICEINFO", "GETDEVICELIST", "LAYOUTCOMMIT", "LAYOUTGET",
+	"LAYOUTRETURN", "SECINFO_NO_NAME", "SEQUENCE", "SET_SSV",
+	"TEST_STATEID", "WANT_DELEGATION", "DESTROY_CLIENTID",
+	"RECLAIM_COMPLETE", "ALLOCATE", "COPY", "COPY_NOTIFY", "DEALLOCATE",
+	"IO_ADVISE", "LAYOUTERROR", "LAYOUTSTATS", "OFFLOAD_CANCEL",
+	"OFFLOAD_STATUS", "READ_PLUS", "SEEK", "WRITE_SAME", "CLONE",
+	"GETXATTR", "SETXATTR", "LISTXATTR", "REMOVEXATTR",
+};
+#define FIRST_OPCODE NFS4_OP_ACCESS
 
 static struct {
 	struct bc_image ganesha; /* [K] libganesha_nfsd.so */
@@ -91,9 +111,14 @@ static int find_operations(void)
 	void *table;
 	int rc;
 
+	_Static_assert(FIRST_OPCODE + sizeof(operation_names) /
+					      sizeof(operation_names[0]) ==
+			       NFS4_OP_LAST_ONE,
+		       "a name for each operation");
 	for (int i = 0; i < NFS4_OP_LAST_ONE; i++) {
 		snprintf(names[i], sizeof(names[i]), "OP_%s",
-			 nfsop4_to_str(i));
+			 i < FIRST_OPCODE ? "ILLEGAL" :
+					    operation_names[i - FIRST_OPCODE]);
 		pointers[i] = names[i];
 	}
 	rc = bc_image_find_table(&attachment.ganesha, pointers,
