@@ -66,21 +66,21 @@ static fsal_status_t subfsal_get(void *parse_node,
 
 	*node = args.subfsal.fsal_node;
 	*subfsal = *node ? lookup_fsal(args.subfsal.name) : NULL;
-	gsh_free(args.subfsal.name);
 	/* subfsal_commit() and lookup_fsal() have each taken a reference. */
 	if (*subfsal)
 		fsal_put(*subfsal);
-	if (*subfsal && rc) {
-		fsal_put(*subfsal);
-		*subfsal = NULL;
+	if (*subfsal && !rc) {
+		gsh_free(args.subfsal.name);
+		return fsalstat(ERR_FSAL_NO_ERROR, 0);
 	}
 	if (*subfsal)
-		return fsalstat(ERR_FSAL_NO_ERROR, 0);
-
-	LogExport("%s",
-		  rc ? "its FSAL block has errors"
-		     : "FSAL BACKCHANNEL needs a FSAL block of its own: FSAL { "
-		       "Name = BACKCHANNEL; FSAL { Name = VFS; } }");
+		fsal_put(*subfsal);
+	if (args.subfsal.name)
+		LogExport("its FSAL block has errors, or there is no FSAL %s",
+			  args.subfsal.name);
+	else
+		LogExport("FSAL BACKCHANNEL needs the name of another one: FSAL { Name = BACKCHANNEL; FSAL { Name = VFS; } }");
+	gsh_free(args.subfsal.name);
 	return fsalstat(ERR_FSAL_INVAL, EINVAL);
 }
 

@@ -10,10 +10,12 @@
 #include "module.h"
 
 #include "FSAL/fsal_init.h"
+#include "export_mgr.h"
 #include "nfs_init.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <link.h>
 #include <string.h>
 
@@ -78,15 +80,30 @@ static void attach(void)
 		bc_module_config.multiplex = bc_module_config.leases = false;
 }
 
+/** For exports that follow one which failed because of our own block. */
+static fsal_status_t refuse_export(struct fsal_module *fsal_hdl,
+				   void *parse_node,
+				   struct config_error_type *err_type,
+				   const struct fsal_up_vector *up_ops)
+{
+	(void)fsal_hdl, (void)parse_node, (void)err_type, (void)up_ops;
+	LogCrit(COMPONENT_EXPORT,
+		"export %" PRIu16
+		" (%s): the BACKCHANNEL block has errors; mend it and restart the server",
+		op_ctx->ctx_export->export_id, CTX_FULLPATH(op_ctx));
+	return fsalstat(ERR_FSAL_INVAL, EINVAL);
+}
+
 static fsal_status_t init_config(struct fsal_module *fsal_hdl,
 				 config_file_t config_struct,
 				 struct config_error_type *err_type)
 {
-	(void)fsal_hdl;
 	if (bc_version_check())
 		return fsalstat(ERR_FSAL_NO_ERROR, 0);
-	if (bc_config_load(config_struct, err_type))
+	if (bc_config_load(config_struct, err_type)) {
+		fsal_hdl->m_ops.create_export = refuse_export;
 		return fsalstat(ERR_FSAL_INVAL, EINVAL);
+	}
 	attach();
 	LogEvent(COMPONENT_NFS_CB,
 		 "built for Ganesha " GANESHA_VERSION
