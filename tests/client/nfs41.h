@@ -99,8 +99,8 @@ struct nfs_create_session_args {
 };
 
 /**
- * CONN_BACK_CHAN, program 0x40000000, 64 fore and 16 back slots, AUTH_SYS with
- * the client's own credential (in a static table: borrowed for ever).
+ * CONN_BACK_CHAN, program 0x40000000, 64 fore and 16 back slots, AUTH_SYS as
+ * uid 0 of machine "callback" (static: borrowed for ever).
  */
 void nfs_create_session_args_init(struct nfs_create_session_args *args);
 
@@ -144,7 +144,10 @@ int nfs_replay_create_session(struct nfs_session *session,
 			      uint32_t *flags);
 /** DESTROY_SESSION over @a conn (NULL: the session's). Keeps the structure. */
 int nfs_destroy_session(struct nfs_session *session, struct nfs_conn *conn);
-/** Free what the structure holds; nothing goes to the server. */
+/**
+ * Free what the structure holds, also after a failed nfs_create_session();
+ * nothing goes to the server.
+ */
 void nfs_session_fini(struct nfs_session *session);
 /** Send by default on @a conn from now on. */
 void nfs_session_set_conn(struct nfs_session *session, struct nfs_conn *conn);
@@ -329,6 +332,9 @@ struct nfs_compound {
 	struct xdr_buf reply;
 	uint32_t sequence; /* of the slot */
 	uint32_t res_size;
+	struct nfs_conn *on; /* +1 ref while the request is under way */
+	void (*on_reply)(
+		struct nfs_compound *compound); /* before the wait ends */
 	struct rpc_call call;
 	pthread_mutex_t lock;
 	pthread_cond_t finished;

@@ -63,13 +63,15 @@ struct cb_call {
 	bool answered; /* something was sent, or the connection closed */
 	uint64_t answered_ns;
 
-	uint64_t body_hash; /* private: what follows CB_SEQUENCE */
+	/* Private. */
+	struct cb_session *session;
+	uint64_t body_hash; /* of what follows CB_SEQUENCE */
 };
 
 enum cb_when {
 	CB_NOW = 0,
-	CB_HELD, /* until the test calls cb_call_answer() */
-	CB_NEVER,
+	CB_HELD,  /* until the test calls cb_call_answer() */
+	CB_NEVER, /* no answer at all */
 };
 
 /** RPC-level answers, accept_stat of RFC 5531. */
@@ -84,8 +86,7 @@ enum cb_rpc_error {
 
 struct cb_answer {
 	enum cb_when when;
-	enum nfs_close then_close; /* after it; 0: stay */
-	bool silent;		   /* send nothing (and then_close, perhaps) */
+	enum nfs_close then_close; /* then, or instead if CB_NEVER; 0: stay */
 
 	uint32_t seq_status;   /* nfsstat4 of CB_SEQUENCE */
 	uint32_t op_status;    /* nfsstat4 of the operation after it */
@@ -102,8 +103,8 @@ struct cb_answer {
 	uint32_t truncate;   /* bytes cut off the end of the message */
 	unsigned int copies; /* sent so many times; 0: once */
 	bool bytewise;	     /* one byte a segment */
-	const void *raw;     /* instead of the message, without record mark; */
-	size_t raw_len;	     /* borrowed until the answer has been sent */
+	const void *raw;     /* not NULL: these bytes as they are instead; */
+	size_t raw_len;	     /* borrowed until sent, no record mark is added */
 };
 
 struct cb_responder;
@@ -130,10 +131,14 @@ void cb_responder_remove_session(struct cb_responder *responder,
 /** How to answer whatever has no answer of its own below. At first { 0 }. */
 void cb_responder_set_default(struct cb_responder *responder,
 			      const struct cb_answer *answer);
-/** Answer the next callback that is not yet spoken for like this, once. */
+/**
+ * Answer the next callback that is not yet spoken for like this, once. A retry
+ * of one that was answered gets the same answer again and takes none of these;
+ * so do calls that the slot table refuses.
+ */
 void cb_responder_push(struct cb_responder *responder,
 		       const struct cb_answer *answer);
-/** How to answer CB_NULL. At first { 0 }. */
+/** How to answer CB_NULL, now or never. At first { 0 }. */
 void cb_responder_set_null(struct cb_responder *responder,
 			   const struct cb_answer *answer);
 /** Answer a held callback, from any thread. -EALREADY if it has been. */
@@ -168,7 +173,7 @@ unsigned int cb_responder_violations(struct cb_responder *responder,
 /**
  * A thread that returns recalled delegations after correct answers, for all
  * responders that it is set for; requests are pipelined over the session's
- * slots.
+ * slots. Wait for it, or free it, before ending a session that it uses.
  */
 struct cb_returner *cb_returner_new(void);
 /** Ends the thread; waits for what is under way. */
