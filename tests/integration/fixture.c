@@ -84,6 +84,17 @@ void fixture_hold(struct fixture *fixture, const char *name,
 	assert_int_equal(file->delegation.type, OPEN_DELEGATE_READ);
 }
 
+void fixture_hold_without_path(struct fixture *fixture, const char *name,
+			       struct nfs_file *file)
+{
+	struct nfs_conn *conn = fixture_bind(fixture);
+
+	fixture_hold(fixture, name, file);
+	nfs_conn_close(conn, NFS_CLOSE_FIN);
+	fixture_wait_flags(fixture, SEQ4_STATUS_CB_PATH_DOWN |
+					    SEQ4_STATUS_CB_PATH_DOWN_SESSION);
+}
+
 uint64_t fixture_conflict(struct fixture *fixture, const char *name)
 {
 	struct nfs_file file;
@@ -159,4 +170,18 @@ void fixture_wait_flags(struct fixture *fixture, uint32_t flags)
 		got &= CALLBACK_FLAGS;
 	} while (got != flags && nfs_now_ns() < until);
 	assert_int_equal(got, flags);
+}
+
+void fixture_wait_fds(struct fixture *fixture, int fds)
+{
+	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
+	int got;
+
+	/* Each look asks the server something: no idle spinning. */
+	do {
+		assert_int_equal(nfs_sequence(&fixture->session, NULL),
+				 NFS4_OK);
+		got = server_fds(fixture->server);
+	} while (got != fds && nfs_now_ns() < until);
+	assert_int_equal(got, fds);
 }

@@ -62,6 +62,13 @@ void fixture_hold(struct fixture *fixture, const char *name,
 		  struct nfs_file *file);
 
 /**
+ * The same for a holder that has no path: none is granted then, so one is bound
+ * for the moment and closed again.
+ */
+void fixture_hold_without_path(struct fixture *fixture, const char *name,
+			       struct nfs_file *file);
+
+/**
  * Open file @a name for writing as the opener: answered with NFS4ERR_DELAY,
  * and the delegation is recalled.
  * @return when it was sent, CLOCK_MONOTONIC in ns
@@ -85,5 +92,8 @@ struct nfs_conn *fixture_bind(struct fixture *fixture);
 void fixture_assert_flags(struct fixture *fixture, uint32_t flags);
 /** The same, asked until it does, within SOON: after a disconnect. */
 void fixture_wait_flags(struct fixture *fixture, uint32_t flags);
+
+/** The server has exactly so many descriptors open, within SOON. */
+void fixture_wait_fds(struct fixture *fixture, int fds);
 
 #endif
