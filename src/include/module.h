@@ -97,7 +97,7 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 /**
  * Let an export whose FSAL has no delegations of its own grant them.
  *
- * Does nothing for a FSAL that has its own, without Leases, and when called
+ * Does nothing for an FSAL that has its own, without Leases, and when called
  * again.  Delegations are granted from the export's first handle on.
  *
  * @param[in] sub_export  the adopted export

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Delegations for a FSAL that has none of its own.
+ * Delegations for an FSAL that has none of its own.
  *
  * Purpose: Ganesha keeps delegations itself and asks the FSAL two things: the
  * export whether it supports them (fs_supports), the file for the lease
@@ -33,7 +33,7 @@
 #include <urcu/pointer.h>
 #include <urcu/uatomic.h>
 
-/** What is remembered of a FSAL with adopted exports. */
+/** What is remembered of an FSAL with adopted exports. */
 struct lease_fsal {
 	struct lease_fsal *next;	/* [K] */
 	const struct fsal_module *fsal; /* [K] */
@@ -155,7 +155,7 @@ static bool bc_fs_supports(struct fsal_export *export,
 	return entry->original.fs_supports(export, option);
 }
 
-/** Make lease_op2 of a FSAL's files ours, unless the FSAL has its own. */
+/** Make lease_op2 of an FSAL's files ours, unless the FSAL has its own. */
 static void lease_methods_take(struct fsal_export *export,
 			       struct lease_fsal *entry,
 			       struct fsal_obj_ops *obj_ops)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The module as Ganesha sees it: a FSAL named BACKCHANNEL.
+ * The module as Ganesha sees it: an FSAL named BACKCHANNEL.
  *
  * It is loaded by the first export that names it, before the server accepts
  * connections.  A Ganesha that is not the one it was built for, or one that
@@ -107,7 +107,7 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
 	attach();
 	LogEvent(COMPONENT_NFS_CB,
 		 "built for Ganesha " GANESHA_VERSION
-		 "; callbacks: %s; delegations over a FSAL that has none: %s",
+		 "; callbacks: %s; delegations over an FSAL that has none: %s",
 		 attached ? "multiplexed" : "Ganesha's own",
 		 bc_module_config.leases ? "yes" : "no");
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
