@@ -26,7 +26,7 @@ server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
 test_packages=(
 	"${server_packages[@]}" nfs-common user-mode-linux valgrind
-	iproute2 nftables ethtool tshark python3)
+	iproute2 nftables ethtool kmod tshark python3)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -43,7 +43,8 @@ missing_packages() {
 # While held, the packages that are installed do not start their services.
 policy=/usr/sbin/policy-rc.d
 hold_services() {
-	[[ ! -e $policy ]] || mv "$policy" "$policy.backchannel"
+	[[ ! -e $policy || -e $policy.backchannel ]] ||
+		mv "$policy" "$policy.backchannel"
 	printf '#!/bin/sh\nexit 101\n' >"$policy"
 	chmod 755 "$policy"
 }
@@ -96,6 +97,7 @@ Run this command as root, or: apt-get install ${missing[*]}"
 write_source_entries() {
 	local file etc=/etc/apt
 	for file in "$etc"/sources.list "$etc"/sources.list.d/*; do
+		[[ -f $file ]] || continue
 		case $file in
 		*.sources)
 			sed -E 's/^Types:.*/Types: deb-src/I' "$file"
@@ -181,6 +183,8 @@ unpack_ganesha() (
 build_preset() {
 	local preset=$1 dir=$2
 	shift 2
+	[[ ! -e $dir || -w $dir ]] ||
+		die "$dir is not yours to write to; remove it, or run as root"
 	say "building $preset in ${dir#"$top"/}"
 	(cd "$top" && cmake --preset "$preset" -B "$dir" "$@" >&2)
 	cmake --build "$dir" --parallel "$(nproc)" >&2
