@@ -27,10 +27,20 @@ void bc_slots_fini(struct bc_slot_table *table)
 	table->slots = NULL;
 }
 
-/* A client that always answers "bad slot" or "lost" leaves none. */
+/* A client that always answers "bad slot" or "lost" leaves none.  A slot in use
+ * is hope: its reply may raise the limit.
+ */
 bool bc_slots_usable(const struct bc_slot_table *table)
 {
-	return table->limit > 0 && table->lost < table->size;
+	if (!table->slots)
+		return table->limit > 0;
+	for (uint32_t i = 0; i < table->size; i++) {
+		if (table->slots[i].state == BC_SLOT_LOST)
+			continue;
+		if (i < table->limit || table->slots[i].state != BC_SLOT_FREE)
+			return true;
+	}
+	return false;
 }
 
 static struct bc_slot *first_free(const struct bc_slot_table *table)
