@@ -57,7 +57,7 @@ struct bc_timer {
 
 int bc_timers_start(void);
 
-/** Run all queued work, then end the thread. */
+/** Run all queued work and every armed timer, then end the thread. */
 void bc_timers_stop(void);
 
 /** Queue work. Context: any thread, wait-free, whatever locks are held. */

@@ -89,8 +89,8 @@ static void run_work(void)
 	}
 }
 
-/* Run what is due. @return when the next timer is, or UINT64_MAX */
-static uint64_t run_timers(void)
+/* Run what is due until @now. @return when the next timer is, or UINT64_MAX */
+static uint64_t run_timers(uint64_t now)
 {
 	for (;;) {
 		struct bc_timer *timer;
@@ -103,7 +103,7 @@ static uint64_t run_timers(void)
 						     struct bc_timer, link);
 		if (timer)
 			when = timer->when;
-		if (!timer || when > bc_now()) {
+		if (!timer || when > now) {
 			pthread_mutex_unlock(&timers.lock);
 			return when;
 		}
@@ -126,9 +126,13 @@ static void *timers_main(void *arg)
 
 		cmm_smp_rmb(); /* pairs with cmm_smp_wmb() in bc_timers_stop() */
 		run_work();
-		if (stop)
+		if (stop) {
+			/* An armed timer's owner waits for it. */
+			run_timers(UINT64_MAX);
+			run_work();
 			return NULL;
-		when = run_timers();
+		}
+		when = run_timers(bc_now());
 		if (when == UINT64_MAX) {
 			sem_wait(&timers.wake);
 		} else {
