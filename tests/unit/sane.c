@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The invariants that the files of src/state state, as checks.
+ */
+#include "sane.h"
+
+#include <string.h>
+
+#include "bc_internal.h"
+#include "check.h"
+
+/* Whether a list's links agree in both directions. */
+static void check_list(const struct cds_list_head *list)
+{
+	const struct cds_list_head *pos = list;
+
+	do {
+		CHECK(pos->next->prev == pos);
+		pos = pos->next;
+	} while (pos != list);
+}
+
+static void check_call_in_slot(const struct bc_session *session,
+			       const struct bc_slot *slot)
+{
+	const struct bc_call *call = slot->call;
+
+	CHECK(call->ref.refcount > 0);
+	CHECK(call->client == session->client);
+	if (call->slot != slot)
+		return;
+	CHECK(call->state == BC_CALL_SENT);
+	CHECK(call->session == session);
+}
+
+/* The request that a slot waits for is its own and nobody else's. */
+static void check_request(const struct bc_session *session, uint32_t index)
+{
+	const struct bc_slot *slot = &session->slots.slots[index];
+	const struct bc_request *req = slot->req;
+	const struct bc_binding *binding;
+
+	CHECK(req->ref.refcount > 0);
+	CHECK(req->session == session);
+	CHECK(req->sequence.slot == index);
+	CHECK(req->sequence.sequence == slot->sequence);
+	CHECK(req->sequence.highest_slot >= index);
+	CHECK(!memcmp(req->sequence.session, session->id, BC_SESSIONID_SIZE));
+	for (uint32_t i = 0; i < index; i++)
+		CHECK(session->slots.slots[i].req != req);
+	binding = bc_binding_find_locked(session, req->conn);
+	CHECK(binding && (binding->channels & BC_CHANNEL_BACK));
+}
+
+static void check_slots(const struct bc_session *session)
+{
+	const struct bc_slot_table *table = &session->slots;
+	uint32_t lost = 0, waiting = 0, delayed = 0;
+
+	CHECK(table->limit <= table->size);
+	for (uint32_t i = 0; table->slots && i < table->size; i++) {
+		const struct bc_slot *slot = &table->slots[i];
+
+		lost += slot->state == BC_SLOT_LOST;
+		waiting += slot->state == BC_SLOT_PARKED;
+		delayed += slot->state == BC_SLOT_DELAYED;
+		if (slot->state == BC_SLOT_FREE ||
+		    slot->state == BC_SLOT_LOST) {
+			CHECK(!slot->call);
+			CHECK(!slot->req);
+			continue;
+		}
+		CHECK(slot->call);
+		check_call_in_slot(session, slot);
+		CHECK((slot->state == BC_SLOT_BUSY) == (slot->req != NULL));
+		if (slot->req)
+			check_request(session, i);
+	}
+	CHECK(table->lost == lost);
+	CHECK(table->waiting == waiting);
+	CHECK(table->delayed == delayed);
+}
+
+static void check_bindings(const struct bc_session *session)
+{
+	struct bc_binding *binding, *other;
+	uint32_t paths = 0, back_bound = 0;
+
+	check_list(&session->bindings);
+	cds_list_for_each_entry(binding, &session->bindings, session_link) {
+		bool back = binding->channels & BC_CHANNEL_BACK;
+		unsigned int found = 0;
+
+		CHECK(binding->session == session);
+		CHECK(bc_binding_find_locked(session, binding->conn) ==
+		      binding);
+		back_bound += back;
+		paths += back && binding->state == BC_BINDING_LIVE &&
+			 !session->fault;
+		pthread_mutex_lock(&binding->conn->lock);
+		check_list(&binding->conn->bindings);
+		cds_list_for_each_entry(other, &binding->conn->bindings,
+					conn_link)
+			found += other == binding;
+		CHECK(!binding->reply || back);
+		pthread_mutex_unlock(&binding->conn->lock);
+		CHECK(found == 1);
+	}
+	CHECK(session->paths == paths);
+	CHECK(session->back_bound == back_bound);
+	CHECK(back_bound <= bc_core.config.max_connections);
+	CHECK(!back_bound || session->security);
+}
+
+static uint32_t check_sessions(const struct bc_client *client)
+{
+	struct bc_session *session;
+	uint32_t paths = 0;
+
+	check_list(&client->sessions);
+	cds_list_for_each_entry(session, &client->sessions, client_link) {
+		CHECK(session->open);
+		CHECK(session->client == client);
+		check_bindings(session);
+		check_slots(session);
+		paths += session->paths;
+	}
+	return paths;
+}
+
+static uint32_t check_queue(const struct bc_client *client)
+{
+	struct bc_call *call;
+	uint32_t queued = 0;
+
+	check_list(&client->queue);
+	cds_list_for_each_entry(call, &client->queue, link) {
+		CHECK(call->state == BC_CALL_QUEUED);
+		CHECK(call->client == client);
+		CHECK(!call->slot && !call->session);
+		queued++;
+	}
+	return queued;
+}
+
+static uint32_t check_timed(const struct bc_client *client)
+{
+	struct bc_call *call;
+	uint64_t when = 0;
+	uint32_t timed = 0;
+
+	check_list(&client->timed);
+	cds_list_for_each_entry(call, &client->timed, link) {
+		CHECK(call->client == client);
+		CHECK(call->when >= when);
+		when = call->when;
+		timed++;
+		if (call->state == BC_CALL_BACKOFF) {
+			CHECK(!call->slot && !call->session);
+			continue;
+		}
+		CHECK(call->state == BC_CALL_SENT);
+		CHECK(call->slot && call->slot->call == call);
+		CHECK(call->session && call->session->open);
+		CHECK(call->session->client == client);
+	}
+	return timed;
+}
+
+void assert_sane_client(struct bc_client *client)
+{
+	uint32_t queued, timed;
+
+	pthread_mutex_lock(&client->lock);
+	queued = check_queue(client);
+	timed = check_timed(client);
+	CHECK(client->queued == queued);
+	CHECK(client->calls == queued + timed);
+	CHECK(client->paths == check_sessions(client));
+	if (client->dead) {
+		CHECK(!client->calls);
+		CHECK(cds_list_empty(&client->sessions));
+	} else {
+		CHECK(client->calls || !cds_list_empty(&client->sessions));
+	}
+	pthread_mutex_unlock(&client->lock);
+}
+
+/* The clients of the table, with a reference each. */
+static size_t collect_clients(struct bc_client **clients, size_t max)
+{
+	struct cds_lfht_iter iter;
+	struct bc_client *client;
+	size_t count = 0;
+
+	rcu_read_lock();
+	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node)
+		if (count < max && urcu_ref_get_unless_zero(&client->ref))
+			clients[count++] = client;
+	rcu_read_unlock();
+	return count;
+}
+
+void assert_sane_clients(void)
+{
+	struct bc_client *clients[64];
+	size_t count = collect_clients(clients, 64);
+
+	for (size_t i = 0; i < count; i++) {
+		assert_sane_client(clients[i]);
+		bc_client_put(clients[i]);
+	}
+}
+
+static void check_table_empty(struct cds_lfht *table)
+{
+	struct cds_lfht_iter iter;
+
+	rcu_read_lock();
+	cds_lfht_first(table, &iter);
+	CHECK(!cds_lfht_iter_get_node(&iter));
+	rcu_read_unlock();
+}
+
+void assert_core_empty(void)
+{
+	check_table_empty(bc_core.clients);
+	check_table_empty(bc_core.sessions);
+	check_table_empty(bc_core.conns);
+}
