@@ -194,9 +194,9 @@ struct bc_request {
 };
 
 enum bc_binding_state {
-	BC_BINDING_OPENING, /* the reply that opens it is not on its way yet */
-	BC_BINDING_LIVE,
 	BC_BINDING_SILENT, /* every attempt of a callback went unanswered */
+	BC_BINDING_OPENING, /* the reply that opens it is not on its way yet */
+	BC_BINDING_LIVE, /* callbacks may be sent; fore only: never */
 };
 
 /** A connection's explicit association with a session's channels. */
@@ -207,7 +207,7 @@ struct bc_binding {
 	struct cds_list_head conn_link; /* [C] */
 	enum bc_channels channels; /* [K] */
 	enum bc_binding_state state; /* [L] */
-	const void *reply; /* [C] OPENING or reopening: the reply waited for */
+	const void *reply; /* [C] OPENING: the reply waited for */
 };
 
 struct bc_conn {

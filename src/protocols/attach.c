@@ -351,6 +351,7 @@ struct bc_channel *bc_layout_verify(const compound_data_t *data,
 			"detached: this Ganesha lays out its structures otherwise: the %s does not fit",
 			misfit);
 		put_back();
+		bc_lease_disable();
 	} else if (channel) {
 		uatomic_set(&attachment.layout, BC_LAYOUT_FITS);
 	}

@@ -10,17 +10,21 @@
  *   with the fore channel needs no record: it may be upgraded any time.
  * Locking: the client's lock, and inside it the connection's for its list.
  * Lifetime: from bc_bind() until the session closes or the connection ends.
- * Invariants: paths of session and client count the bindings that are LIVE
- *   and back-bound, of sessions without a fault; none is added to a closed session or to a connection that
+ * Invariants: paths of session and client count the back-bound bindings that
+ *   are not SILENT, of sessions without a fault; callbacks go out over LIVE
+ *   ones only; none is added to a closed session or to a connection that
  *   is down.
  */
 #include "bc_internal.h"
 
 #include <stdlib.h>
 
+/* One that waits for its reply to go out counts: the client's next SEQUENCE
+ * may be here before the reply's sender looks at the binding again.
+ */
 static bool is_path(const struct bc_binding *binding)
 {
-	return binding->state == BC_BINDING_LIVE &&
+	return binding->state != BC_BINDING_SILENT &&
 	       (binding->channels & BC_CHANNEL_BACK) &&
 	       !binding->session->fault;
 }
@@ -74,7 +78,7 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	struct bc_session *session = binding->session;
 	struct bc_conn *conn = binding->conn;
 
-	bc_binding_set_locked(binding, BC_BINDING_OPENING);
+	bc_binding_set_locked(binding, BC_BINDING_SILENT);
 	cds_list_del(&binding->session_link);
 	if (binding->channels & BC_CHANNEL_BACK)
 		session->back_bound--;
@@ -145,7 +149,7 @@ static int binding_new(struct bc_session *session, struct bc_conn *conn,
 	binding->session = session;
 	binding->conn = conn;
 	binding->channels = channels;
-	binding->state = BC_BINDING_OPENING;
+	binding->state = BC_BINDING_SILENT;
 	bc_session_ref(session);
 	bc_conn_ref(conn);
 	cds_list_add(&binding->session_link, &session->bindings);
@@ -161,6 +165,7 @@ static int binding_new(struct bc_session *session, struct bc_conn *conn,
 /* The reply that opens the path, or opens it again, is the one given. */
 static void expect_reply(struct bc_binding *binding, const void *reply)
 {
+	bc_binding_set_locked(binding, BC_BINDING_OPENING);
 	pthread_mutex_lock(&binding->conn->lock);
 	if (!binding->reply)
 		uatomic_inc(&bc_core.opening);
