@@ -309,6 +309,14 @@ int nfs_compound_call(struct nfs_compound *compound)
 	return error ? error : nfs_compound_wait(compound, NFS_TIMEOUT);
 }
 
+int nfs_compound_finish(struct nfs_compound *compound)
+{
+	int status = nfs_compound_call(compound);
+
+	nfs_compound_fini(compound);
+	return status;
+}
+
 int nfs_compound_resend(struct nfs_compound *compound, struct nfs_conn *conn)
 {
 	int error;

@@ -9,15 +9,6 @@
 
 #include "responder.h"
 
-/* Send the compound, keep its status, release it. */
-static int finish(struct nfs_compound *compound)
-{
-	int status = nfs_compound_call(compound);
-
-	nfs_compound_fini(compound);
-	return status;
-}
-
 /* ---- Clients ---- */
 
 void nfs_client_init(struct nfs_client *client, struct nfs_loop *loop,
@@ -72,7 +63,7 @@ int nfs_destroy_clientid(struct nfs_client *client, struct nfs_conn *conn)
 
 	nfs_compound_init_bare(&compound, client, conn);
 	nfs_put_destroy_clientid(&compound, client->clientid);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 /* ---- Sessions ---- */
@@ -144,7 +135,7 @@ int nfs_create_session(struct nfs_session *session, struct nfs_client *client,
 			       &session->create_args);
 	compound.arg = session;
 	compound.on_reply = session_created;
-	status = finish(&compound);
+	status = nfs_compound_finish(&compound);
 	if (status)
 		return status;
 	client->sequence++;
@@ -200,7 +191,7 @@ int nfs_destroy_session(struct nfs_session *session, struct nfs_conn *conn)
 	nfs_put_destroy_session(&compound, session->id);
 	compound.arg = session;
 	compound.on_reply = session_destroyed;
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 void nfs_session_fini(struct nfs_session *session)
@@ -230,7 +221,7 @@ static int recover_slot(struct nfs_session *session, uint32_t i)
 
 	nfs_compound_init_bare(&compound, session->client, session->conn);
 	nfs_put_sequence(&compound, session->id, slot->sequence, i, i, false);
-	status = finish(&compound);
+	status = nfs_compound_finish(&compound);
 	if (status < 0)
 		return status;
 	pthread_mutex_lock(&session->lock);
@@ -307,7 +298,7 @@ int nfs_backchannel_ctl(struct nfs_session *session, uint32_t cb_program,
 
 	nfs_compound_init(&compound, session);
 	nfs_put_backchannel_ctl(&compound, cb_program, sec, nsec);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_sequence_on(struct nfs_session *session, struct nfs_conn *conn,
@@ -337,7 +328,7 @@ int nfs_reclaim_complete(struct nfs_session *session)
 
 	nfs_compound_init(&compound, session);
 	nfs_put_reclaim_complete(&compound, false);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 /* ---- Files ---- */
@@ -397,7 +388,7 @@ int nfs_close(struct nfs_session *session, const struct nfs_file *file)
 	nfs_compound_init(&compound, session);
 	nfs_put_putfh(&compound, &file->fh);
 	nfs_put_close(&compound, 0, &file->stateid);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_lookup(struct nfs_session *session, const char *path, struct nfs_fh *fh)
@@ -449,7 +440,7 @@ int nfs_write(struct nfs_session *session, const struct nfs_fh *fh,
 	nfs_compound_init(&compound, session);
 	nfs_put_putfh(&compound, fh);
 	nfs_put_write(&compound, stateid, offset, data, len);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_getattr(struct nfs_session *session, const struct nfs_fh *fh,
@@ -482,7 +473,7 @@ int nfs_setattr_size(struct nfs_session *session, const struct nfs_fh *fh,
 	nfs_compound_init(&compound, session);
 	nfs_put_putfh(&compound, fh);
 	nfs_put_setattr_size(&compound, stateid, size);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_remove(struct nfs_session *session, const char *path)
@@ -491,7 +482,7 @@ int nfs_remove(struct nfs_session *session, const char *path)
 
 	nfs_compound_init(&compound, session);
 	nfs_put_remove(&compound, nfs_put_parent(&compound, path));
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_delegreturn(struct nfs_session *session, const struct nfs_fh *fh,
@@ -502,7 +493,7 @@ int nfs_delegreturn(struct nfs_session *session, const struct nfs_fh *fh,
 	nfs_compound_init(&compound, session);
 	nfs_put_putfh(&compound, fh);
 	nfs_put_delegreturn(&compound, stateid);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_free_stateid(struct nfs_session *session,
@@ -512,7 +503,7 @@ int nfs_free_stateid(struct nfs_session *session,
 
 	nfs_compound_init(&compound, session);
 	nfs_put_free_stateid(&compound, stateid);
-	return finish(&compound);
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_test_stateid(struct nfs_session *session,

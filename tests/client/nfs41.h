@@ -362,6 +362,8 @@ int nfs_compound_send(struct nfs_compound *compound);
 int nfs_compound_wait(struct nfs_compound *compound, int timeout_ms);
 /** Send and wait. */
 int nfs_compound_call(struct nfs_compound *compound);
+/** Send, wait and fini, where only the status is of interest. */
+int nfs_compound_finish(struct nfs_compound *compound);
 /**
  * The same request, slot and sequence id once more, on @a conn: after a lost
  * reply, or as a replay of an answered one. Wait for it with

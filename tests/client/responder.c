@@ -65,6 +65,7 @@ struct cb_responder {
 };
 
 static void returner_add(struct cb_returner *returner,
+			 struct nfs_session *session,
 			 const struct cb_call *call);
 
 /* ---- Judging ---- */
@@ -315,7 +316,9 @@ static void put_compound(struct xdr_buf *buf, const struct cb_call *call,
 	xdr_put_u32(buf, 0); /* empty tag */
 	xdr_put_u32(buf, results);
 	for (uint32_t i = 0; i < results; i++) {
-		if (i == 0 && with_sequence)
+		if (call->verdict == NFS4ERR_OP_NOT_IN_SESSION)
+			put_operation_result(buf, call->op, status);
+		else if (i == 0 && with_sequence)
 			put_sequence_result(buf, call, answer, status);
 		else
 			put_operation_result(buf, call->op, answer->op_status);
@@ -413,12 +416,15 @@ static bool settle(struct cb_call *call, const struct cb_answer *answer)
 static void deliver(struct cb_call *call, const struct cb_answer *answer)
 {
 	struct cb_responder *responder = call->responder;
-	struct cb_returner *returner;
-	bool ran;
+	struct cb_returner *returner = NULL;
+	struct nfs_session *session = NULL;
 
 	pthread_mutex_lock(&responder->lock);
-	ran = settle(call, answer);
-	returner = responder->returner;
+	if (settle(call, answer) && call->session && call->op == OP_CB_RECALL &&
+	    answer->op_status == NFS4_OK) {
+		returner = responder->returner;
+		session = call->session->session;
+	}
 	pthread_mutex_unlock(&responder->lock);
 
 	transmit(call, answer);
@@ -429,9 +435,8 @@ static void deliver(struct cb_call *call, const struct cb_answer *answer)
 		pthread_cond_broadcast(&responder->changed);
 		pthread_mutex_unlock(&responder->lock);
 	}
-	if (ran && returner && call->session && call->op == OP_CB_RECALL &&
-	    !answer->op_status)
-		returner_add(returner, call);
+	if (returner && session)
+		returner_add(returner, session, call);
 }
 
 /* [L] */
@@ -838,17 +843,16 @@ static void *returner_run(void *arg)
 }
 
 static void returner_add(struct cb_returner *returner,
+			 struct nfs_session *session,
 			 const struct cb_call *call)
 {
 	struct cb_return *item;
 
-	if (!call->session->session)
-		return;
 	item = malloc(sizeof(*item));
 	if (!item)
 		abort();
 	*item = (struct cb_return){.returner = returner,
-				   .session = call->session->session,
+				   .session = session,
 				   .fh = call->recall.fh,
 				   .stateid = call->recall.stateid};
 	pthread_mutex_lock(&returner->lock);

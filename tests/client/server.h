@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * A real ganesha.nfsd of one's own on a free loopback port: configuration,
- * export, log, pid file and recovery state in a temporary folder, the process a
- * child that dies with the test.
+ * export, log, pid file and recovery state in a temporary folder.  The process
+ * is a child that dies with the thread that started it.  A server belongs to
+ * one thread.
  *
  * Environment: GANESHA_NFSD (default "ganesha.nfsd"), BACKCHANNEL_MODULE (path
  * of libfsalbackchannel.so), GANESHA_PLUGINS (the folder with libfsalvfs.so;
@@ -36,8 +37,11 @@ struct server;
  * @return the server; NULL: the reason and the log's end are on stderr
  */
 struct server *server_start(const struct server_params *params);
-/** SIGTERM, a bounded wait, SIGKILL; keeps the folder for server_restart(). */
-void server_stop(struct server *server);
+/**
+ * SIGTERM, a bounded wait, SIGKILL; keeps the folder for server_restart().
+ * @return as server_crashed(): 0 for a clean end
+ */
+int server_stop(struct server *server);
 /** After server_stop() or a crash: the same folder, port and configuration. */
 int server_restart(struct server *server);
 /** Stop it and remove its folder. NULL is allowed. */

@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rpc.h"
+
+#define INITIALISED "NFS SERVER INITIALIZED"
+#define MAX_ARGS 64
+#define MAX_ENV 512
+#define LOG_TAIL 4000 /* bytes shown when a start fails */
+
+extern char **environ;
+
+struct server {
+	char folder[PATH_MAX / 2];
+	char export[PATH_MAX];
+	char conf[PATH_MAX];
+	char log[PATH_MAX];
+	char pidfile[PATH_MAX];
+	char plugins[PATH_MAX];
+	uint16_t port;
+	const char *const *wrapper;
+	const char *const *env;
+	int start_timeout_ms;
+	pid_t pid;
+	int pidfd;  /* -1: no process */
+	int status; /* of waitpid(), when pidfd is -1 */
+};
+
+/* ---- The folder ---- */
+
+static const char *temp_root(void)
+{
+	const char *root = getenv("TMPDIR");
+
+	return root && *root ? root : "/tmp";
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type,
+			struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void remove_tree(const char *folder)
+{
+	nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A port that was free a moment ago. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr =
+					      htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	uint16_t port = 0;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (!bind(fd, (struct sockaddr *)&address, len) &&
+	    !getsockname(fd, (struct sockaddr *)&address, &len))
+		port = ntohs(address.sin_port);
+	close(fd);
+	return port;
+}
+
+static int link_into(const char *target, const char *folder)
+{
+	const char *name = strrchr(target, '/');
+	char link[PATH_MAX], absolute[PATH_MAX];
+
+	if (!realpath(target, absolute))
+		return -errno;
+	snprintf(link, sizeof(link), "%s/%s", folder, name ? name + 1 : target);
+	return symlink(absolute, link) ? -errno : 0;
+}
+
+/* The pattern's matches become links in @a folder. */
+static int link_plugins(const char *pattern, const char *folder)
+{
+	glob_t found;
+	int error = -ENOENT;
+
+	if (!glob(pattern, 0, NULL, &found)) {
+		error = 0;
+		for (size_t i = 0; i < found.gl_pathc && !error; i++)
+			error = link_into(found.gl_pathv[i], folder);
+	}
+	globfree(&found);
+	return error;
+}
+
+/* The packaged plugins' folder. */
+static int find_plugins(char *folder, size_t size)
+{
+	static const char *const patterns[] = {
+		"/usr/lib/*/ganesha/libfsalvfs.so",
+		"/usr/lib*/ganesha/libfsalvfs.so",
+	};
+	const char *given = getenv("GANESHA_PLUGINS");
+	int error = -ENOENT;
+
+	if (given) {
+		snprintf(folder, size, "%s", given);
+		return 0;
+	}
+	for (size_t i = 0; i < 2 && error; i++) {
+		glob_t found;
+
+		if (!glob(patterns[i], 0, NULL, &found)) {
+			snprintf(folder, size, "%s", found.gl_pathv[0]);
+			*strrchr(folder, '/') = '\0';
+			error = 0;
+		}
+		globfree(&found);
+	}
+	return error;
+}
+
+static int fill_plugins(const char *module, const char *folder)
+{
+	char packaged[PATH_MAX / 2], pattern[PATH_MAX];
+	int error = find_plugins(packaged, sizeof(packaged));
+
+	if (error)
+		return error;
+	snprintf(pattern, sizeof(pattern), "%s/libfsal*.so", packaged);
+	error = link_plugins(pattern, folder);
+	/* A module that is installed does not stand in for the one to test. */
+	snprintf(pattern, sizeof(pattern), "%s/libfsalbackchannel.so", folder);
+	unlink(pattern);
+	if (!error && module)
+		error = link_into(module, folder);
+	return error;
+}
+
+int server_make_plugins(const char *module, char *folder, size_t size)
+{
+	snprintf(folder, size, "%s/ganesha-plugins-XXXXXX", temp_root());
+	if (!mkdtemp(folder))
+		return -errno;
+	return fill_plugins(module, folder);
+}
+
+int server_write_config(struct server *server,
+			const struct server_params *params)
+{
+	FILE *file = fopen(server->conf, "we");
+
+	if (!file)
+		return -errno;
+	fprintf(file,
+		"NFS_CORE_PARAM {\n"
+		"\tNFS_Port = %u;\n\tBind_addr = 127.0.0.1;\n"
+		"\tProtocols = 4;\n\tEnable_NLM = false;\n"
+		"\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n"
+		"\tRPC_Max_Connections = 10000;\n"
+		"\tPlugins_Dir = \"%s\";\n}\n",
+		server->port, server->plugins);
+	fprintf(file,
+		"NFSv4 {\n\tMinor_Versions = 0, 1, 2;\n"
+		"\tDelegations = true;\n\tLease_Lifetime = %u;\n"
+		"\tRecoveryRoot = \"%s/recovery\";\n",
+		params->lease_lifetime ? params->lease_lifetime : 20,
+		server->folder);
+	if (params->grace_period)
+		fprintf(file, "\tGrace_Period = %u;\n}\n",
+			params->grace_period);
+	else
+		fprintf(file, "\tGraceless = true;\n}\n");
+	fprintf(file,
+		"EXPORT {\n\tExport_Id = 1;\n\tPath = \"%s\";\n"
+		"\tPseudo = \"/export\";\n\tProtocols = 4;\n"
+		"\tTransports = TCP;\n\tAccess_Type = RW;\n"
+		"\tSquash = None;\n\tSecType = sys, none;\n"
+		"\tDelegations = RW;\n\tFSAL {\n%s\t}\n%s\n}\n",
+		server->export,
+		params->module ? "\t\tName = BACKCHANNEL;\n"
+				 "\t\tFSAL { Name = VFS; }\n"
+			       : "\t\tName = VFS;\n",
+		params->export_config ? params->export_config : "");
+	if (params->backchannel)
+		fprintf(file, "BACKCHANNEL {\n%s\n}\n", params->backchannel);
+	if (params->config)
+		fprintf(file, "%s\n", params->config);
+	return fclose(file) ? -errno : 0;
+}
+
+static int make_folder(struct server *server,
+		       const struct server_params *params)
+{
+	const char *module = params->module_path;
+	char recovery[PATH_MAX];
+	int error;
+
+	snprintf(server->folder, sizeof(server->folder), "%s/ganesha-XXXXXX",
+		 temp_root());
+	if (!mkdtemp(server->folder))
+		return -errno;
+#define INSIDE(path, name)                                                     \
+	snprintf(path, sizeof(path), "%s/" name, server->folder)
+	INSIDE(server->export, "export");
+	INSIDE(server->plugins, "plugins");
+	INSIDE(server->conf, "ganesha.conf");
+	INSIDE(server->log, "ganesha.log");
+	INSIDE(server->pidfile, "ganesha.pid");
+	INSIDE(recovery, "recovery");
+#undef INSIDE
+	if (mkdir(server->export, 0777) || mkdir(server->plugins, 0777) ||
+	    mkdir(recovery, 0777))
+		return -errno;
+	if (params->module && !module)
+		module = getenv("BACKCHANNEL_MODULE");
+	if (params->module && !module) {
+		fprintf(stderr, "server: BACKCHANNEL_MODULE is not set\n");
+		return -ENOENT;
+	}
+	error = fill_plugins(params->module ? module : NULL, server->plugins);
+	return error ? error : server_write_config(server, params);
+}
+
+/* ---- The process ---- */
+
+/* Only what is safe between fork and exec of a program with threads. */
+static void run_child(const struct server *server, pid_t parent,
+		      char *const argv[], char *const env[])
+{
+	sigset_t none;
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it died before that took effect */
+		_exit(127);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	fd = open("/dev/null", O_RDONLY);
+	dup2(fd, STDIN_FILENO);
+	if (chdir(server->folder))
+		_exit(127);
+	/* What a wrapper or a sanitizer prints. */
+	fd = open("output", O_WRONLY | O_CREAT | O_APPEND, 0666);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	execvpe(argv[0], argv, env);
+	_exit(127);
+}
+
+static char *unconst(const char *string)
+{
+	return (char *)(uintptr_t)string;
+}
+
+static int spawn(struct server *server)
+{
+	const char *nfsd = getenv("GANESHA_NFSD");
+	const char *const options[] = {nfsd ? nfsd : "ganesha.nfsd",
+				       "-F",
+				       "-f",
+				       server->conf,
+				       "-L",
+				       server->log,
+				       "-p",
+				       server->pidfile};
+	char *argv[MAX_ARGS] = {NULL}, *env[MAX_ENV] = {NULL};
+	pid_t parent = getpid();
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; server->wrapper && server->wrapper[i]; i++)
+		argv[n++] = unconst(server->wrapper[i]);
+	for (unsigned int i = 0; i < sizeof(options) / sizeof(*options); i++)
+		argv[n++] = unconst(options[i]);
+	/* The first setting of a name counts: the test's own go first. */
+	n = 0;
+	for (unsigned int i = 0; server->env && server->env[i]; i++)
+		env[n++] = unconst(server->env[i]);
+	for (unsigned int i = 0; environ[i] && n < MAX_ENV - 1; i++)
+		env[n++] = environ[i];
+
+	unlink(server->pidfile);
+	server->pid = fork();
+	if (server->pid < 0)
+		return -errno;
+	if (!server->pid)
+		run_child(server, parent, argv, env);
+	server->pidfd = syscall(SYS_pidfd_open, server->pid, 0);
+	return server->pidfd < 0 ? -errno : 0;
+}
+
+/* Collect the child if it has ended. */
+static void reap(struct server *server)
+{
+	if (server->pidfd >= 0 &&
+	    waitpid(server->pid, &server->status, WNOHANG) == server->pid) {
+		close(server->pidfd);
+		server->pidfd = -1;
+	}
+}
+
+bool server_alive(struct server *server)
+{
+	reap(server);
+	return server->pidfd >= 0;
+}
+
+int server_crashed(struct server *server)
+{
+	if (server_alive(server))
+		return 0;
+	if (WIFSIGNALED(server->status))
+		return WTERMSIG(server->status);
+	return -WEXITSTATUS(server->status);
+}
+
+static int left_ms(const struct timespec *deadline)
+{
+	uint64_t end =
+		(uint64_t)deadline->tv_sec * 1000000000u + deadline->tv_nsec;
+	uint64_t now = nfs_now_ns();
+
+	return now >= end ? 0 : (int)((end - now) / 1000000u) + 1;
+}
+
+bool server_wait_exit(struct server *server, int timeout_ms)
+{
+	struct timespec deadline = nfs_deadline(timeout_ms);
+
+	while (server_alive(server)) {
+		struct pollfd ended = {.fd = server->pidfd, .events = POLLIN};
+
+		if (!left_ms(&deadline))
+			return false;
+		poll(&ended, 1, left_ms(&deadline));
+	}
+	return true;
+}
+
+int server_signal(struct server *server, int signal)
+{
+	if (!server_alive(server))
+		return -ESRCH;
+	return kill(server->pid, signal) ? -errno : 0;
+}
+
+int server_stop(struct server *server)
+{
+	server_signal(server, SIGTERM);
+	if (!server_wait_exit(server, NFS_TIMEOUT)) {
+		server_signal(server, SIGKILL);
+		server_wait_exit(server, NFS_TIMEOUT);
+	}
+	return server_crashed(server);
+}
+
+/* ---- The log ---- */
+
+unsigned int server_log_count(struct server *server, const char *text)
+{
+	FILE *file = fopen(server->log, "re");
+	char *line = NULL;
+	size_t size = 0;
+	unsigned int count = 0;
+
+	if (!file)
+		return 0;
+	while (getline(&line, &size, file) >= 0)
+		count += strstr(line, text) != NULL;
+	free(line);
+	fclose(file);
+	return count;
+}
+
+bool server_wait_log(struct server *server, const char *text,
+		     unsigned int count, int timeout_ms)
+{
+	struct timespec deadline = nfs_deadline(timeout_ms);
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	bool found;
+
+	inotify_add_watch(watch, server->folder, IN_CREATE | IN_MODIFY);
+	for (;;) {
+		bool alive = server_alive(server);
+		struct pollfd events[2] = {
+			{.fd = watch, .events = POLLIN},
+			{.fd = server->pidfd, .events = POLLIN},
+		};
+		char drain[4096];
+
+		/* Emptied first: a line written after this is an event. */
+		while (read(watch, drain, sizeof(drain)) > 0)
+			;
+		found = server_log_count(server, text) >= count;
+		if (found || !alive || !left_ms(&deadline))
+			break;
+		poll(events, 2, left_ms(&deadline));
+	}
+	close(watch);
+	return found;
+}
+
+static void show_tail(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char text[LOG_TAIL + 1];
+	size_t len;
+
+	if (!file)
+		return;
+	if (fseek(file, -LOG_TAIL, SEEK_END))
+		rewind(file);
+	len = fread(text, 1, LOG_TAIL, file);
+	text[len] = '\0';
+	fprintf(stderr, "... %s:\n%s\n", path, text);
+	fclose(file);
+}
+
+static int launch(struct server *server)
+{
+	unsigned int before = server_log_count(server, INITIALISED);
+	int error = spawn(server);
+	char output[PATH_MAX];
+
+	if (error)
+		return error;
+	if (server_wait_log(server, INITIALISED, before + 1,
+			    server->start_timeout_ms))
+		return 0;
+	fprintf(stderr, "server: %s\n",
+		server_alive(server) ? "not initialised in time"
+				     : "ended while starting");
+	snprintf(output, sizeof(output), "%s/output", server->folder);
+	show_tail(server->log);
+	show_tail(output);
+	server_stop(server);
+	return -EIO;
+}
+
+int server_restart(struct server *server)
+{
+	if (server_alive(server))
+		return -EBUSY;
+	return launch(server);
+}
+
+struct server *server_start(const struct server_params *params)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int error;
+
+	if (!server)
+		abort();
+	server->pidfd = -1;
+	server->port = free_port();
+	server->wrapper = params->wrapper;
+	server->env = params->env;
+	server->start_timeout_ms = params->start_timeout_ms
+					   ? params->start_timeout_ms
+					   : NFS_TIMEOUT;
+	error = make_folder(server, params);
+	if (!error)
+		error = launch(server);
+	if (error) {
+		fprintf(stderr, "server: %s\n", strerror(-error));
+		server_free(server);
+		return NULL;
+	}
+	return server;
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	if (server_alive(server))
+		server_stop(server);
+	if (getenv("SERVER_KEEP"))
+		fprintf(stderr, "server: kept %s\n", server->folder);
+	else
+		remove_tree(server->folder);
+	free(server);
+}
+
+/* ---- What it is and uses ---- */
+
+uint16_t server_port(const struct server *server)
+{
+	return server->port;
+}
+
+pid_t server_pid(const struct server *server)
+{
+	return server->pid;
+}
+
+const char *server_folder(const struct server *server)
+{
+	return server->folder;
+}
+
+const char *server_export(const struct server *server)
+{
+	return server->export;
+}
+
+void server_make_file(const struct server *server, const char *name,
+		      const char *contents)
+{
+	char path[PATH_MAX + 256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", server->export, name);
+	file = fopen(path, "we");
+	if (!file || fputs(contents, file) < 0 || fclose(file))
+		abort();
+}
+
+void server_make_files(const struct server *server, const char *format,
+		       unsigned int count)
+{
+	char name[256];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), format, i);
+		server_make_file(server, name, name);
+	}
+}
+
+int server_fds(struct server *server)
+{
+	char path[64];
+	DIR *dir;
+	int count = -2; /* "." and ".." */
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", server->pid);
+	dir = server_alive(server) ? opendir(path) : NULL;
+	if (!dir)
+		return -1;
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* Number @a field (from 0) of a file of /proc/PID, after the command's name. */
+static long proc_field(struct server *server, const char *name,
+		       unsigned int field)
+{
+	char path[64], text[1024], *next;
+	FILE *file;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", server->pid, name);
+	file = server_alive(server) ? fopen(path, "re") : NULL;
+	if (!file)
+		return -1;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = '\0';
+	next = strrchr(text, ')');
+	next = next ? next + 1 : text;
+	while (field-- && (next = strchr(next + 1, ' ')))
+		;
+	return next ? strtol(next, NULL, 10) : -1;
+}
+
+long server_rss_kib(struct server *server)
+{
+	long pages = proc_field(server, "statm", 1);
+
+	return pages < 0 ? -1 : pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+long server_cpu_ms(struct server *server)
+{
+	/* utime and stime are the 12th and 13th after the name. */
+	long user = proc_field(server, "stat", 11);
+	long system = proc_field(server, "stat", 12);
+
+	if (user < 0 || system < 0)
+		return -1;
+	return (user + system) * 1000 / sysconf(_SC_CLK_TCK);
+}
