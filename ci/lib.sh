@@ -20,8 +20,8 @@ module=$build/plugins/libfsalbackchannel.so
 
 build_packages=(
 	gcc make cmake pkg-config libc6-dev
-	libntirpc-dev liburcu-dev libkrb5-dev libcmocka-dev python3
-	nfs-ganesha)
+	libntirpc-dev liburcu-dev libkrb5-dev libcmocka-dev python3)
+[[ ${GANESHA_SOURCE_DIR:-} ]] || build_packages+=(nfs-ganesha)
 server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
 test_packages=(
@@ -35,8 +35,8 @@ die() { say "$*"; exit 1; }
 missing_packages() {
 	local package
 	for package; do
-		[[ $(dpkg-query -W -f '${db:Status-Status}' "$package" \
-			2>/dev/null) == installed ]] || echo "$package"
+		dpkg-query -W -f '${db:Status-Status}\n' "$package" \
+			2>/dev/null | grep -qx installed || echo "$package"
 	done
 }
 
@@ -125,7 +125,7 @@ fetch_tarball() {
 		Dir::State::lists "$dir/lists";
 		Dir::Cache::pkgcache "";
 		Dir::Cache::srcpkgcache "";
-		APT::Sandbox::User "$(id -un)";
+		APT::Sandbox::User "root";
 		#clear APT::Update::Post-Invoke;
 		#clear APT::Update::Post-Invoke-Success;
 	CONF
@@ -150,9 +150,13 @@ ganesha_tree_version() {
 # Ganesha's headers are in no package. Unless GANESHA_SOURCE_DIR names a tree,
 # they come from the source package of the Ganesha that is installed.
 use_ganesha_source() {
-	[[ -z ${GANESHA_SOURCE_DIR:-} ]] || return 0
-	need_packages nfs-ganesha
 	local version upstream tree
+	if [[ ${GANESHA_SOURCE_DIR:-} ]]; then
+		GANESHA_SOURCE_DIR=$(realpath "$GANESHA_SOURCE_DIR")
+		export GANESHA_SOURCE_DIR
+		return
+	fi
+	need_packages nfs-ganesha
 	version=$(dpkg-query -W -f '${source:Version}' nfs-ganesha)
 	upstream=${version#*:}
 	upstream=${upstream%-*}
