@@ -25,7 +25,10 @@ int nfs40_client_mount(struct nfs40_client *client, struct nfs_loop *loop,
 /** Close everything; the server forgets the client when its lease ends. */
 void nfs40_client_fini(struct nfs40_client *client);
 
-/** OPEN, confirmed if the server asks for it; the file must exist. */
+/**
+ * OPEN, confirmed if the server asks for it; the file must exist. An open that
+ * has to be confirmed, the owner's first, gets no delegation.
+ */
 int nfs40_open(struct nfs40_client *client, const char *path, uint32_t share,
 	       struct nfs_file *file);
 int nfs40_close(struct nfs40_client *client, const struct nfs_file *file);

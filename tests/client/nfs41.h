@@ -77,7 +77,10 @@ struct nfs_client {
 	uint32_t flags;	   /* eir_flags */
 };
 
-/** Client number @a n: address 127.1.x.y and owner "client-n" of its own. */
+/**
+ * Client number @a n, below 64,000: address 127.1.x.y and owner "client-n" of
+ * its own.
+ */
 void nfs_client_init(struct nfs_client *client, struct nfs_loop *loop,
 		     uint16_t port, unsigned int n);
 

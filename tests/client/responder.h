@@ -157,7 +157,10 @@ bool cb_responder_wait_null(struct cb_responder *responder, unsigned int n,
 			    int timeout_ms);
 unsigned int cb_responder_count(struct cb_responder *responder);
 unsigned int cb_responder_nulls(struct cb_responder *responder);
-/** The most callbacks that were ever unanswered at one time. */
+/**
+ * The most callbacks that were ever unanswered at one time, of those that were
+ * read: what is answered at once counts alone.
+ */
 unsigned int cb_responder_max_in_flight(struct cb_responder *responder);
 
 /**
