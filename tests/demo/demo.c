@@ -76,7 +76,7 @@ static void describe(struct cell *cell, const struct scenario *scenario,
 	case ROUND_OK:
 		if (!scenario->timed)
 			break;
-		snprintf(cell->text, CELL_TEXT, "%.1f (%.1f)", median_ms(cell),
+		snprintf(cell->text, CELL_TEXT, "%.2f (%.2f)", median_ms(cell),
 			 cell->ms[cell->rounds - 1]);
 		return;
 	case ROUND_ERROR:
@@ -119,14 +119,19 @@ static bool start_again(struct column *column, const struct scenario *scenario,
 /* @return false: interrupted, or there is no server */
 static bool run_column(struct column *column)
 {
+	char settings[64];
 	const struct server_params params = {
 		.module = true,
-		.backchannel = column->setting,
+		.backchannel = settings,
 	};
-	struct server *server = server_start(&params);
-	struct nfs_loop *loop = nfs_loop_new();
-	bool running = server && loop;
+	struct server *server;
+	struct nfs_loop *loop;
+	bool running;
 
+	snprintf(settings, sizeof(settings), "\t%s;", column->setting);
+	server = server_start(&params);
+	loop = nfs_loop_new();
+	running = server && loop;
 	for (size_t i = 0; i < SCENARIOS && running; i++) {
 		struct cell *cell = &column->cells[i];
 
@@ -217,7 +222,7 @@ static bool print_verdict(void)
 		       scenarios[i].name);
 	}
 	if (!failed)
-		printf("The module passed: every recall within %.0f ms, "
+		printf("The module passed: every median within %.0f ms, "
 		       "every answer right.",
 		       LIMIT_MS);
 	printf("\n");

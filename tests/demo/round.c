@@ -99,7 +99,8 @@ bool round_hold(struct round *round)
 		return refused(round, "OPEN", rc);
 	if (round->file.delegation.type == OPEN_DELEGATE_READ)
 		return true;
-	snprintf(round->text, ROUND_TEXT, "no delegation");
+	snprintf(round->text, ROUND_TEXT, "no delegation: reason %u",
+		 round->file.delegation.why);
 	return fail(round, ROUND_ERROR);
 }
 
