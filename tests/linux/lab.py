@@ -17,6 +17,9 @@ see stopped.
     Server    one ganesha.nfsd: start, stop, is it alive
     Guest     one client: mount, file operations by its own clock, its
               kernel's statistics, closing its connections
+
+The environment names BACKCHANNEL_MODULE, the module under test, and may name
+UML_XSTATE, what uml-xstate.c was built into.
 """
 import collections
 import concurrent.futures
@@ -44,8 +47,7 @@ DEADLINE = 60  # s, for a whole scenario
 EXIT_SKIPPED = 77
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-GANESHA_PLUGINS = "/usr/lib/{}/ganesha".format(
-    os.uname().machine + "-linux-gnu")
+GANESHA_PLUGINS = f"/usr/lib/{os.uname().machine}-linux-gnu/ganesha"
 UML_MODULES = "/usr/lib/uml/modules"
 
 
@@ -73,13 +75,16 @@ def run(*argv):
     return done.stdout
 
 
-def tail(path, lines=40):
-    """The last lines of a log, or why there are none."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as log:
-            return "".join(collections.deque(log, lines))
-    except OSError as error:
-        return f"{error}\n"
+def read_text(path, offset=0):
+    """What a log holds from an offset on."""
+    with open(path, encoding="utf-8", errors="replace") as log:
+        log.seek(offset)
+        return log.read()
+
+
+def indent(text, lines=20):
+    """The last lines of a log, set off from what surrounds them."""
+    return "".join(f"    {line}\n" for line in text.splitlines()[-lines:])
 
 
 class Network:
@@ -127,7 +132,7 @@ class Server:
     """One ganesha.nfsd with one export, /export, in a folder of its own."""
 
     def __init__(self, folder, module=None, multiplex=True, lease=20):
-        """Start it; return when it serves.
+        """Prepare it; start() is next.
 
         @module     path of libfsalbackchannel.so; None: plain FSAL_VFS
         @multiplex  BACKCHANNEL's Multiplex; false: Ganesha's callback path
@@ -141,7 +146,6 @@ class Server:
         self._link_plugins(module)
         self._write_config(module, multiplex, lease)
         self.process = None
-        self.start()
 
     def _link_plugins(self, module):
         """Plugins_Dir: the packaged FSALs and the module beside them."""
@@ -189,7 +193,7 @@ EXPORT {{
     def start(self):
         """Start the server and wait until it serves requests."""
         with open(self.log, "a", encoding="ascii") as log:
-            start_of_log = log.tell()
+            start = log.tell()
         self.process = subprocess.Popen(
             ["ganesha.nfsd", "-F", "-f", f"{self.folder}/ganesha.conf",
              "-L", self.log, "-p", f"{self.folder}/ganesha.pid"],
@@ -198,10 +202,12 @@ EXPORT {{
 
         def serving():
             self.check()
-            with open(self.log, encoding="utf-8", errors="replace") as log:
-                log.seek(start_of_log)
-                return "NFS SERVER INITIALIZED" in log.read()
+            return "NFS SERVER INITIALIZED" in read_text(self.log, start)
         wait_until(serving, "ganesha.nfsd serves")
+        # It serves even if it could not load the export.
+        for line in read_text(self.log, start).splitlines():
+            if ":CONFIG :CRIT :" in line:
+                raise LabError(line.partition(":CRIT :")[2])
 
     def check(self):
         """Raise LabError if the server is not running."""
@@ -385,6 +391,7 @@ class Lab:
         options = {"module": self.module, "multiplex": self.multiplex,
                    **options}
         self.server = Server(folder, **options)
+        self.server.start()
         return self.server
 
     def boot(self, *names):
@@ -406,9 +413,12 @@ class Lab:
             status = self.server.process.poll()
             text += ("ganesha.nfsd is running" if status is None else
                      f"ganesha.nfsd {describe_exit(status)}")
-            text += f"; its log ends with:\n{tail(self.server.log)}"
+            # Without "date : epoch : host : program-pid".
+            log = re.sub(r"(?m)^.*?(?=\[)", "", read_text(self.server.log))
+            text += f"; its log ends with:\n{indent(log)}"
         for guest in self.guests:
-            text += f"console of {guest.name}:\n{tail(guest.console, 10)}"
+            log = read_text(guest.console)
+            text += f"console of {guest.name}:\n{indent(log, 5)}"
         return text
 
 
@@ -441,13 +451,16 @@ def run_inside(scenario, folder, multiplex):
     """The first process of the namespaces: run one scenario."""
     faulthandler.dump_traceback_later(DEADLINE, exit=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    run("mount", "-t", "tmpfs", "lab", folder)
+    # Ganesha's files in /run, and the host's D-Bus, stay out of the way.
+    for mount_point in (folder, "/run"):
+        run("mount", "-t", "tmpfs", "lab", mount_point)
     lab = Lab(folder, multiplex)
     try:
         figures = scenario(lab) or {}
     except Exception:
-        traceback.print_exc()
-        print(lab.diagnosis(), file=sys.stderr)
+        print("FAILED")
+        traceback.print_exc(file=sys.stdout)
+        print(lab.diagnosis(), flush=True)
         return 1
     print("".join(f", {name} {value}" for name, value in figures.items())
           .lstrip(", "), flush=True)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Recall of delegations between two real Linux clients.
+r"""Recall of delegations between two real Linux clients.
 
-    BACKCHANNEL_MODULE=.../libfsalbackchannel.so ./test_recall.py [NAME...]
+    BACKCHANNEL_MODULE=.../libfsalbackchannel.so \
+    UML_XSTATE=.../libuml_xstate.so ./test_recall.py [NAME...]
 
 Each function in SCENARIOS is one; see lab.py.  --multiplex=false runs them
 with Ganesha's own callback path, for comparison.  Linux answers DELAY by
@@ -68,11 +69,12 @@ def expect_read(guest, handle, data, what):
 def recall(world, holder, other, path, kind, handle):
     """Open what the holder has, in the other client; how long that took.
 
-    Whoever writes does so while, or after, the delegation is recalled; the
-    other one must see it.
+    What one of them has written and closed, the other one must see.  A reader
+    keeps its file open; a writer keeps nothing but its delegation.
     """
     if kind is WRITE:
         holder.write(handle, NEW)
+        holder.close(handle)
     returned = holder.count("DELEGRETURN")
     opened = other.open(path, kind.other)
     world.server.check()
@@ -84,8 +86,8 @@ def recall(world, holder, other, path, kind, handle):
         expect_read(other, opened.value, NEW, "the holder's write is lost")
     else:
         other.write(opened.value, NEW)
+        holder.close(handle)
     other.close(opened.value)
-    holder.close(handle)
     again = holder.open(path, os.O_RDONLY).value
     expect_read(holder, again, NEW, "stale")
     holder.close(again)
@@ -104,7 +106,8 @@ def recall_each_kind(world, break_connection=None, **options):
             before = world.network.connections(holder.address)
             break_connection(holder)
             holder.touch_server()
-            if before & world.network.connections(holder.address):
+            after = world.network.connections(holder.address)
+            if not before or before & after:
                 raise LabError("the holder's connection did not break")
         figures[f"{kind.name} delegation"] = recall(world, holder, other,
                                                     path, kind, handle)
