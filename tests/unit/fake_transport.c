@@ -358,10 +358,15 @@ uint32_t fake_flags(const struct bc_session *session)
 
 struct bc_conn *fake_conn(void)
 {
+	return fake_conn_over(NULL);
+}
+
+struct bc_conn *fake_conn_over(const void *transport)
+{
 	struct bc_conn *conn = calloc(1, sizeof(*conn));
 
 	CHECK(conn && fake.num_conns < FAKE_CONNS_MAX);
-	CHECK(!bc_conn_add(conn, conn));
+	CHECK(!bc_conn_add(conn, transport ? transport : conn));
 	uatomic_inc(&fake.conns_live);
 	bc_conn_ref(conn); /* the test's */
 	fake.conns[fake.num_conns++] = conn;

@@ -86,6 +86,9 @@ uint32_t fake_flags(const struct bc_session *session);
 /** Make a connection. @return borrowed until fake_stop() */
 struct bc_conn *fake_conn(void);
 
+/** The same for a given transport. */
+struct bc_conn *fake_conn_over(const void *transport);
+
 /** End a connection, and wait until its bindings are gone. */
 void fake_down(struct bc_conn *conn);
 

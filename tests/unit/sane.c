@@ -95,7 +95,7 @@ static void check_bindings(const struct bc_session *session)
 		CHECK(bc_binding_find_locked(session, binding->conn) ==
 		      binding);
 		back_bound += back;
-		paths += back && binding->state == BC_BINDING_LIVE &&
+		paths += back && binding->state != BC_BINDING_SILENT &&
 			 !session->fault;
 		pthread_mutex_lock(&binding->conn->lock);
 		check_list(&binding->conn->bindings);

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * BIND_CONN_TO_SESSION's rules, and the paths that follow from bindings.
+ */
+#include "unit.h"
+
+#include "check.h"
+#include "fake_transport.h"
+#include "sane.h"
+
+#define ALICE 0xa11ce
+#define BOB 0xb0b
+#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
+
+static const enum bc_bind_dir dirs[] = { BC_BIND_FORE, BC_BIND_BACK,
+					 BC_BIND_FORE_OR_BOTH,
+					 BC_BIND_BACK_OR_BOTH };
+static int reply; /* its address identifies a reply */
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_start(NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_stop();
+	return 0;
+}
+
+static int bind_to(struct bc_session *session, struct bc_conn *conn,
+		   uint32_t dir)
+{
+	enum bc_channels channels = 0;
+	int rc = bc_bind(session, conn, dir, &reply, &channels);
+
+	assert_sane_clients();
+	return rc ? rc : (int)channels;
+}
+
+static void replied(struct bc_conn *conn)
+{
+	bc_bind_replied(conn->transport, &reply);
+	assert_sane_clients();
+}
+
+/* Directions: 18.34.3 ------------------------------------------------------- */
+
+static void test_bind_fresh_answers_as_asked(void **state)
+{
+	static const int expected[] = { BC_CHANNEL_FORE, BC_CHANNEL_BACK,
+					BC_CHANNEL_BOTH, BC_CHANNEL_BOTH };
+	struct bc_session *session;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		session = fake_session(ALICE, (uint8_t)(i + 1), 16);
+		assert_int_equal(bind_to(session, fake_conn(), dirs[i]),
+				 expected[i]);
+	}
+}
+
+static void test_bind_again_is_ok_or_einval(void **state)
+{
+	/* By the first bind's direction, then by the second's. */
+	static const int expected[4][4] = {
+		{ BC_CHANNEL_FORE, -EINVAL, BC_CHANNEL_FORE, -EINVAL },
+		{ -EINVAL, BC_CHANNEL_BACK, -EINVAL, BC_CHANNEL_BACK },
+		{ -EINVAL, -EINVAL, BC_CHANNEL_BOTH, BC_CHANNEL_BOTH },
+		{ -EINVAL, -EINVAL, BC_CHANNEL_BOTH, BC_CHANNEL_BOTH },
+	};
+	struct bc_session *session;
+	uint32_t paths;
+
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		struct bc_conn *conn = fake_conn();
+
+		session = fake_session(ALICE, (uint8_t)(i + 1), 16);
+		assert_true(bind_to(session, conn, dirs[i / 4]) > 0);
+		replied(conn);
+		paths = session->paths;
+		assert_int_equal(paths, i / 4 > 0);
+		assert_int_equal(bind_to(session, conn, dirs[i % 4]),
+				 expected[i / 4][i % 4]);
+		replied(conn);
+		assert_int_equal(session->paths, paths);
+	}
+}
+
+static void test_bind_without_security_is_fore_or_enospc(void **state)
+{
+	static const int expected[] = { BC_CHANNEL_FORE, -ENOSPC,
+					BC_CHANNEL_FORE, -ENOSPC };
+	struct bc_session *session;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct bc_session_attrs attrs =
+			fake_attrs(ALICE, (uint8_t)(i + 1), 16);
+
+		bc_security_put(attrs.security);
+		attrs.security = NULL;
+		assert_int_equal(bc_session_add(&attrs, &session), 0);
+		assert_int_equal(bind_to(session, fake_conn(), dirs[i]),
+				 expected[i]);
+		assert_int_equal(session->paths, 0);
+	}
+}
+
+static void test_bind_unknown_direction_is_einval(void **state)
+{
+	static const uint32_t bad[] = { 0, 4, 5, 6, 8, 0x10001, UINT32_MAX };
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(bind_to(session, conn, bad[i]), -EINVAL);
+	assert_true(cds_list_empty(&conn->bindings));
+}
+
+/* When a path opens --------------------------------------------------------- */
+
+static void test_bind_counts_at_once_and_sends_after_reply(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	fake_submit(ALICE);
+	assert_int_equal(bind_to(session, conn, BC_BIND_BACK),
+			 BC_CHANNEL_BACK);
+	assert_int_equal(fake_flags(session), 0);
+	fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	replied(conn);
+	assert_int_equal(fake_flags(session), 0);
+	assert_int_equal(fake_pending(), 2);
+	assert_int_equal(bc_core.opening, 0);
+}
+
+static void test_bind_is_not_opened_by_other_replies(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+	int other;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	bind_to(session, conn, BC_BIND_BACK);
+	bc_bind_replied(conn->transport, &other);
+	bc_bind_replied(fake_conn()->transport, &reply);
+	bc_bind_replied(&other, &reply);
+	fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	assert_int_equal(bc_core.opening, 1);
+	replied(conn);
+	assert_int_equal(fake_pending(), 1);
+}
+
+static void test_bind_again_before_reply_waits_for_the_second(void **state)
+{
+	struct bc_session *session;
+	enum bc_channels channels;
+	struct bc_conn *conn;
+	int second;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	bind_to(session, conn, BC_BIND_BACK);
+	assert_int_equal(bc_bind(session, conn, BC_BIND_BACK, &second,
+				 &channels),
+			 0);
+	assert_int_equal(bc_core.opening, 1);
+	fake_submit(ALICE);
+	replied(conn);
+	assert_int_equal(fake_pending(), 0);
+	bc_bind_replied(conn->transport, &second);
+	assert_int_equal(fake_pending(), 1);
+	assert_int_equal(bc_core.opening, 0);
+}
+
+static void test_bind_fore_is_no_path_and_awaits_nothing(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	bind_to(session, conn, BC_BIND_FORE);
+	assert_int_equal(bc_core.opening, 0);
+	replied(conn);
+	assert_int_equal(fake_flags(session), NO_PATH);
+}
+
+static void test_bind_reply_opens_all_that_wait_for_it(void **state)
+{
+	struct bc_conn *conn;
+
+	(void)state;
+	conn = fake_conn();
+	bind_to(fake_session(ALICE, 1, 16), conn, BC_BIND_BACK);
+	bind_to(fake_session(BOB, 2, 16), conn, BC_BIND_BACK);
+	fake_submit(ALICE);
+	fake_submit(BOB);
+	assert_int_equal(fake_pending(), 0);
+	replied(conn);
+	assert_int_equal(fake_pending(), 2);
+}
+
+static void test_bind_whose_reply_never_goes_ends_with_conn(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	bind_to(session, conn, BC_BIND_BACK);
+	fake_down(conn);
+	assert_int_equal(bc_core.opening, 0);
+	assert_true(cds_list_empty(&session->bindings));
+	replied(conn);
+	assert_int_equal(fake_flags(session), NO_PATH);
+}
+
+static void test_bind_whose_reply_never_goes_ends_with_session(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	bind_to(session, conn, BC_BIND_BACK);
+	fake_close(session);
+	assert_int_equal(bc_core.opening, 0);
+	assert_true(cds_list_empty(&conn->bindings));
+	replied(conn);
+}
+
+/* Limits ------------------------------------------------------------------- */
+
+static void test_bind_beyond_max_connections_is_enospc_or_fore(void **state)
+{
+	struct bc_conn *conns[4];
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 4; i++) {
+		conns[i] = fake_conn();
+		fake_bind(session, conns[i]);
+	}
+	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_BACK), -ENOSPC);
+	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_BACK_OR_BOTH),
+			 -ENOSPC);
+	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_FORE_OR_BOTH),
+			 BC_CHANNEL_FORE);
+	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_FORE),
+			 BC_CHANNEL_FORE);
+	assert_int_equal(bind_to(session, conns[0], BC_BIND_BACK_OR_BOTH),
+			 BC_CHANNEL_BOTH);
+	assert_int_equal(session->paths, 4);
+}
+
+static void test_bind_after_one_ended_is_possible_again(void **state)
+{
+	struct bc_conn *conns[4];
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 4; i++) {
+		conns[i] = fake_conn();
+		fake_bind(session, conns[i]);
+	}
+	fake_down(conns[2]);
+	assert_int_equal(session->paths, 3);
+	fake_bind(session, fake_conn());
+	assert_int_equal(session->paths, 4);
+}
+
+static void test_bind_fore_does_not_count_against_limit(void **state)
+{
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 10; i++)
+		bind_to(session, fake_conn(), BC_BIND_FORE);
+	for (int i = 0; i < 4; i++)
+		fake_bind(session, fake_conn());
+}
+
+/* Ends --------------------------------------------------------------------- */
+
+static void test_bind_to_closed_session_is_enotconn(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	bc_session_ref(session);
+	fake_close(session);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(bind_to(session, conn, dirs[i]), -ENOTCONN);
+	assert_true(cds_list_empty(&conn->bindings));
+	bc_session_put(session);
+}
+
+static void test_bind_of_ended_conn_is_enotconn(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	fake_down(conn);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(bind_to(session, conn, dirs[i]), -ENOTCONN);
+	assert_true(cds_list_empty(&session->bindings));
+	assert_int_equal(session->back_bound, 0);
+	assert_int_equal(bc_core.opening, 0);
+}
+
+/* The core's thread is held up, so that the unbinding has not begun. */
+static void test_bind_of_ending_conn_is_enotconn(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	pthread_mutex_lock(&session->client->lock);
+	bc_conn_down(conn);
+	pthread_mutex_unlock(&session->client->lock);
+	assert_int_equal(bind_to(session, conn, BC_BIND_BACK_OR_BOTH),
+			 -ENOTCONN);
+	fake_flush();
+	assert_true(cds_list_empty(&session->bindings));
+	assert_int_equal(bc_core.opening, 0);
+}
+
+struct race {
+	struct bc_conn *conn;
+	pthread_barrier_t start;
+};
+
+static void *race_down(void *arg)
+{
+	struct race *race = arg;
+
+	pthread_barrier_wait(&race->start);
+	bc_conn_down(race->conn);
+	return NULL;
+}
+
+static void test_bind_racing_with_conn_down_leaves_nothing(void **state)
+{
+	struct bc_session *session;
+	struct race race;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	pthread_barrier_init(&race.start, NULL, 2);
+	for (int i = 0; i < 60; i++) {
+		pthread_t thread;
+		int rc;
+
+		race.conn = fake_conn();
+		CHECK(!pthread_create(&thread, NULL, race_down, &race));
+		pthread_barrier_wait(&race.start);
+		rc = bind_to(session, race.conn, BC_BIND_BACK_OR_BOTH);
+		assert_true(rc == BC_CHANNEL_BOTH || rc == -ENOTCONN);
+		pthread_join(thread, NULL);
+		replied(race.conn);
+		fake_flush();
+		assert_int_equal(fake_flags(session), NO_PATH);
+		assert_true(cds_list_empty(&session->bindings));
+		assert_int_equal(bc_core.opening, 0);
+	}
+	pthread_barrier_destroy(&race.start);
+}
+
+static void test_conn_down_ends_paths_of_all_its_clients(void **state)
+{
+	struct bc_session *one, *two, *three;
+	struct bc_conn *conn, *other;
+
+	(void)state;
+	one = fake_path(ALICE, 1, 16, &conn);
+	two = fake_session(ALICE, 2, 16);
+	three = fake_session(BOB, 3, 16);
+	other = fake_conn();
+	fake_bind(two, conn);
+	fake_bind(three, conn);
+	fake_bind(three, other);
+	assert_int_equal(one->client->paths, 2);
+	assert_int_equal(three->client->paths, 2);
+	fake_down(conn);
+	assert_int_equal(fake_flags(one), NO_PATH);
+	assert_int_equal(fake_flags(two), NO_PATH);
+	assert_int_equal(fake_flags(three), 0);
+	assert_true(cds_list_empty(&conn->bindings));
+}
+
+static void test_session_closed_leaves_conn_to_the_others(void **state)
+{
+	struct bc_session *one, *two;
+	struct bc_conn *conn;
+
+	(void)state;
+	one = fake_path(ALICE, 1, 16, &conn);
+	two = fake_session(BOB, 2, 16);
+	fake_bind(two, conn);
+	fake_close(one);
+	assert_int_equal(fake_flags(two), 0);
+	assert_false(conn->down);
+	fake_submit(BOB);
+	assert_ptr_equal(fake_next()->conn, conn);
+}
+
+#define BIND_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BIND_TEST(test_bind_fresh_answers_as_asked),
+		BIND_TEST(test_bind_again_is_ok_or_einval),
+		BIND_TEST(test_bind_without_security_is_fore_or_enospc),
+		BIND_TEST(test_bind_unknown_direction_is_einval),
+		BIND_TEST(test_bind_counts_at_once_and_sends_after_reply),
+		BIND_TEST(test_bind_is_not_opened_by_other_replies),
+		BIND_TEST(test_bind_again_before_reply_waits_for_the_second),
+		BIND_TEST(test_bind_fore_is_no_path_and_awaits_nothing),
+		BIND_TEST(test_bind_reply_opens_all_that_wait_for_it),
+		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_conn),
+		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_session),
+		BIND_TEST(test_bind_beyond_max_connections_is_enospc_or_fore),
+		BIND_TEST(test_bind_after_one_ended_is_possible_again),
+		BIND_TEST(test_bind_fore_does_not_count_against_limit),
+		BIND_TEST(test_bind_to_closed_session_is_enotconn),
+		BIND_TEST(test_bind_of_ended_conn_is_enotconn),
+		BIND_TEST(test_bind_of_ending_conn_is_enotconn),
+		BIND_TEST(test_bind_racing_with_conn_down_leaves_nothing),
+		BIND_TEST(test_conn_down_ends_paths_of_all_its_clients),
+		BIND_TEST(test_session_closed_leaves_conn_to_the_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
