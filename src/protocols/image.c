@@ -101,7 +101,10 @@ static int image_contains(struct dl_phdr_info *info, size_t size, void *arg)
 
 int bc_image_find(const void *addr, struct bc_image *image)
 {
-	struct image_search search = { .addr = (uintptr_t)addr, .image = image };
+	struct image_search search = {
+		.addr = (uintptr_t)addr,
+		.image = image,
+	};
 
 	return dl_iterate_phdr(image_contains, &search) ? 0 : -ENOENT;
 }

@@ -89,7 +89,7 @@ static void set_header(struct synthetic *s, int index, ElfW(Word) type,
 	s->phdr[index] = (ElfW(Phdr)){
 		.p_type = type,
 		.p_flags = flags,
-		.p_vaddr = (uintptr_t)start - (uintptr_t)s->memory,
+		.p_vaddr = (uintptr_t)start - s->image.base,
 		.p_memsz = len,
 	};
 }
@@ -153,6 +153,7 @@ static int synthetic_new(void **state)
 		assert_int_equal(mprotect(s->memory + i * s->page, s->page,
 					  PROT_READ | PROT_WRITE),
 				 0);
+	s->image.base = (uintptr_t)s->memory + s->page;
 	s->text = (struct text *)(s->memory + 2 * s->page) - 1;
 	s->data = (struct data *)(s->memory + 4 * s->page) - 1;
 	set_header(s, TEXT, PT_LOAD, PF_R, s->memory + s->page, s->page);
@@ -162,7 +163,6 @@ static int synthetic_new(void **state)
 	set_header(s, DYNAMIC, PT_DYNAMIC, PF_R, s->data->dynamic,
 		   sizeof(s->data->dynamic));
 	set_header(s, RELRO, PT_GNU_RELRO, PF_R, s->data, sizeof(*s->data));
-	s->image.base = (uintptr_t)s->memory;
 	s->image.phdr = s->phdr;
 	s->image.phnum = HEADERS;
 	fill_text(s);
@@ -462,22 +462,22 @@ static void test_import_slot_unusable_refused(void **state)
 {
 	struct synthetic *s = *state;
 	const ElfW(Addr) offsets[] = {
-		0, /* before the image */
-		s->page, /* read-only */
-		2 * s->page, /* not readable */
-		3 * s->page + 1, /* unaligned */
-		4 * s->page - 4, /* straddles the end */
-		4 * s->page, /* after it */
-		(ElfW(Addr))-8,
+		(ElfW(Addr))-8, /* before the image */
+		0, /* read-only */
+		s->page, /* not readable */
+		2 * s->page + 1, /* unaligned */
+		3 * s->page, /* after the image */
 	};
 
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
 		s->text->jmprel[1].r_offset = offsets[i];
 		assert_no_import(s, "clnt_req_setup", -EINVAL);
 	}
-	s->text->jmprel[1].r_offset = 4 * s->page - sizeof(void *);
+	s->text->jmprel[1].r_offset = 3 * s->page - sizeof(void *);
 	assert_int_equal(find_import(s, "clnt_req_setup", &(void **){ NULL }),
 			 0);
+	s->phdr[DATA].p_memsz--; /* now it straddles the end */
+	assert_no_import(s, "clnt_req_setup", -EINVAL);
 }
 
 /* Tables */
@@ -532,9 +532,9 @@ static void test_table_relro_outside_not_found(void **state)
 {
 	struct synthetic *s = *state;
 
-	s->phdr[RELRO].p_vaddr = 4 * s->page;
+	s->phdr[RELRO].p_vaddr = 3 * s->page;
 	assert_no_table(s, -ENOENT);
-	s->phdr[RELRO].p_vaddr = 2 * s->page;
+	s->phdr[RELRO].p_vaddr = s->page;
 	assert_no_table(s, -ENOENT);
 }
 
@@ -580,10 +580,9 @@ static void test_table_name_outside_not_found(void **state)
 	struct synthetic *s = *state;
 	const uintptr_t outside[] = {
 		0,
-		s->image.base,
-		s->image.base + s->page - 1,
-		s->image.base + 2 * s->page,
-		s->image.base + 4 * s->page,
+		s->image.base - 1,
+		s->image.base + s->page,
+		s->image.base + 3 * s->page,
 		UINTPTR_MAX,
 		(uintptr_t)"OP_ILLEGAL", /* readable, but not the image's */
 	};
@@ -652,8 +651,9 @@ static void test_table_larger_than_memory_not_found(void **state)
 	assert_int_equal(bc_image_find_table(&s->image, entry_names, SIZE_MAX,
 					     sizeof(struct entry), &table),
 			 -ENOENT);
+	/* sizes whose product wraps around, to 0 */
 	assert_int_equal(bc_image_find_table(&s->image, entry_names, 2,
-					     SIZE_MAX - 7, &table),
+					     SIZE_MAX / 2 + 1, &table),
 			 -ENOENT);
 }
 
@@ -668,7 +668,7 @@ static uint64_t next_random(uint64_t *random)
 /* A value that is likely to be followed somewhere. */
 static uint64_t evil_value(const struct synthetic *s, uint64_t *random)
 {
-	uint64_t boundary = next_random(random) % 6 * s->page;
+	uint64_t boundary = next_random(random) % 4 * s->page;
 	uint64_t near = next_random(random) % 33 - 16;
 
 	switch (next_random(random) % 4) {
@@ -702,15 +702,13 @@ static void corrupt(struct synthetic *s, uint64_t *random)
 		size_t i = next_random(random) %
 			   (sizeof(targets) / sizeof(targets[0]));
 		uint8_t *start = targets[i].start;
+		size_t offset = next_random(random) % targets[i].len;
 		uint64_t value = evil_value(s, random);
 
 		if (next_random(random) % 2)
-			start[next_random(random) % targets[i].len] ^=
-				(uint8_t)(1 + value % 255);
+			start[offset] ^= (uint8_t)(1 + value % 255);
 		else
-			memcpy(start + next_random(random) %
-					       (targets[i].len / sizeof(value)) *
-					       sizeof(value),
+			memcpy(start + offset / sizeof(value) * sizeof(value),
 			       &value, sizeof(value));
 	}
 }
