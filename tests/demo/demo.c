@@ -4,7 +4,7 @@
  * Ganesha's own callback path and once with the module's, in a table of two
  * columns.  Exit status 1: the module's column is not as it must be.
  *
- *   demo            run the scenarios (about a minute)
+ *   demo            run the scenarios (about ten seconds)
  *   demo --serve    run the server for clients of one's own, until Ctrl-C
  */
 #include <signal.h>
@@ -86,7 +86,7 @@ static void describe(struct cell *cell, const struct scenario *scenario,
 	snprintf(cell->text, CELL_TEXT, "%s", round->text);
 }
 
-/* Rounds until one does not end well, each with clients of its own. */
+/* Rounds until one is not as it must be, each with clients of its own. */
 static void run_cell(struct cell *cell, const struct scenario *scenario,
 		     struct server *server, struct nfs_loop *loop)
 {
@@ -101,7 +101,8 @@ static void run_cell(struct cell *cell, const struct scenario *scenario,
 		cell->end = round.end;
 		cell->wrong |= round.wrong;
 		cell->ms[cell->rounds++] = round.ms;
-	} while (cell->rounds < rounds && cell->end == ROUND_OK);
+	} while (cell->rounds < rounds && cell->end == ROUND_OK &&
+		 !cell->wrong);
 	qsort(cell->ms, cell->rounds, sizeof(cell->ms[0]), compare_ms);
 	describe(cell, scenario, &round);
 }

@@ -10,14 +10,12 @@ static bool recall_healthy(struct round *round, unsigned int arg)
 
 static bool recall_after_rebind(struct round *round, unsigned int arg)
 {
+	(void)arg;
 	if (!round_hold(round))
 		return false;
 	round_disconnect(round, NFS_CLOSE_FIN);
-	if (!round_bind_both(round))
-		return false;
-	(void)arg;
-	return round_conflict(round) && round_recall(round) &&
-	       round_return(round);
+	return round_bind_both(round) && round_conflict(round) &&
+	       round_recall(round) && round_return(round);
 }
 
 #define NO_PATH (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
@@ -104,21 +102,19 @@ static void note_status(struct round *round, uint32_t status, uint32_t wanted)
 	static const struct {
 		uint32_t status;
 		const char *name;
-	} names[] = {
+	} known[] = {
 		{NFS4_OK, "OK"},
 		{NFS4ERR_INVAL, "INVAL"},
 		{NFS4ERR_BADSESSION, "BADSESSION"},
 		{NFS4ERR_BADXDR, "BADXDR"},
 	};
+	const char *name = "another error";
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].status == status) {
-			round_note(round, round->text, status == wanted, "%s",
-				   names[i].name);
-			return;
-		}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].status == status)
+			name = known[i].name;
 	}
-	round_note(round, round->text, status == wanted, "%u", status);
+	round_note(round, round->text, status == wanted, "%s", name);
 }
 
 /* The first bind of a fresh connection. */
