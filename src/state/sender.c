@@ -653,7 +653,8 @@ void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
 									NULL);
 		bc_call_put(call);
 	}
-	if (verdict != BC_VERDICT_DONE)
+	/* The client may have raised its target; sending may have failed. */
+	if (next)
 		bc_sender_run(client);
 }
 
