@@ -847,7 +847,8 @@ void bc_sender_session_lost_locked(struct bc_session *session)
 	struct bc_slot_table *table = &session->slots;
 
 	bc_assert_locked(&session->client->lock);
-	for (uint32_t i = 0; table->slots && i < table->size; i++) {
+	/* Each goes to the queue's front: the lowest slot last. */
+	for (uint32_t i = table->slots ? table->size : 0; i-- > 0;) {
 		struct bc_slot *slot = &table->slots[i];
 
 		if (!slot->call)
