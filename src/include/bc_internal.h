@@ -82,7 +82,7 @@ enum bc_slot_state {
 	BC_SLOT_FREE,
 	BC_SLOT_BUSY, /* a request is on a connection, its reply outstanding */
 	BC_SLOT_PARKED, /* its request is to be sent (again) when there is a path */
-	BC_SLOT_DELAYED, /* the client asked to send the request again later */
+	BC_SLOT_DELAYED, /* a little later: the client asked, or no memory */
 	BC_SLOT_LOST, /* its sequence is not known any more: not used again */
 };
 

@@ -250,6 +250,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	if (prefer)
 		memcpy(call->prefer, prefer, BC_SESSIONID_SIZE);
 	call->client = client; /* takes over bc_client_lock()'s reference */
+	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
 	call->state = BC_CALL_DONE; /* in no list yet */
 	if (uatomic_read(&bc_core.stopping)) {
@@ -261,15 +262,27 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 		req = next_locked(client);
 	}
 	pthread_mutex_unlock(&client->lock);
-	if (req)
+	if (req) {
 		transmit(req);
+		bc_sender_run(client); /* sending may have failed */
+	}
+	bc_client_put(client);
 	return 0;
 }
 
 /* Sending ------------------------------------------------------------------ */
 
+/* Send a slot's request, again or at last, in @delay ms. */
+static void slot_wait(struct bc_session *session, struct bc_slot *slot,
+		      uint64_t delay)
+{
+	slot->when = bc_now() + delay;
+	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
+	arm(session->client, slot->when);
+}
+
 /* Put a slot's callback on a connection. @return +2 refs: the slot's and the
- * sending thread's; or NULL: out of memory, the slot is parked.
+ * sending thread's; or NULL: out of memory, the slot waits a little.
  */
 static struct bc_request *slot_request(struct bc_session *session,
 				       struct bc_slot *slot,
@@ -280,7 +293,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 		bc_core.ops->request_new(bc_cb_compound_size(call->args_len));
 
 	if (!req) {
-		bc_slots_set(&session->slots, slot, BC_SLOT_PARKED);
+		slot_wait(session, slot, DELAY_FIRST);
 		return NULL;
 	}
 	urcu_ref_init(&req->ref);
@@ -507,9 +520,7 @@ static void slot_delay(struct bc_session *session, struct bc_slot *slot)
 	bc_request_put(slot->req);
 	slot->req = NULL;
 	slot->delays++;
-	slot->when = bc_now() + delay;
-	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
-	arm(session->client, slot->when);
+	slot_wait(session, slot, delay);
 }
 
 /* The client says that the connection is not bound: believe it. */

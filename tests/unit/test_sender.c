@@ -1,0 +1,917 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A callback's way: submission, queue, slots, choice of connection, failover.
+ */
+#include "unit.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "fake_transport.h"
+#include "sane.h"
+
+#define ALICE 0xa11ce
+#define BOB 0xb0b
+#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_start(NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_stop();
+	return 0;
+}
+
+static void restart(const struct bc_config *config)
+{
+	fake_stop();
+	fake_start(config);
+}
+
+static void assert_request(const struct bc_request *req,
+			   const struct bc_session *session, uint32_t slot,
+			   uint32_t sequence)
+{
+	assert_ptr_equal(req->session, session);
+	assert_int_equal(req->sequence.slot, slot);
+	assert_int_equal(req->sequence.sequence, sequence);
+}
+
+static void assert_completes(const struct fake_call *call)
+{
+	fake_answer_ok(fake_next());
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+/* Submission --------------------------------------------------------------- */
+
+static void test_submit_with_path_sends_at_once(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 1);
+	req = fake_next();
+	assert_request(req, session, 0, 1);
+	assert_ptr_equal(req->conn, conn);
+	assert_ptr_equal(req->security, session->security);
+	assert_false(req->retry);
+	assert_int_equal(req->sequence.highest_slot, 0);
+	assert_int_equal(fake_number(req), call->number);
+	assert_false(fake_done(call));
+	fake_answer_ok(req);
+	assert_true(fake_done(call));
+	assert_int_equal(call->outcome, BC_OUTCOME_REPLY);
+	assert_int_equal(call->reply.op_status, NFS4_OK);
+}
+
+static void test_submit_several_uses_slots_in_order(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	for (uint32_t i = 0; i < 16; i++) {
+		struct bc_request *req;
+
+		fake_submit(ALICE);
+		req = fake_next();
+		assert_request(req, session, i, 1);
+		assert_int_equal(req->sequence.highest_slot, i);
+	}
+	fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_submit_without_path_waits_for_bind(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *calls[3];
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 3; i++)
+		calls[i] = fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	fake_bind(session, fake_conn());
+	assert_int_equal(fake_pending(), 3);
+	for (int i = 0; i < 3; i++)
+		assert_completes(calls[i]);
+}
+
+static void test_submit_before_session_waits_for_it(void **state)
+{
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	call = fake_submit(ALICE);
+	fake_path(ALICE, 1, 16, &conn);
+	assert_completes(call);
+}
+
+static void test_submit_beyond_max_queue_is_deferred(void **state)
+{
+	struct bc_config config = fake_config;
+	struct fake_call *calls[3], *over;
+
+	(void)state;
+	config.max_queue = 3;
+	restart(&config);
+	for (int i = 0; i < 3; i++)
+		calls[i] = fake_submit(ALICE);
+	over = fake_submit(ALICE); /* the fake forbids completion inside */
+	assert_int_equal(fake_wait(over), BC_OUTCOME_DEFER);
+	for (int i = 0; i < 3; i++)
+		assert_false(fake_done(calls[i]));
+}
+
+static void test_submit_beyond_max_queue_hurts_nobody_else(void **state)
+{
+	struct bc_config config = fake_config;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	config.max_queue = 1;
+	restart(&config);
+	fake_submit(ALICE);
+	fake_wait(fake_submit(ALICE));
+	fake_path(BOB, 1, 16, &conn);
+	call = fake_submit(BOB);
+	assert_completes(call);
+}
+
+static void test_submit_with_path_does_not_count_as_queued(void **state)
+{
+	struct bc_config config = fake_config;
+	struct bc_conn *conn;
+
+	(void)state;
+	config.max_queue = 1;
+	restart(&config);
+	fake_path(ALICE, 1, 16, &conn);
+	for (int i = 0; i < 16; i++)
+		fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 16);
+	fake_submit(ALICE);
+	assert_int_equal(fake_wait(fake_submit(ALICE)), BC_OUTCOME_DEFER);
+}
+
+/* Slots -------------------------------------------------------------------- */
+
+static void test_slots_one_sends_in_turn_and_in_order(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *calls[50];
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	for (int i = 0; i < 50; i++)
+		calls[i] = fake_submit(ALICE);
+	for (uint32_t i = 0; i < 50; i++) {
+		struct bc_request *req;
+
+		assert_int_equal(fake_pending(), 1);
+		req = fake_next();
+		assert_request(req, session, 0, i + 1);
+		assert_int_equal(fake_number(req), calls[i]->number);
+		fake_answer_ok(req);
+		assert_true(fake_done(calls[i]));
+	}
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_slots_configured_limit_what_is_out(void **state)
+{
+	struct bc_config config = fake_config;
+	struct bc_conn *conn;
+
+	(void)state;
+	config.max_slots = 2;
+	restart(&config);
+	fake_path(ALICE, 1, 16, &conn);
+	for (int i = 0; i < 5; i++)
+		fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 2);
+}
+
+static void test_slots_sequence_wraps_around(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	assert_completes(fake_submit(ALICE));
+	session->slots.slots[0].sequence = UINT32_MAX;
+	fake_submit(ALICE);
+	fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 1);
+	for (int i = 0; i < 2; i++) {
+		struct bc_request *req = fake_next();
+
+		assert_request(req, session, 0, i ? 0 : UINT32_MAX);
+		fake_answer_ok(req);
+	}
+}
+
+static void test_slots_freed_are_filled_from_queue(void **state)
+{
+	struct bc_request *first, *second;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 2, &conn);
+	for (int i = 0; i < 4; i++)
+		fake_submit(ALICE);
+	first = fake_next();
+	second = fake_next();
+	fake_answer_ok(second);
+	assert_int_equal(fake_next()->sequence.slot, 1);
+	fake_answer_ok(first);
+	assert_int_equal(fake_next()->sequence.slot, 0);
+}
+
+static struct bc_reply reply_target(const struct bc_request *req,
+				    uint32_t target)
+{
+	struct bc_reply reply = fake_reply_ok(req);
+
+	reply.target_highest_slot = target;
+	return reply;
+}
+
+static void test_slots_target_shrunk_is_honoured(void **state)
+{
+	struct bc_request *reqs[4], *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 4, &conn);
+	for (int i = 0; i < 8; i++)
+		fake_submit(ALICE);
+	for (int i = 0; i < 4; i++)
+		reqs[i] = fake_next();
+	for (int i = 3; i >= 0; i--) {
+		assert_int_equal(fake_pending(), 0);
+		fake_answer(reqs[i], reply_target(reqs[i], 0));
+	}
+	req = fake_next();
+	assert_int_equal(req->sequence.slot, 0);
+	assert_int_equal(req->sequence.highest_slot, 0);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_slots_target_grown_is_used_at_once(void **state)
+{
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 4, &conn);
+	fake_submit(ALICE);
+	req = fake_next();
+	fake_answer(req, reply_target(req, 0));
+	for (int i = 0; i < 8; i++)
+		fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 1);
+	req = fake_next();
+	fake_answer(req, reply_target(req, 3));
+	assert_int_equal(fake_pending(), 4);
+}
+
+/* Choice of session and connection ------------------------------------------ */
+
+static void test_conn_heard_last_is_used(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conns[3];
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 3; i++) {
+		conns[i] = fake_conn();
+		fake_bind(session, conns[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		fake_heard(conns[i]);
+		fake_submit(ALICE);
+		assert_ptr_equal(fake_next()->conn, conns[i]);
+	}
+}
+
+static void test_conn_of_fore_channel_is_not_used(void **state)
+{
+	struct bc_session *session;
+	enum bc_channels channels;
+	struct bc_conn *conn, *fore;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fore = fake_conn();
+	bc_bind(session, fore, BC_BIND_FORE, &fore, &channels);
+	fake_heard(fore);
+	fake_submit(ALICE);
+	assert_ptr_equal(fake_next()->conn, conn);
+}
+
+static void test_session_preferred_is_used(void **state)
+{
+	struct bc_session *sessions[3];
+	struct bc_conn *conn;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		sessions[i] = fake_path(ALICE, (uint8_t)(i + 1), 1, &conn);
+	for (int i = 0; i < 3; i++) {
+		fake_submit_to(ALICE, sessions[i]->id);
+		assert_ptr_equal(fake_next()->session, sessions[i]);
+	}
+}
+
+static void test_session_preferred_without_path_gives_way(void **state)
+{
+	struct bc_session *one, *two;
+	struct bc_conn *conn;
+
+	(void)state;
+	one = fake_session(ALICE, 1, 16);
+	two = fake_path(ALICE, 2, 16, &conn);
+	fake_submit_to(ALICE, one->id);
+	assert_ptr_equal(fake_next()->session, two);
+}
+
+static void test_session_full_gives_way(void **state)
+{
+	struct bc_session *one, *two;
+	struct bc_conn *conn;
+
+	(void)state;
+	one = fake_path(ALICE, 1, 1, &conn);
+	two = fake_path(ALICE, 2, 1, &conn);
+	fake_submit_to(ALICE, one->id);
+	assert_ptr_equal(fake_next()->session, one);
+	fake_submit_to(ALICE, one->id);
+	assert_ptr_equal(fake_next()->session, two);
+	fake_submit_to(ALICE, one->id);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static struct bc_session *path_with_size(uint8_t number, uint32_t size)
+{
+	struct bc_session_attrs attrs = fake_attrs(ALICE, number, 16);
+	struct bc_session *session;
+
+	attrs.max_request_size = size;
+	assert_int_equal(bc_session_add(&attrs, &session), 0);
+	fake_bind(session, fake_conn());
+	return session;
+}
+
+static void test_request_too_large_takes_other_session(void **state)
+{
+	struct bc_session *one, *two;
+
+	(void)state;
+	one = path_with_size(1, 512);
+	two = path_with_size(2, 2048);
+	for (int i = 0; i < 2; i++) {
+		fake_submit_sized(ALICE, 1024);
+		assert_ptr_equal(fake_next()->session, two);
+	}
+	fake_submit_to(ALICE, one->id);
+	assert_ptr_equal(fake_next()->session, one);
+}
+
+/* "the XDR encoded size of the request, including the RPC headers" 18.36.3:
+ * 24 bytes of RPC, 16 of credential and verifier, 56 of CB_SEQUENCE.
+ */
+static void test_request_of_exactly_the_limit_is_sent(void **state)
+{
+	(void)state;
+	path_with_size(1, 24 + 16 + 56 + 100);
+	fake_submit_sized(ALICE, 104);
+	assert_int_equal(fake_pending(), 0);
+	fake_submit_sized(ALICE, 100);
+	assert_int_equal(fake_pending(), 1);
+}
+
+static void test_request_too_large_delays_nobody_else(void **state)
+{
+	struct fake_call *large, *small;
+	struct bc_session *session;
+
+	(void)state;
+	path_with_size(1, 512);
+	large = fake_submit_sized(ALICE, 1024);
+	small = fake_submit(ALICE);
+	assert_completes(small);
+	assert_false(fake_done(large));
+	session = path_with_size(2, 2048);
+	assert_ptr_equal(fake_next()->session, session);
+}
+
+static void test_conn_serves_sessions_of_several_clients(void **state)
+{
+	struct bc_session *one, *two;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	one = fake_path(ALICE, 1, 16, &conn);
+	two = fake_session(BOB, 2, 16);
+	fake_bind(two, conn);
+	fake_submit(ALICE);
+	fake_submit(BOB);
+	req = fake_next();
+	assert_request(req, one, 0, 1);
+	assert_ptr_equal(req->conn, conn);
+	req = fake_next();
+	assert_request(req, two, 0, 1);
+	assert_ptr_equal(req->conn, conn);
+}
+
+/* Connection lost ---------------------------------------------------------- */
+
+static void test_lost_conn_fails_over_with_same_slot_and_sequence(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *first, *second;
+	struct fake_call *call;
+	struct bc_request *req, *again;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &first);
+	second = fake_conn();
+	fake_bind(session, second);
+	fake_heard(first);
+	assert_completes(fake_submit(ALICE));
+	call = fake_submit(ALICE);
+	req = fake_next();
+	assert_ptr_equal(req->conn, first);
+	fake_down(first);
+	again = fake_next();
+	assert_request(again, session, 0, 2);
+	assert_ptr_equal(again->conn, second);
+	assert_true(again->retry);
+	assert_int_equal(fake_number(again), call->number);
+	assert_int_equal(again->body_len, req->body_len);
+	assert_memory_equal(again->body, req->body, req->body_len);
+	fake_answer_ok(again);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	/* The next one is no retry any more. */
+	fake_submit(ALICE);
+	again = fake_next();
+	assert_request(again, session, 0, 3);
+	assert_false(again->retry);
+}
+
+static void test_lost_conn_fails_over_all_in_flight(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *first, *second;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 4, &first);
+	for (int i = 0; i < 6; i++)
+		fake_submit(ALICE);
+	for (int i = 0; i < 4; i++)
+		fake_next();
+	second = fake_conn();
+	fake_bind(session, second);
+	assert_int_equal(fake_pending(), 0);
+	fake_down(first);
+	assert_int_equal(fake_pending(), 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		struct bc_request *req = fake_next();
+
+		assert_request(req, session, i, 1);
+		assert_true(req->retry);
+		fake_answer_ok(req);
+	}
+	assert_int_equal(fake_pending(), 2);
+}
+
+static void test_lost_conn_leaves_requests_of_others(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *first, *second;
+	struct bc_request *req;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 4, &first);
+	fake_submit(ALICE);
+	second = fake_conn();
+	fake_bind(session, second);
+	fake_heard(first);
+	fake_submit(ALICE);
+	fake_next();
+	req = fake_next();
+	fake_heard(second);
+	fake_submit(ALICE);
+	assert_ptr_equal(fake_next()->conn, second);
+	fake_down(second);
+	assert_int_equal(fake_pending(), 1);
+	assert_request(fake_next(), session, 2, 1);
+	fake_answer_ok(req);
+}
+
+static void test_lost_last_conn_parks_until_bind(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call, *later;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	fake_next();
+	fake_down(conn);
+	assert_int_equal(fake_flags(session), NO_PATH);
+	later = fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	fake_bind(session, fake_conn());
+	assert_int_equal(fake_flags(session), 0);
+	req = fake_next();
+	assert_request(req, session, 0, 1);
+	assert_true(req->retry);
+	assert_int_equal(fake_number(req), call->number);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_completes(later);
+}
+
+static void test_lost_conn_several_times_is_resent_each_time(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	for (int i = 0; i < 5; i++) {
+		assert_request(fake_next(), session, 0, 1);
+		fake_down(conn);
+		conn = fake_conn();
+		fake_bind(session, conn);
+	}
+	assert_completes(call);
+}
+
+static void test_lost_conn_of_one_client_delays_no_other(void **state)
+{
+	struct bc_conn *conn, *other;
+	struct fake_call *call;
+
+	(void)state;
+	fake_path(ALICE, 1, 1, &conn);
+	fake_path(BOB, 2, 1, &other);
+	fake_submit(ALICE);
+	fake_next();
+	fake_down(conn);
+	call = fake_submit(BOB);
+	assert_completes(call);
+}
+
+static void test_reply_after_lost_conn_is_ignored(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	fake_down(conn);
+	fake_answer_ok(req);
+	assert_false(fake_done(call));
+	fake_bind(session, fake_conn());
+	fake_answer_ok(req);
+	assert_false(fake_done(call));
+	assert_completes(call);
+}
+
+static void test_reply_twice_counts_once(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	fake_submit(ALICE);
+	fake_submit(ALICE);
+	req = fake_next();
+	fake_answer_ok(req);
+	fake_answer_ok(req);
+	fake_answer_error(req, NFS4ERR_BADSESSION);
+	assert_false(session->fault);
+	assert_request(fake_next(), session, 0, 2);
+	assert_int_equal(fake_pending(), 0);
+}
+
+/* Session closed ------------------------------------------------------------ */
+
+static void test_session_closed_sends_anew_on_other(void **state)
+{
+	struct bc_session *one, *two;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	one = fake_path(ALICE, 1, 16, &conn);
+	two = fake_session(ALICE, 2, 16);
+	fake_bind(two, conn);
+	call = fake_submit_to(ALICE, one->id);
+	req = fake_next();
+	assert_ptr_equal(req->session, one);
+	fake_close(one);
+	fake_answer_ok(req);
+	assert_false(fake_done(call));
+	req = fake_next();
+	assert_request(req, two, 0, 1);
+	assert_false(req->retry);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+static void test_session_closed_keeps_order_of_callbacks(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 4, &conn);
+	for (int i = 0; i < 6; i++)
+		fake_submit(ALICE);
+	for (int i = 0; i < 4; i++)
+		fake_next();
+	fake_close(session);
+	fake_path(ALICE, 2, 1, &conn);
+	for (uint32_t i = 1; i <= 6; i++) {
+		struct bc_request *req = fake_next();
+
+		assert_int_equal(fake_number(req), i);
+		fake_answer_ok(req);
+	}
+}
+
+static void test_session_closed_alone_waits_for_another(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_next();
+	fake_close(session);
+	assert_int_equal(fake_pending(), 0);
+	session = fake_session(ALICE, 2, 16);
+	fake_bind(session, conn);
+	req = fake_next();
+	assert_request(req, session, 0, 1);
+	assert_false(req->retry);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+static void test_session_closed_with_parked_sends_anew_on_other(void **state)
+{
+	struct bc_session *one, *two;
+	struct bc_conn *conn, *other;
+	struct fake_call *call;
+
+	(void)state;
+	one = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_next();
+	fake_down(conn);
+	two = fake_path(ALICE, 2, 16, &other);
+	assert_int_equal(fake_flags(one), BC_SEQ4_CB_PATH_DOWN_SESSION);
+	fake_close(one);
+	assert_request(fake_next(), two, 0, 1);
+	assert_false(fake_done(call));
+}
+
+static void test_client_destroyed_in_flight_settles_slot_by_reply(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	bc_client_destroy(ALICE);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	call = fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	fake_answer_ok(req);
+	assert_request(fake_next(), session, 0, 2);
+}
+
+/* What fails here ----------------------------------------------------------- */
+
+static void test_send_enotconn_waits_for_conn_down(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *first, *second;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &first);
+	fake_fail_sends(-ENOTCONN, 1);
+	call = fake_submit(ALICE);
+	assert_int_equal(fake_failed_sends(), 1);
+	second = fake_conn();
+	fake_bind(session, second);
+	assert_int_equal(fake_pending(), 0);
+	fake_down(first);
+	assert_request(fake_next(), session, 0, 1);
+	assert_false(fake_done(call));
+}
+
+static struct bc_config quick_retries(void)
+{
+	struct bc_config config = fake_config;
+
+	config.retry_first_delay = 20;
+	return config;
+}
+
+static void test_send_failed_gives_sequence_back_and_retries(void **state)
+{
+	struct bc_config config = quick_retries();
+	struct bc_session *session;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	restart(&config);
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_fail_sends(-EIO, 1);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	assert_request(req, session, 0, 1);
+	assert_false(req->retry);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+static void test_send_failed_always_gives_callback_up(void **state)
+{
+	struct bc_config config = quick_retries();
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	restart(&config);
+	fake_path(ALICE, 1, 16, &conn);
+	fake_fail_sends(-EIO, 1000);
+	call = fake_submit(ALICE);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	assert_int_equal(fake_failed_sends(), 1 + config.retry_attempts);
+	fake_fail_sends(0, 0);
+}
+
+/* One callback that cannot be encoded does not stop those behind it. */
+static void test_send_failed_after_reply_sends_the_next(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	for (int i = 0; i < 3; i++)
+		fake_submit(ALICE);
+	req = fake_next();
+	fake_fail_sends(-EIO, 1);
+	fake_answer_ok(req);
+	assert_int_equal(fake_failed_sends(), 1);
+	assert_int_equal(fake_pending(), 1);
+	req = fake_next();
+	assert_request(req, session, 0, 2);
+	assert_int_equal(fake_number(req), 3);
+}
+
+static void test_request_not_made_is_tried_again_by_itself(void **state)
+{
+	struct fake_call *first, *second;
+	struct bc_session *session;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_fail_requests(1);
+	first = fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	second = fake_submit(ALICE);
+	assert_request(fake_next(), session, 1, 1);
+	assert_false(fake_done(second));
+	req = fake_next();
+	assert_request(req, session, 0, 1);
+	assert_int_equal(fake_number(req), first->number);
+	fake_answer_ok(req);
+	assert_true(fake_done(first));
+}
+
+static void test_request_not_made_for_failover_is_tried_again(void **state)
+{
+	struct bc_conn *first, *second;
+	struct bc_session *session;
+	struct bc_request *req;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &first);
+	fake_submit(ALICE);
+	fake_next();
+	second = fake_conn();
+	fake_bind(session, second);
+	fake_fail_requests(2);
+	fake_down(first);
+	req = fake_next();
+	assert_request(req, session, 0, 1);
+	assert_true(req->retry);
+	assert_ptr_equal(req->conn, second);
+}
+
+#define SENDER_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SENDER_TEST(test_submit_with_path_sends_at_once),
+		SENDER_TEST(test_submit_several_uses_slots_in_order),
+		SENDER_TEST(test_submit_without_path_waits_for_bind),
+		SENDER_TEST(test_submit_before_session_waits_for_it),
+		SENDER_TEST(test_submit_beyond_max_queue_is_deferred),
+		SENDER_TEST(test_submit_beyond_max_queue_hurts_nobody_else),
+		SENDER_TEST(test_submit_with_path_does_not_count_as_queued),
+		SENDER_TEST(test_slots_one_sends_in_turn_and_in_order),
+		SENDER_TEST(test_slots_configured_limit_what_is_out),
+		SENDER_TEST(test_slots_sequence_wraps_around),
+		SENDER_TEST(test_slots_freed_are_filled_from_queue),
+		SENDER_TEST(test_slots_target_shrunk_is_honoured),
+		SENDER_TEST(test_slots_target_grown_is_used_at_once),
+		SENDER_TEST(test_conn_heard_last_is_used),
+		SENDER_TEST(test_conn_of_fore_channel_is_not_used),
+		SENDER_TEST(test_session_preferred_is_used),
+		SENDER_TEST(test_session_preferred_without_path_gives_way),
+		SENDER_TEST(test_session_full_gives_way),
+		SENDER_TEST(test_request_too_large_takes_other_session),
+		SENDER_TEST(test_request_of_exactly_the_limit_is_sent),
+		SENDER_TEST(test_request_too_large_delays_nobody_else),
+		SENDER_TEST(test_conn_serves_sessions_of_several_clients),
+		SENDER_TEST(
+			test_lost_conn_fails_over_with_same_slot_and_sequence),
+		SENDER_TEST(test_lost_conn_fails_over_all_in_flight),
+		SENDER_TEST(test_lost_conn_leaves_requests_of_others),
+		SENDER_TEST(test_lost_last_conn_parks_until_bind),
+		SENDER_TEST(test_lost_conn_several_times_is_resent_each_time),
+		SENDER_TEST(test_lost_conn_of_one_client_delays_no_other),
+		SENDER_TEST(test_reply_after_lost_conn_is_ignored),
+		SENDER_TEST(test_reply_twice_counts_once),
+		SENDER_TEST(test_session_closed_sends_anew_on_other),
+		SENDER_TEST(test_session_closed_keeps_order_of_callbacks),
+		SENDER_TEST(test_session_closed_alone_waits_for_another),
+		SENDER_TEST(
+			test_session_closed_with_parked_sends_anew_on_other),
+		SENDER_TEST(
+			test_client_destroyed_in_flight_settles_slot_by_reply),
+		SENDER_TEST(test_send_enotconn_waits_for_conn_down),
+		SENDER_TEST(test_send_failed_gives_sequence_back_and_retries),
+		SENDER_TEST(test_send_failed_always_gives_callback_up),
+		SENDER_TEST(test_send_failed_after_reply_sends_the_next),
+		SENDER_TEST(test_request_not_made_is_tried_again_by_itself),
+		SENDER_TEST(test_request_not_made_for_failover_is_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
