@@ -170,6 +170,7 @@ struct bc_call {
 	uint64_t when; /* [L] ms: QUEUED, until when; else when to look again */
 	uint64_t expires; /* [L] ms: SENT, until when it may be parked or delayed */
 	uint32_t attempts; /* [L] that have timed out or were refused */
+	uint32_t redone; /* [L] started over for the sake of its sequence id */
 	struct bc_slot *slot; /* [L] SENT: the slot of the current attempt */
 	struct bc_session *session; /* [L] SENT: of that slot, borrowed */
 	struct bc_client *client; /* [K] counted from submission on */

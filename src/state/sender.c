@@ -36,6 +36,9 @@
 /* An RPC call's header: xid, CALL, 2, program, version, procedure; 5531, 9. */
 #define RPC_CALL_HEADER 24
 
+/* A client that never accepts a sequence id is not asked at once for ever. */
+#define REDO_MAX 8
+
 /* CB_SEQUENCE was answered with DELAY: again after this, doubling. */
 #define DELAY_FIRST 100 /* ms */
 #define DELAY_MAX 5000 /* ms */
@@ -510,6 +513,15 @@ static void call_redo(struct bc_call *call)
 	call_enqueue(call, true);
 }
 
+/* The client counts otherwise: start over at once, while that may help. */
+static void call_redo_sequence(struct bc_call *call, struct bc_conn *conn)
+{
+	if (call->redone++ < REDO_MAX)
+		call_redo(call);
+	else
+		attempt_failed(call, conn);
+}
+
 /* The same request again, later, as the client asked. */
 static void slot_delay(struct bc_session *session, struct bc_slot *slot)
 {
@@ -568,7 +580,7 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 		return current;
 	case BC_VERDICT_REDO:
 		if (latest)
-			call_redo(call);
+			call_redo_sequence(call, req->conn);
 		slot_done(session, slot, BC_SEQUENCE_ADVANCES);
 		return false;
 	case BC_VERDICT_REFUSED:
@@ -592,7 +604,7 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 		return false;
 	case BC_VERDICT_MISORDERED:
 		if (latest)
-			call_redo(call);
+			call_redo_sequence(call, req->conn);
 		slot_done(session, slot, BC_SEQUENCE_RESTARTS);
 		return false;
 	case BC_VERDICT_BADSLOT:

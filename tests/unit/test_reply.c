@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What each verdict on a reply does to the slot, the callback and the session.
+ */
+#include "unit.h"
+
+#include "check.h"
+#include "fake_transport.h"
+#include "sane.h"
+
+#define ALICE 0xa11ce
+#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
+
+/* Retries come soon; nothing times out. */
+static int setup(void **state)
+{
+	struct bc_config config = fake_config;
+
+	(void)state;
+	config.retry_first_delay = 20;
+	fake_start(&config);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_stop();
+	return 0;
+}
+
+static void restart(const struct bc_config *config)
+{
+	fake_stop();
+	fake_start(config);
+}
+
+static void assert_request(const struct bc_request *req, uint32_t slot,
+			   uint32_t sequence)
+{
+	assert_int_equal(req->sequence.slot, slot);
+	assert_int_equal(req->sequence.sequence, sequence);
+}
+
+static void assert_slot(const struct bc_session *session, uint32_t slot,
+			enum bc_slot_state expected, uint32_t sequence)
+{
+	assert_int_equal(session->slots.slots[slot].state, expected);
+	assert_int_equal(session->slots.slots[slot].sequence, sequence);
+}
+
+/* The callback completes ---------------------------------------------------- */
+
+static void test_reply_operation_failed_completes_and_advances(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_reply reply;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	reply = fake_reply_ok(req);
+	reply.status = reply.op_status = NFS4ERR_DELAY;
+	fake_answer(req, reply);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(call->reply.op_status, NFS4ERR_DELAY);
+	assert_slot(session, 0, BC_SLOT_FREE, 2);
+}
+
+static void test_reply_uncached_to_retry_completes_as_ran(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_next();
+	fake_down(conn);
+	fake_bind(session, fake_conn());
+	fake_answer_error(fake_next(), NFS4ERR_RETRY_UNCACHED_REP);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_RAN);
+	assert_slot(session, 0, BC_SLOT_FREE, 2);
+}
+
+static void test_reply_too_big_completes_and_stays(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_REQ_TOO_BIG);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(call->reply.sequence_status, NFS4ERR_REQ_TOO_BIG);
+	assert_slot(session, 0, BC_SLOT_FREE, 1);
+}
+
+/* A new request ------------------------------------------------------------- */
+
+static void test_reply_false_retry_is_redone_with_next_sequence(void **state)
+{
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_SEQ_FALSE_RETRY);
+	req = fake_next();
+	assert_request(req, 0, 2);
+	assert_int_equal(fake_number(req), call->number);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+static void test_reply_uncached_to_first_is_redone(void **state)
+{
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 16, &conn);
+	fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_RETRY_UNCACHED_REP);
+	assert_request(fake_next(), 0, 2);
+}
+
+/* A client that accepts no sequence id does not keep a callback for ever. */
+static void test_reply_false_retry_for_ever_gives_callback_up(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 4, &conn);
+	call = fake_submit(ALICE);
+	for (int i = 0; i < 100 && !fake_done(call); i++) {
+		fake_answer_error(fake_next(), i % 2 ?
+						       NFS4ERR_SEQ_MISORDERED :
+						       NFS4ERR_SEQ_FALSE_RETRY);
+		while (!fake_done(call) && !fake_pending())
+			fake_flush();
+	}
+	assert_true(fake_done(call));
+	assert_int_equal(call->outcome, BC_OUTCOME_FAILED);
+	assert_int_equal(fake_flags(session), NO_PATH);
+}
+
+static void test_reply_misordered_restarts_slot_at_one(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_submit(ALICE);
+	fake_answer_ok(fake_next());
+	call = fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_SEQ_MISORDERED);
+	req = fake_next();
+	assert_request(req, 0, 1);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_slot(session, 0, BC_SLOT_FREE, 2);
+	assert_int_equal(fake_flags(session), 0);
+}
+
+static void test_reply_misordered_twice_loses_slot(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_submit(ALICE);
+	fake_answer_ok(fake_next());
+	fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_SEQ_MISORDERED);
+	fake_answer_error(fake_next(), NFS4ERR_SEQ_MISORDERED);
+	assert_request(fake_next(), 1, 1);
+	assert_int_equal(session->slots.lost, 1);
+	assert_int_equal(fake_flags(session), 0);
+}
+
+static void test_reply_misordered_everywhere_is_fault(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 3, &conn);
+	call = fake_submit(ALICE);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct bc_request *req = fake_next();
+
+		assert_request(req, i, 1);
+		fake_answer_error(req, NFS4ERR_SEQ_MISORDERED);
+	}
+	assert_int_equal(fake_flags(session),
+			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
+	assert_false(fake_done(call));
+	/* Binding does not mend it; a new session does. */
+	fake_bind(session, fake_conn());
+	assert_int_equal(fake_flags(session),
+			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
+	assert_int_equal(fake_pending(), 0);
+	session = fake_path(ALICE, 2, 3, &conn);
+	assert_int_equal(fake_flags(session), 0);
+	fake_answer_ok(fake_next());
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+static void test_reply_badslot_uses_only_those_below(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *reqs[3], *req;
+	struct bc_reply reply;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 3, &conn);
+	for (int i = 0; i < 3; i++) {
+		fake_submit(ALICE);
+		reqs[i] = fake_next();
+	}
+	fake_answer_error(reqs[1], NFS4ERR_BADSLOT);
+	assert_int_equal(fake_pending(), 0);
+	assert_slot(session, 1, BC_SLOT_FREE, 1);
+	reply = fake_reply_ok(reqs[0]);
+	reply.target_highest_slot = 0;
+	fake_answer(reqs[0], reply);
+	req = fake_next();
+	assert_request(req, 0, 2);
+	assert_int_equal(fake_number(req), 2);
+	/* The target of a later reply allows it again. */
+	fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	fake_answer_ok(reqs[2]);
+	assert_request(fake_next(), 1, 1);
+	assert_int_equal(fake_flags(session), 0);
+}
+
+static void test_reply_badslot_zero_is_fault(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_BADSLOT);
+	assert_int_equal(fake_flags(session),
+			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_reply_mismatch_loses_slot(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_reply reply;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 2, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	reply = fake_reply_ok(req);
+	reply.sequence.sequence++;
+	fake_answer(req, reply);
+	assert_int_equal(session->slots.lost, 1);
+	assert_int_equal(fake_flags(session), 0);
+	req = fake_next();
+	assert_request(req, 1, 1);
+	reply = fake_reply_ok(req);
+	reply.sequence.slot = 0;
+	fake_answer(req, reply);
+	assert_int_equal(fake_flags(session),
+			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
+	assert_false(fake_done(call));
+}
+
+static void assert_badsession(uint32_t status)
+{
+	struct bc_session *one, *two;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	one = fake_path(ALICE, 1, 16, &conn);
+	two = fake_path(ALICE, 2, 16, &conn);
+	call = fake_submit_to(ALICE, one->id);
+	fake_answer_error(fake_next(), status);
+	assert_int_equal(fake_flags(one), BC_SEQ4_CB_PATH_DOWN_SESSION |
+						  BC_SEQ4_BACKCHANNEL_FAULT);
+	assert_int_equal(fake_flags(two), 0);
+	req = fake_next();
+	assert_ptr_equal(req->session, two);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	fake_submit_to(ALICE, one->id);
+	assert_ptr_equal(fake_next()->session, two);
+	fake_close(one);
+	assert_int_equal(fake_flags(two), 0);
+}
+
+static void test_reply_badsession_is_fault_and_uses_other(void **state)
+{
+	(void)state;
+	assert_badsession(NFS4ERR_BADSESSION);
+}
+
+static void test_reply_deadsession_is_fault_and_uses_other(void **state)
+{
+	(void)state;
+	assert_badsession(NFS4ERR_DEADSESSION);
+}
+
+static void test_reply_badsession_with_others_out_settles_all(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *reqs[3];
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 3, &conn);
+	for (int i = 0; i < 3; i++) {
+		fake_submit(ALICE);
+		reqs[i] = fake_next();
+	}
+	fake_answer_error(reqs[0], NFS4ERR_BADSESSION);
+	fake_answer_ok(reqs[1]);
+	fake_answer_error(reqs[2], NFS4ERR_BADSESSION);
+	assert_int_equal(fake_flags(session),
+			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
+	assert_int_equal(session->client->calls, 2);
+	fake_path(ALICE, 2, 3, &conn);
+	assert_int_equal(fake_pending(), 2);
+}
+
+/* The same request again ----------------------------------------------------- */
+
+static void test_reply_delay_sends_same_request_later(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req, *again;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	fake_answer_error(req, NFS4ERR_DELAY);
+	assert_slot(session, 0, BC_SLOT_DELAYED, 1);
+	again = fake_next();
+	assert_ptr_not_equal(again, req);
+	assert_request(again, 0, 1);
+	assert_false(again->retry);
+	assert_memory_equal(again->body, req->body, req->body_len);
+	fake_answer_error(again, NFS4ERR_DELAY);
+	again = fake_next();
+	assert_request(again, 0, 1);
+	fake_answer_ok(again);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_slot(session, 0, BC_SLOT_FREE, 2);
+}
+
+static void test_reply_delay_leaves_other_slots_alone(void **state)
+{
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 2, &conn);
+	fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_DELAY);
+	fake_submit(ALICE);
+	assert_request(fake_next(), 1, 1);
+}
+
+static void test_reply_delay_then_lost_conn_uses_other(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *first, *second;
+	struct bc_request *req;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &first);
+	fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_DELAY);
+	second = fake_conn();
+	fake_bind(session, second);
+	fake_down(first);
+	req = fake_next();
+	assert_request(req, 0, 1);
+	assert_ptr_equal(req->conn, second);
+}
+
+static void test_reply_delay_for_ever_is_deferred(void **state)
+{
+	struct bc_config config = fake_config;
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	config.callback_timeout = 100;
+	config.lease_time = 150;
+	config.retry_attempts = 100;
+	config.retry_first_delay = 10;
+	restart(&config);
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	while (!fake_done(call)) {
+		struct bc_request *req = fake_next();
+
+		assert_request(req, 0, 1);
+		fake_answer_error(req, NFS4ERR_DELAY);
+		while (!fake_done(call) && !fake_pending())
+			fake_flush();
+	}
+	assert_int_equal(fake_wait(call), BC_OUTCOME_DEFER);
+	/* The slot's sequence is settled all the same, and it is free then. */
+	if (!fake_pending() && session->slots.delayed) {
+		fake_answer_error(fake_next(), NFS4ERR_DELAY);
+		assert_slot(session, 0, BC_SLOT_FREE, 1);
+	}
+}
+
+static void test_reply_unbound_uses_other_connection(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *first, *second;
+	struct bc_request *req;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &first);
+	second = fake_conn();
+	fake_bind(session, second);
+	fake_heard(first);
+	fake_submit(ALICE);
+	req = fake_next();
+	assert_ptr_equal(req->conn, first);
+	fake_answer_error(req, NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	req = fake_next();
+	assert_request(req, 0, 1);
+	assert_ptr_equal(req->conn, second);
+	assert_int_equal(session->paths, 1);
+	assert_int_equal(fake_flags(session), 0);
+}
+
+static void test_reply_unbound_on_only_connection_waits_for_bind(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_answer_error(fake_next(), NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	assert_int_equal(fake_pending(), 0);
+	assert_int_equal(fake_flags(session), NO_PATH);
+	fake_bind(session, conn);
+	assert_int_equal(fake_flags(session), 0);
+	req = fake_next();
+	assert_request(req, 0, 1);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+/* The attempt failed --------------------------------------------------------- */
+
+static void assert_backoff(struct bc_reply reply, uint32_t sequence_after)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+	uint64_t start;
+
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct bc_request *req = fake_next();
+
+		assert_request(req, 0, 1 + i * (sequence_after - 1));
+		assert_int_equal(fake_flags(session), 0);
+		start = bc_now();
+		fake_answer(req, reply);
+		if (i < 2) {
+			while (!fake_pending())
+				fake_flush();
+			assert_true(bc_now() - start >= (20u << i));
+		}
+	}
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	assert_int_equal(fake_flags(session), NO_PATH);
+	/* Nothing more goes out that way until it is bound again. */
+	call = fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	fake_bind(session, conn);
+	assert_int_equal(fake_flags(session), 0);
+	fake_answer_ok(fake_next());
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+static void test_reply_refused_backs_off_then_fails(void **state)
+{
+	(void)state;
+	assert_backoff((struct bc_reply){ .kind = BC_REPLY_RPC_ERROR }, 1);
+}
+
+static void test_reply_other_sequence_error_backs_off_then_fails(void **state)
+{
+	(void)state;
+	assert_backoff(fake_reply_error(NFS4ERR_RESOURCE), 1);
+}
+
+static void test_reply_garbled_backs_off_then_fails(void **state)
+{
+	(void)state;
+	assert_backoff((struct bc_reply){ .kind = BC_REPLY_GARBLED }, 2);
+}
+
+static void test_reply_refused_then_answered_completes(void **state)
+{
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_answer(fake_next(),
+		    (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
+	fake_answer_ok(fake_next());
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+/* For a callback that has ended otherwise, a verdict still settles its slot. */
+static void test_reply_any_after_callback_ended_settles_slot(void **state)
+{
+	static const struct {
+		uint32_t status;
+		enum bc_slot_state state;
+	} cases[] = {
+		{ NFS4_OK, BC_SLOT_FREE },
+		{ NFS4ERR_DELAY, BC_SLOT_FREE },
+		{ NFS4ERR_SEQ_MISORDERED, BC_SLOT_LOST },
+		{ NFS4ERR_SEQ_FALSE_RETRY, BC_SLOT_FREE },
+		{ NFS4ERR_RESOURCE, BC_SLOT_FREE },
+		{ NFS4ERR_REQ_TOO_BIG, BC_SLOT_FREE },
+		{ NFS4ERR_BADSLOT, BC_SLOT_FREE },
+		{ NFS4ERR_BADSESSION, BC_SLOT_LOST },
+	};
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	for (uint8_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bc_request *req;
+
+		session = fake_path(ALICE, (uint8_t)(i + 1), 4, &conn);
+		fake_submit(ALICE);
+		req = fake_next();
+		bc_client_destroy(ALICE);
+		fake_flush();
+		if (cases[i].status == NFS4_OK)
+			fake_answer_ok(req);
+		else
+			fake_answer_error(req, cases[i].status);
+		assert_int_equal(session->slots.slots[0].state,
+				 cases[i].state);
+		assert_int_equal(fake_pending(), 0);
+		fake_close(session);
+	}
+}
+
+#define REPLY_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REPLY_TEST(test_reply_operation_failed_completes_and_advances),
+		REPLY_TEST(test_reply_uncached_to_retry_completes_as_ran),
+		REPLY_TEST(test_reply_too_big_completes_and_stays),
+		REPLY_TEST(test_reply_false_retry_is_redone_with_next_sequence),
+		REPLY_TEST(test_reply_uncached_to_first_is_redone),
+		REPLY_TEST(test_reply_false_retry_for_ever_gives_callback_up),
+		REPLY_TEST(test_reply_misordered_restarts_slot_at_one),
+		REPLY_TEST(test_reply_misordered_twice_loses_slot),
+		REPLY_TEST(test_reply_misordered_everywhere_is_fault),
+		REPLY_TEST(test_reply_badslot_uses_only_those_below),
+		REPLY_TEST(test_reply_badslot_zero_is_fault),
+		REPLY_TEST(test_reply_mismatch_loses_slot),
+		REPLY_TEST(test_reply_badsession_is_fault_and_uses_other),
+		REPLY_TEST(test_reply_deadsession_is_fault_and_uses_other),
+		REPLY_TEST(test_reply_badsession_with_others_out_settles_all),
+		REPLY_TEST(test_reply_delay_sends_same_request_later),
+		REPLY_TEST(test_reply_delay_leaves_other_slots_alone),
+		REPLY_TEST(test_reply_delay_then_lost_conn_uses_other),
+		REPLY_TEST(test_reply_delay_for_ever_is_deferred),
+		REPLY_TEST(test_reply_unbound_uses_other_connection),
+		REPLY_TEST(
+			test_reply_unbound_on_only_connection_waits_for_bind),
+		REPLY_TEST(test_reply_refused_backs_off_then_fails),
+		REPLY_TEST(
+			test_reply_other_sequence_error_backs_off_then_fails),
+		REPLY_TEST(test_reply_garbled_backs_off_then_fails),
+		REPLY_TEST(test_reply_refused_then_answered_completes),
+		REPLY_TEST(test_reply_any_after_callback_ended_settles_slot),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
