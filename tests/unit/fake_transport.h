@@ -120,6 +120,9 @@ enum bc_outcome fake_wait(const struct fake_call *call);
 /** Wait for the next request. @return borrowed until fake_stop() */
 struct bc_request *fake_next(void);
 
+/** The same, or NULL once @a call has completed and none is there. */
+struct bc_request *fake_next_unless(const struct fake_call *call);
+
 /** How many requests have been sent and not been taken with fake_next(). */
 unsigned int fake_pending(void);
 

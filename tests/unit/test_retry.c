@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Time: no reply, backoff, giving up, waiting for a path.
+ *
+ * Times are lower bounds only: a slow machine makes everything later.
+ */
+#include "unit.h"
+
+#include "check.h"
+#include "fake_transport.h"
+#include "sane.h"
+
+#define ALICE 0xa11ce
+#define BOB 0xb0b
+#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
+
+#define TIMEOUT 40 /* ms */
+#define DELAY 20 /* ms */
+#define LEASE 60 /* ms */
+
+/* No reply is noticed soon; a lease is long. */
+static int setup(void **state)
+{
+	struct bc_config config = fake_config;
+
+	(void)state;
+	config.callback_timeout = TIMEOUT;
+	config.retry_first_delay = DELAY;
+	config.retry_attempts = 2;
+	fake_start(&config);
+	return 0;
+}
+
+/* No reply is noticed soon, and never given up within a test. */
+static int setup_persistent(void **state)
+{
+	struct bc_config config = fake_config;
+
+	(void)state;
+	config.callback_timeout = TIMEOUT;
+	config.retry_first_delay = DELAY;
+	config.retry_attempts = 20;
+	fake_start(&config);
+	return 0;
+}
+
+/* No reply is never noticed; a lease is short. */
+static int setup_lease(void **state)
+{
+	struct bc_config config = fake_config;
+
+	(void)state;
+	config.lease_time = LEASE;
+	fake_start(&config);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_stop();
+	return 0;
+}
+
+static void restart(const struct bc_config *config)
+{
+	fake_stop();
+	fake_start(config);
+}
+
+/* Wait until a client is in a state that sends nothing. */
+static void wait_until(struct bc_client *client,
+		       bool (*condition)(struct bc_client *client))
+{
+	uint64_t give_up = bc_now() + FAKE_PATIENCE * 1000;
+	bool met;
+
+	do {
+		fake_flush();
+		pthread_mutex_lock(&client->lock);
+		met = condition(client);
+		pthread_mutex_unlock(&client->lock);
+		CHECK(bc_now() < give_up);
+	} while (!met);
+}
+
+static bool backs_off(struct bc_client *client)
+{
+	return !cds_list_empty(&client->timed) &&
+	       cds_list_first_entry(&client->timed, struct bc_call, link)
+			       ->state == BC_CALL_BACKOFF;
+}
+
+static bool queues(struct bc_client *client)
+{
+	return client->queued > 0;
+}
+
+static void assert_request(const struct bc_request *req, uint32_t slot,
+			   uint32_t sequence)
+{
+	assert_int_equal(req->sequence.slot, slot);
+	assert_int_equal(req->sequence.sequence, sequence);
+}
+
+/* No reply ------------------------------------------------------------------ */
+
+static void test_timeout_is_retried_in_other_slots_then_fails(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+	uint64_t start = bc_now();
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct bc_request *req = fake_next();
+
+		assert_request(req, i, 1);
+		assert_int_equal(fake_number(req), call->number);
+		assert_false(req->retry);
+		assert_true(bc_now() - start >=
+			    i * TIMEOUT + (i > 0) * DELAY + (i > 1) * 2 * DELAY);
+		assert_false(fake_done(call));
+	}
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	assert_true(bc_now() - start >= 3 * TIMEOUT + 3 * DELAY);
+	/* The silent slots stay reserved. */
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(session->slots.slots[i].state, BC_SLOT_BUSY);
+	assert_int_equal(session->client->calls, 0);
+}
+
+static void test_timeout_of_all_attempts_is_path_down(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_wait(fake_submit(ALICE));
+	assert_int_equal(fake_flags(session), NO_PATH);
+	for (int i = 0; i < 3; i++)
+		fake_next();
+	call = fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	fake_bind(session, conn);
+	req = fake_next();
+	assert_request(req, 3, 1);
+	assert_int_equal(req->sequence.highest_slot, 3);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+static void test_timeout_given_up_then_answered_is_path_again(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_wait(fake_submit(ALICE));
+	assert_int_equal(fake_flags(session), NO_PATH);
+	req = fake_next();
+	fake_next();
+	fake_next();
+	fake_answer_ok(req);
+	assert_int_equal(fake_flags(session), 0);
+	assert_int_equal(session->slots.slots[0].sequence, 2);
+	fake_submit(ALICE);
+	assert_request(fake_next(), 0, 2);
+}
+
+static void test_timeout_given_up_uses_other_connection(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *silent, *other;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &silent);
+	other = fake_conn();
+	fake_bind(session, other);
+	fake_heard(silent);
+	fake_wait(fake_submit(ALICE));
+	for (int i = 0; i < 3; i++)
+		assert_ptr_equal(fake_next()->conn, silent);
+	assert_int_equal(fake_flags(session), 0);
+	fake_submit(ALICE);
+	assert_ptr_equal(fake_next()->conn, other);
+}
+
+static void test_late_reply_in_backoff_completes_and_frees_slot(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_config config = fake_config;
+	struct bc_conn *conn;
+
+	(void)state;
+	config.callback_timeout = TIMEOUT; /* and a long backoff */
+	restart(&config);
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	wait_until(session->client, backs_off);
+	assert_false(fake_done(call));
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(session->slots.slots[0].state, BC_SLOT_FREE);
+	fake_submit(ALICE);
+	assert_request(fake_next(), 0, 2);
+}
+
+static void test_late_reply_of_first_attempt_completes_once(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *first, *second;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	first = fake_next();
+	second = fake_next();
+	assert_request(second, 1, 1);
+	fake_answer_ok(first);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(session->slots.slots[1].state, BC_SLOT_BUSY);
+	fake_answer_ok(second); /* the fake forbids a second completion */
+	assert_int_equal(session->slots.slots[0].sequence, 2);
+	assert_int_equal(session->slots.slots[1].sequence, 2);
+	assert_int_equal(session->slots.slots[1].state, BC_SLOT_FREE);
+}
+
+static void test_late_error_does_not_disturb_later_attempt(void **state)
+{
+	static const uint32_t errors[] = { NFS4ERR_RESOURCE,
+					   NFS4ERR_SEQ_FALSE_RETRY,
+					   NFS4ERR_BADSLOT };
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	for (uint8_t i = 0; i < 3; i++) {
+		struct bc_request *first, *second;
+		struct bc_session *session;
+
+		session = fake_path(ALICE, (uint8_t)(i + 1), 16, &conn);
+		call = fake_submit(ALICE);
+		first = fake_next();
+		second = fake_next();
+		fake_answer_error(second, errors[i]);
+		fake_answer_ok(first);
+		assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+		while (fake_pending())
+			fake_next();
+		fake_close(session);
+	}
+}
+
+static void test_timeout_slots_all_silent_waits_for_reply(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	/* The retry finds no slot: nothing else may go out in this one. */
+	wait_until(session->client, queues);
+	assert_int_equal(fake_pending(), 0);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(fake_pending(), 0);
+	assert_int_equal(session->client->queued, 0);
+}
+
+static void test_timeout_then_lost_conn_settles_slot_elsewhere(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *first, *second;
+	struct bc_request *req;
+	struct fake_call *call;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &first);
+	call = fake_submit(ALICE);
+	fake_wait(call);
+	for (int i = 0; i < 3; i++)
+		fake_next();
+	fake_down(first);
+	second = fake_conn();
+	fake_bind(session, second);
+	/* The callback has failed; its slots' sequences are settled. */
+	for (uint32_t i = 0; i < 3; i++) {
+		req = fake_next();
+		assert_request(req, i, 1);
+		assert_true(req->retry);
+		fake_answer_ok(req);
+		assert_int_equal(session->slots.slots[i].state, BC_SLOT_FREE);
+	}
+}
+
+static void test_timeout_of_one_client_delays_no_other(void **state)
+{
+	struct bc_conn *silent, *other;
+	struct fake_call *call;
+
+	(void)state;
+	fake_path(ALICE, 1, 1, &silent);
+	fake_path(BOB, 2, 1, &other);
+	fake_submit(ALICE);
+	fake_next();
+	for (int i = 0; i < 10; i++) {
+		call = fake_submit(BOB);
+		fake_answer_ok(fake_next());
+		assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	}
+}
+
+/* No path ------------------------------------------------------------------- */
+
+static void test_queue_without_path_fails_after_a_lease(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *calls[3];
+	uint64_t start = bc_now();
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 3; i++)
+		calls[i] = fake_submit(ALICE);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(fake_wait(calls[i]), BC_OUTCOME_FAILED);
+	assert_true(bc_now() - start >= LEASE);
+	fake_bind(session, fake_conn());
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_queue_of_unknown_client_fails_after_a_lease(void **state)
+{
+	(void)state;
+	assert_int_equal(fake_wait(fake_submit(ALICE)), BC_OUTCOME_FAILED);
+	assert_core_empty();
+}
+
+static void test_request_too_large_for_all_fails_after_a_lease(void **state)
+{
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit_sized(ALICE, 8192);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_parked_without_path_fails_after_a_lease(void **state)
+{
+	struct bc_config config = fake_config;
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	config.callback_timeout = 1000; /* more than a test's step takes */
+	config.lease_time = LEASE;
+	restart(&config);
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	fake_next();
+	fake_down(conn);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	/* Its slot is settled when there is a path again. */
+	fake_bind(session, fake_conn());
+	req = fake_next();
+	assert_request(req, 0, 1);
+	fake_answer_ok(req);
+	fake_submit(ALICE);
+	assert_request(fake_next(), 0, 2);
+}
+
+static void test_parked_with_path_elsewhere_moves_there(void **state)
+{
+	struct bc_config config = fake_config;
+	struct bc_session *one, *two;
+	struct bc_conn *conn, *other;
+	struct bc_request *req;
+	struct fake_call *call;
+
+	(void)state;
+	config.callback_timeout = 1000; /* more than a test's step takes */
+	restart(&config);
+	one = fake_path(ALICE, 1, 16, &conn);
+	two = fake_session(ALICE, 2, 16);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	assert_ptr_equal(req->session, one);
+	fake_down(conn);
+	other = fake_conn();
+	fake_bind(two, other);
+	req = fake_next();
+	assert_ptr_equal(req->session, two);
+	assert_request(req, 0, 1);
+	assert_false(req->retry);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+#define RETRY_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define LATE_TEST(test) \
+	cmocka_unit_test_setup_teardown(test, setup_persistent, teardown)
+#define LEASE_TEST(test) \
+	cmocka_unit_test_setup_teardown(test, setup_lease, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RETRY_TEST(test_timeout_is_retried_in_other_slots_then_fails),
+		RETRY_TEST(test_timeout_of_all_attempts_is_path_down),
+		RETRY_TEST(test_timeout_given_up_then_answered_is_path_again),
+		RETRY_TEST(test_timeout_given_up_uses_other_connection),
+		LATE_TEST(test_late_reply_in_backoff_completes_and_frees_slot),
+		LATE_TEST(test_late_reply_of_first_attempt_completes_once),
+		LATE_TEST(test_late_error_does_not_disturb_later_attempt),
+		LATE_TEST(test_timeout_slots_all_silent_waits_for_reply),
+		RETRY_TEST(test_timeout_then_lost_conn_settles_slot_elsewhere),
+		RETRY_TEST(test_timeout_of_one_client_delays_no_other),
+		LEASE_TEST(test_queue_without_path_fails_after_a_lease),
+		LEASE_TEST(test_queue_of_unknown_client_fails_after_a_lease),
+		LEASE_TEST(test_request_too_large_for_all_fails_after_a_lease),
+		LEASE_TEST(test_parked_without_path_fails_after_a_lease),
+		LEASE_TEST(test_parked_with_path_elsewhere_moves_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
