@@ -336,11 +336,14 @@ static bool fits(const struct bc_session *session, const struct bc_call *call)
 	return size <= session->max_request_size;
 }
 
-static bool can_take(const struct bc_session *session,
-		     const struct bc_call *call)
+/* The connection over which a session can take the callback, or NULL. */
+static struct bc_conn *can_take(const struct bc_session *session,
+				const struct bc_call *call)
 {
-	return session->paths && bc_slots_available(&session->slots) &&
-	       fits(session, call) && bc_session_path_locked(session);
+	if (!session->paths || !bc_slots_available(&session->slots) ||
+	    !fits(session, call))
+		return NULL;
+	return bc_session_path_locked(session);
 }
 
 /* Whether the callback waits for a slot, and not for a larger limit. */
@@ -355,19 +358,25 @@ static bool waits_for_slot(const struct bc_client *client,
 	return false;
 }
 
-/* The session that was asked for if it can, else any of the client's. */
+/* The session that was asked for if it can, else any of the client's; and its
+ * connection, chosen once: it may go down at any moment.
+ */
 static struct bc_session *session_for(const struct bc_client *client,
-				      const struct bc_call *call)
+				      const struct bc_call *call,
+				      struct bc_conn **conn)
 {
 	struct bc_session *session, *any = NULL;
 
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
-		if (!can_take(session, call))
+		struct bc_conn *path = can_take(session, call);
+
+		if (!path)
 			continue;
+		any = session;
+		*conn = path;
 		if (call->any_session ||
 		    !memcmp(session->id, call->prefer, BC_SESSIONID_SIZE))
-			return session;
-		any = session;
+			break;
 	}
 	return any;
 }
@@ -400,7 +409,8 @@ static struct bc_request *next_queued(const struct bc_client *client)
 	if (!client->paths)
 		return NULL;
 	cds_list_for_each_entry(call, &client->queue, link) {
-		struct bc_session *session = session_for(client, call);
+		struct bc_conn *conn;
+		struct bc_session *session = session_for(client, call, &conn);
 		struct bc_slot *slot;
 		int index;
 
@@ -419,8 +429,7 @@ static struct bc_request *next_queued(const struct bc_client *client)
 		call->session = session;
 		call->expires = bc_now() + bc_core.config.lease_time;
 		call_time(call, BC_CALL_SENT, call->expires);
-		return slot_request(session, slot,
-				    bc_session_path_locked(session));
+		return slot_request(session, slot, conn);
 	}
 	return NULL;
 }

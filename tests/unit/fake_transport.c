@@ -346,6 +346,16 @@ void fake_close(struct bc_session *session)
 	assert_sane_clients();
 }
 
+struct bc_slot fake_slot(const struct bc_session *session, uint32_t index)
+{
+	struct bc_slot slot;
+
+	pthread_mutex_lock(&session->client->lock);
+	slot = session->slots.slots[index];
+	pthread_mutex_unlock(&session->client->lock);
+	return slot;
+}
+
 uint32_t fake_flags(const struct bc_session *session)
 {
 	struct bc_session_status status = bc_session_heard(session->id, NULL);

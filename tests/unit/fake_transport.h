@@ -80,6 +80,9 @@ struct bc_session *fake_session(uint64_t clientid, uint8_t number,
 				uint32_t slots);
 void fake_close(struct bc_session *session);
 
+/** A copy of a slot. */
+struct bc_slot fake_slot(const struct bc_session *session, uint32_t index);
+
 /** SEQUENCE's callback bits for a session. */
 uint32_t fake_flags(const struct bc_session *session);
 

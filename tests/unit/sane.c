@@ -25,7 +25,7 @@ static void check_call_in_slot(const struct bc_session *session,
 {
 	const struct bc_call *call = slot->call;
 
-	CHECK(call->ref.refcount > 0);
+	CHECK(uatomic_read(&call->ref.refcount) > 0);
 	CHECK(call->client == session->client);
 	if (call->slot != slot)
 		return;
@@ -40,7 +40,7 @@ static void check_request(const struct bc_session *session, uint32_t index)
 	const struct bc_request *req = slot->req;
 	const struct bc_binding *binding;
 
-	CHECK(req->ref.refcount > 0);
+	CHECK(uatomic_read(&req->ref.refcount) > 0);
 	CHECK(req->session == session);
 	CHECK(req->sequence.slot == index);
 	CHECK(req->sequence.sequence == slot->sequence);
@@ -84,7 +84,7 @@ static void check_slots(const struct bc_session *session)
 static void check_bindings(const struct bc_session *session)
 {
 	struct bc_binding *binding, *other;
-	uint32_t paths = 0, back_bound = 0;
+	uint32_t paths = 0, back_bound = 0, up = 0;
 
 	check_list(&session->bindings);
 	cds_list_for_each_entry(binding, &session->bindings, session_link) {
@@ -95,6 +95,7 @@ static void check_bindings(const struct bc_session *session)
 		CHECK(bc_binding_find_locked(session, binding->conn) ==
 		      binding);
 		back_bound += back;
+		up += back && !uatomic_read(&binding->conn->down);
 		paths += back && binding->state != BC_BINDING_SILENT &&
 			 !session->fault;
 		pthread_mutex_lock(&binding->conn->lock);
@@ -108,7 +109,7 @@ static void check_bindings(const struct bc_session *session)
 	}
 	CHECK(session->paths == paths);
 	CHECK(session->back_bound == back_bound);
-	CHECK(back_bound <= bc_core.config.max_connections);
+	CHECK(up <= bc_core.config.max_connections);
 	CHECK(!back_bound || session->security);
 }
 

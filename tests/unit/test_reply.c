@@ -47,8 +47,8 @@ static void assert_request(const struct bc_request *req, uint32_t slot,
 static void assert_slot(const struct bc_session *session, uint32_t slot,
 			enum bc_slot_state expected, uint32_t sequence)
 {
-	assert_int_equal(session->slots.slots[slot].state, expected);
-	assert_int_equal(session->slots.slots[slot].sequence, sequence);
+	assert_int_equal(fake_slot(session, slot).state, expected);
+	assert_int_equal(fake_slot(session, slot).sequence, sequence);
 }
 
 /* The callback completes ---------------------------------------------------- */
@@ -428,7 +428,7 @@ static void test_reply_delay_for_ever_is_deferred(void **state)
 	while ((req = fake_next_unless(call)) != NULL) {
 		assert_request(req, 0, 1);
 		fake_answer_error(req, NFS4ERR_DELAY);
-		if (session->slots.slots[0].state == BC_SLOT_FREE)
+		if (fake_slot(session, 0).state == BC_SLOT_FREE)
 			break; /* the callback had ended before */
 	}
 	assert_int_equal(fake_wait(call), BC_OUTCOME_DEFER);
@@ -572,7 +572,7 @@ static void test_reply_any_after_callback_ended_settles_slot(void **state)
 			fake_answer_ok(req);
 		else
 			fake_answer_error(req, cases[i].status);
-		assert_int_equal(session->slots.slots[0].state,
+		assert_int_equal(fake_slot(session, 0).state,
 				 cases[i].state);
 		assert_int_equal(fake_pending(), 0);
 		fake_close(session);

@@ -129,7 +129,7 @@ static void test_timeout_is_retried_in_other_slots_then_fails(void **state)
 	assert_true(bc_now() - start >= 3 * TIMEOUT + 3 * DELAY);
 	/* The silent slots stay reserved. */
 	for (uint32_t i = 0; i < 3; i++)
-		assert_int_equal(session->slots.slots[i].state, BC_SLOT_BUSY);
+		assert_int_equal(fake_slot(session, i).state, BC_SLOT_BUSY);
 	assert_int_equal(session->client->calls, 0);
 }
 
@@ -171,7 +171,7 @@ static void test_timeout_given_up_then_answered_is_path_again(void **state)
 	fake_next();
 	fake_answer_ok(req);
 	assert_int_equal(fake_flags(session), 0);
-	assert_int_equal(session->slots.slots[0].sequence, 2);
+	assert_int_equal(fake_slot(session, 0).sequence, 2);
 	fake_submit(ALICE);
 	assert_request(fake_next(), 0, 2);
 }
@@ -212,7 +212,7 @@ static void test_late_reply_in_backoff_completes_and_frees_slot(void **state)
 	assert_false(fake_done(call));
 	fake_answer_ok(req);
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_int_equal(session->slots.slots[0].state, BC_SLOT_FREE);
+	assert_int_equal(fake_slot(session, 0).state, BC_SLOT_FREE);
 	fake_submit(ALICE);
 	assert_request(fake_next(), 0, 2);
 }
@@ -232,11 +232,11 @@ static void test_late_reply_of_first_attempt_completes_once(void **state)
 	assert_request(second, 1, 1);
 	fake_answer_ok(first);
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_int_equal(session->slots.slots[1].state, BC_SLOT_BUSY);
+	assert_int_equal(fake_slot(session, 1).state, BC_SLOT_BUSY);
 	fake_answer_ok(second); /* the fake forbids a second completion */
-	assert_int_equal(session->slots.slots[0].sequence, 2);
-	assert_int_equal(session->slots.slots[1].sequence, 2);
-	assert_int_equal(session->slots.slots[1].state, BC_SLOT_FREE);
+	assert_int_equal(fake_slot(session, 0).sequence, 2);
+	assert_int_equal(fake_slot(session, 1).sequence, 2);
+	assert_int_equal(fake_slot(session, 1).state, BC_SLOT_FREE);
 }
 
 static void test_late_error_does_not_disturb_later_attempt(void **state)
@@ -307,7 +307,7 @@ static void test_timeout_then_lost_conn_settles_slot_elsewhere(void **state)
 		assert_request(req, i, 1);
 		assert_true(req->retry);
 		fake_answer_ok(req);
-		assert_int_equal(session->slots.slots[i].state, BC_SLOT_FREE);
+		assert_int_equal(fake_slot(session, i).state, BC_SLOT_FREE);
 	}
 }
 
