@@ -563,6 +563,36 @@ int server_fds(struct server *server)
 	return count;
 }
 
+/* TCP sockets of a table of /proc/net whose local port is @a port and which a
+ * process still has open: established, or closed by the peer alone.
+ */
+static int count_connections(const char *table, uint16_t port)
+{
+	enum { ESTABLISHED = 1, CLOSE_WAIT = 8 };
+	FILE *file = fopen(table, "re");
+	char line[512];
+	int count = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned int local, state;
+
+		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x",
+			   &local, &state) == 2 &&
+		    local == port &&
+		    (state == ESTABLISHED || state == CLOSE_WAIT))
+			count++;
+	}
+	if (file)
+		fclose(file);
+	return count;
+}
+
+int server_connections(struct server *server)
+{
+	return count_connections("/proc/net/tcp", server->port) +
+	       count_connections("/proc/net/tcp6", server->port);
+}
+
 /* Number @a field (from 0) of a file of /proc/PID, after the command's name. */
 static long proc_field(struct server *server, const char *name,
 		       unsigned int field)

@@ -74,6 +74,8 @@ int server_signal(struct server *server, int signal);
 
 /** Its open file descriptors; -1 when it has ended. */
 int server_fds(struct server *server);
+/** Connections to its port that it has not closed. */
+int server_connections(struct server *server);
 /** Resident memory, KiB; -1 when it has ended. */
 long server_rss_kib(struct server *server);
 /** CPU time used, ms; -1 when it has ended. */

@@ -44,6 +44,17 @@ int fixture_mount(void **state)
 	return 0;
 }
 
+/* All that the test has opened is closed, within SOON. */
+static bool connections_closed(struct fixture *fixture)
+{
+	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
+
+	while (server_connections(fixture->server) > 0)
+		if (nfs_now_ns() > until)
+			return false;
+	return true;
+}
+
 int fixture_unmount(void **state)
 {
 	struct fixture *fixture = *state;
@@ -59,6 +70,11 @@ int fixture_unmount(void **state)
 	crashed = server_crashed(fixture->server);
 	if (crashed || !server_alive(fixture->server)) {
 		fprintf(stderr, "the server is gone: %d\n", crashed);
+		return -1;
+	}
+	if (!connections_closed(fixture)) {
+		fprintf(stderr, "the server has not closed %d connections\n",
+			server_connections(fixture->server));
 		return -1;
 	}
 	if (cb_responder_violations(fixture->responder, &text)) {
@@ -84,17 +100,6 @@ void fixture_hold(struct fixture *fixture, const char *name,
 	assert_int_equal(file->delegation.type, OPEN_DELEGATE_READ);
 }
 
-void fixture_hold_without_path(struct fixture *fixture, const char *name,
-			       struct nfs_file *file)
-{
-	struct nfs_conn *conn = fixture_bind(fixture);
-
-	fixture_hold(fixture, name, file);
-	nfs_conn_close(conn, NFS_CLOSE_FIN);
-	fixture_wait_flags(fixture, SEQ4_STATUS_CB_PATH_DOWN |
-					    SEQ4_STATUS_CB_PATH_DOWN_SESSION);
-}
-
 uint64_t fixture_conflict(struct fixture *fixture, const char *name)
 {
 	struct nfs_file file;
@@ -114,6 +119,17 @@ struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n)
 
 	assert_non_null(call);
 	return call;
+}
+
+struct cb_call *fixture_callback_on(struct fixture *fixture,
+				    const struct nfs_conn *conn)
+{
+	for (unsigned int n = 0;; n++) {
+		struct cb_call *call = fixture_callback(fixture, n);
+
+		if (call->conn == conn)
+			return call;
+	}
 }
 
 void fixture_return(struct fixture *fixture, const struct nfs_file *file)
@@ -172,7 +188,7 @@ void fixture_wait_flags(struct fixture *fixture, uint32_t flags)
 	assert_int_equal(got, flags);
 }
 
-void fixture_wait_fds(struct fixture *fixture, int fds)
+void fixture_wait_connections(struct fixture *fixture, int connections)
 {
 	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
 	int got;
@@ -181,7 +197,7 @@ void fixture_wait_fds(struct fixture *fixture, int fds)
 	do {
 		assert_int_equal(nfs_sequence(&fixture->session, NULL),
 				 NFS4_OK);
-		got = server_fds(fixture->server);
-	} while (got != fds && nfs_now_ns() < until);
-	assert_int_equal(got, fds);
+		got = server_connections(fixture->server);
+	} while (got != connections && nfs_now_ns() < until);
+	assert_int_equal(got, connections);
 }

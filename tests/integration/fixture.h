@@ -49,8 +49,9 @@ int fixture_stop(struct fixture *fixture);
 /** A test's setup: holder and opener, mounted. */
 int fixture_mount(void **state);
 /**
- * A test's teardown: unmounts, and asserts that the server lives and that the
- * holder's responder has seen no violation.
+ * A test's teardown: unmounts, and asserts that the server lives, that it has
+ * closed all connections of the test, and that the holder's responder has seen no
+ * violation.
  */
 int fixture_unmount(void **state);
 
@@ -62,13 +63,6 @@ void fixture_hold(struct fixture *fixture, const char *name,
 		  struct nfs_file *file);
 
 /**
- * The same for a holder that has no path: none is granted then, so one is bound
- * for the moment and closed again.
- */
-void fixture_hold_without_path(struct fixture *fixture, const char *name,
-			       struct nfs_file *file);
-
-/**
  * Open file @a name for writing as the opener: answered with NFS4ERR_DELAY,
  * and the delegation is recalled.
  * @return when it was sent, CLOCK_MONOTONIC in ns
@@ -77,6 +71,10 @@ uint64_t fixture_conflict(struct fixture *fixture, const char *name);
 
 /** The holder's callback number @a n (from 0 in each test), or the test fails. */
 struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n);
+
+/** The first of the holder's callbacks that came on a connection. */
+struct cb_call *fixture_callback_on(struct fixture *fixture,
+				    const struct nfs_conn *conn);
 
 /** Return the delegation of @a file, and close the file, as the holder. */
 void fixture_return(struct fixture *fixture, const struct nfs_file *file);
@@ -93,7 +91,7 @@ void fixture_assert_flags(struct fixture *fixture, uint32_t flags);
 /** The same, asked until it does, within SOON: after a disconnect. */
 void fixture_wait_flags(struct fixture *fixture, uint32_t flags);
 
-/** The server has exactly so many descriptors open, within SOON. */
-void fixture_wait_fds(struct fixture *fixture, int fds);
+/** The server has exactly so many connections, within SOON. */
+void fixture_wait_connections(struct fixture *fixture, int connections);
 
 #endif
