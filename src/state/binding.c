@@ -91,6 +91,24 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	bc_conn_put(conn);
 }
 
+/* Whether one more connection may be back-bound. Those that are down but not
+ * yet taken apart do not count.
+ */
+static bool back_possible(const struct bc_session *session)
+{
+	const struct bc_binding *binding;
+	uint32_t bound = 0;
+
+	if (!session->security)
+		return false;
+	if (session->back_bound < bc_core.config.max_connections)
+		return true;
+	cds_list_for_each_entry(binding, &session->bindings, session_link)
+		bound += (binding->channels & BC_CHANNEL_BACK) &&
+			 !uatomic_read(&binding->conn->down);
+	return bound < bc_core.config.max_connections;
+}
+
 /* Channels for a connection that has no explicit association yet.
  * "If the client specified CDFC4_FORE, the server MUST return CDFS4_FORE ..."
  * 18.34.3.  The back channel is given whenever it is asked for and can be.
@@ -98,9 +116,7 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 static int choose_channels(const struct bc_session *session,
 			   enum bc_bind_dir dir, enum bc_channels *channels)
 {
-	bool back_possible = session->security &&
-			     session->back_bound <
-				     bc_core.config.max_connections;
+	bool back = back_possible(session);
 
 	switch (dir) {
 	case BC_BIND_FORE:
@@ -108,13 +124,13 @@ static int choose_channels(const struct bc_session *session,
 		return 0;
 	case BC_BIND_BACK:
 		*channels = BC_CHANNEL_BACK;
-		return back_possible ? 0 : -ENOSPC;
+		return back ? 0 : -ENOSPC;
 	case BC_BIND_FORE_OR_BOTH:
-		*channels = back_possible ? BC_CHANNEL_BOTH : BC_CHANNEL_FORE;
+		*channels = back ? BC_CHANNEL_BOTH : BC_CHANNEL_FORE;
 		return 0;
 	case BC_BIND_BACK_OR_BOTH:
 		*channels = BC_CHANNEL_BOTH;
-		return back_possible ? 0 : -ENOSPC;
+		return back ? 0 : -ENOSPC;
 	}
 	return -EINVAL;
 }
