@@ -155,6 +155,9 @@ static bool satisfied(enum bc_channels channels, enum bc_bind_dir dir)
 	return false;
 }
 
+/* bc_conn_down() marks, and the core's thread then looks at the connection's
+ * bindings.  conn->lock orders the two: we see the mark, or it our binding.
+ */
 static int binding_new(struct bc_session *session, struct bc_conn *conn,
 		       enum bc_channels channels, struct bc_binding **result)
 {
@@ -166,14 +169,19 @@ static int binding_new(struct bc_session *session, struct bc_conn *conn,
 	binding->conn = conn;
 	binding->channels = channels;
 	binding->state = BC_BINDING_SILENT;
+	pthread_mutex_lock(&conn->lock);
+	if (uatomic_read(&conn->down)) {
+		pthread_mutex_unlock(&conn->lock);
+		free(binding);
+		return -ENOTCONN;
+	}
+	cds_list_add(&binding->conn_link, &conn->bindings);
+	pthread_mutex_unlock(&conn->lock);
 	bc_session_ref(session);
 	bc_conn_ref(conn);
 	cds_list_add(&binding->session_link, &session->bindings);
 	if (channels & BC_CHANNEL_BACK)
 		session->back_bound++;
-	pthread_mutex_lock(&conn->lock);
-	cds_list_add(&binding->conn_link, &conn->bindings);
-	pthread_mutex_unlock(&conn->lock);
 	*result = binding;
 	return 0;
 }
@@ -194,10 +202,9 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 		       enum bc_channels *channels)
 {
 	struct bc_binding *binding = bc_binding_find_locked(session, conn);
-	bool is_new = !binding;
 	int rc;
 
-	if (!session->open)
+	if (!session->open || uatomic_read(&conn->down))
 		return -ENOTCONN;
 	if (binding) {
 		if (!satisfied(binding->channels, dir))
@@ -213,15 +220,7 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 	if ((*channels & BC_CHANNEL_BACK) && binding->state != BC_BINDING_LIVE)
 		expect_reply(binding, reply);
 	uatomic_set(&conn->activity, bc_now_ns());
-	/* bc_conn_down() marks, and the core's thread then looks at the
-	 * bindings; we add one, then look at the mark: one of us sees the
-	 * other's.  conn->lock, taken by both, orders the two.
-	 */
-	if (!uatomic_read(&conn->down))
-		return 0;
-	if (is_new)
-		bc_binding_remove_locked(binding);
-	return -ENOTCONN;
+	return 0;
 }
 
 int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,

@@ -169,7 +169,9 @@ static int send_request(struct bc_request *req)
 
 static void conn_release(struct bc_conn *conn)
 {
+	pthread_mutex_lock(&conn->lock);
 	CHECK(cds_list_empty(&conn->bindings));
+	pthread_mutex_unlock(&conn->lock);
 	bc_conn_put(conn); /* the transport's */
 }
 

@@ -180,7 +180,9 @@ static int fake_send(struct bc_request *req)
 static void fake_conn_release(struct bc_conn *conn)
 {
 	CHECK(uatomic_read(&conn->down));
+	pthread_mutex_lock(&conn->lock);
 	CHECK(cds_list_empty(&conn->bindings));
+	pthread_mutex_unlock(&conn->lock);
 	bc_conn_put(conn);
 }
 

@@ -4,7 +4,6 @@
  */
 #include "unit.h"
 
-#include <semaphore.h>
 #include <time.h>
 
 #include "bc_internal.h"
@@ -16,15 +15,19 @@
 
 static const void *runs[MAX_RUNS]; /* what has run, in order */
 static unsigned int num_runs;
+static unsigned int num_waited;
 static pthread_t runner;
-static sem_t ran;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t ran = PTHREAD_COND_INITIALIZER;
 
 static void note(const void *what)
 {
+	pthread_mutex_lock(&lock);
 	CHECK(num_runs < MAX_RUNS);
 	runs[num_runs++] = what;
 	runner = pthread_self();
-	sem_post(&ran);
+	pthread_cond_signal(&ran);
+	pthread_mutex_unlock(&lock);
 }
 
 static void note_timer(struct bc_timer *timer)
@@ -37,28 +40,27 @@ static void note_work(struct bc_work *work)
 	note(work);
 }
 
+/* Wait for one more run. */
 static void wait_run(void)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += PATIENCE;
-	CHECK(!sem_clockwait(&ran, CLOCK_MONOTONIC, &until));
+	pthread_mutex_lock(&lock);
+	num_waited++;
+	while (num_runs < num_waited)
+		CHECK(!pthread_cond_clockwait(&ran, &lock, CLOCK_MONOTONIC,
+					      &until));
+	pthread_mutex_unlock(&lock);
 }
 
 static int setup(void **state)
 {
 	(void)state;
 	num_runs = 0;
-	sem_init(&ran, 0, 0);
+	num_waited = 0;
 	return bc_timers_start();
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sem_destroy(&ran);
-	return 0;
 }
 
 static void test_now_runs_forward_in_both_units(void **state)
@@ -223,7 +225,7 @@ static void test_timers_started_again_work(void **state)
 	bc_timers_stop();
 }
 
-#define TIMER_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TIMER_TEST(test) cmocka_unit_test_setup(test, setup)
 
 int main(void)
 {
