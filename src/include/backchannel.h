@@ -105,7 +105,7 @@ struct bc_ops {
 };
 
 /**
- * Start the core: its tables and its one thread.
+ * Start the core: its tables, its timers' thread and its completions' thread.
  *
  * @retval 0       started
  * @retval -errno  nothing was started
@@ -146,7 +146,8 @@ struct bc_session_attrs {
  * Add a session, and its client if this is the first.
  *
  * @param[in]  attrs
- * @param[out] session  +1 ref, the server's: dropped by bc_session_close()
+ * @param[out] session  +1 ref for the caller; the session itself holds another
+ *                      until bc_session_close()
  *
  * @retval 0        added
  * @retval -EEXIST  a session with this id is there; security was consumed
@@ -238,7 +239,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport);
 
 /**
  * The connection has ended. Its bindings go, what was in flight on it is
- * re-driven, ops->conn_release() is called: all from the core's own thread, a
+ * re-driven, ops->conn_release() is called: all from the timers' thread, a
  * moment later. Idempotent.
  *
  * Context: any thread, whatever locks of the transport it holds; does not block.
@@ -333,6 +334,15 @@ uint32_t bc_call_opcode(const struct bc_call *call);
  */
 int bc_call_submit(struct bc_call *call, uint64_t clientid,
 		   const uint8_t *prefer);
+
+/**
+ * Complete a callback that cannot be submitted with BC_OUTCOME_DEFER.
+ *
+ * @param[in] call  never submitted; the caller's reference is consumed
+ *
+ * Context: as bc_call_submit().
+ */
+void bc_call_defer(struct bc_call *call);
 
 /**
  * A reply to a request, decoded as far as it goes.

@@ -12,11 +12,11 @@
  * Who holds a reference
  *  client   its table, while it has sessions or callbacks; each session; its
  *           armed timer
- *  session  the server (until bc_session_close()), each binding, each request;
- *           its table entry is covered by the server's reference
+ *  session  itself while it is open, each binding, each request, its channel;
+ *           its table entry is covered by the first
  *  conn     the transport (until it is destroyed), each binding, each request;
  *           its table entry is covered by the transport's reference
- *  call     whoever completes it, and each slot that carries it
+ *  call     whoever completes it, each slot that carries it, each request
  *  request  the slot that waits for its reply; the thread that sends it; the
  *           thread that handles a reply to it
  */
@@ -41,7 +41,7 @@
 
 /* Timers and deferred work (timer.c) -------------------------------------- */
 
-/** Something to do on the core's thread. Zero-initialised, then set once. */
+/** Something to do on a thread of the core's. Zero-initialised, then set once. */
 struct bc_work {
 	struct cds_wfcq_node node;
 	void (*run)(struct bc_work *work);
@@ -62,6 +62,9 @@ void bc_timers_stop(void);
 
 /** Queue work. Context: any thread, wait-free, whatever locks are held. */
 void bc_work_queue(struct bc_work *work);
+
+/** The same for work that may block: it holds up no timer and no disconnect. */
+void bc_completion_queue(struct bc_work *work);
 
 /**
  * Let a timer run at @a when or earlier.
@@ -163,12 +166,13 @@ enum bc_call_state {
 
 struct bc_call {
 	struct urcu_ref ref;
-	struct bc_work work; /* to complete it on the core's thread */
+	struct bc_work work; /* to complete it on the thread for that */
 	enum bc_outcome outcome; /* [L] until DONE, then its completer's */
 	struct cds_list_head link; /* [L] queue or timed */
 	enum bc_call_state state; /* [L] */
 	uint64_t when; /* [L] ms: QUEUED, until when; else when to look again */
 	uint64_t expires; /* [L] ms: SENT, until when it may be parked or delayed */
+	uint64_t deadline; /* [K] ms: it has completed by then */
 	uint32_t attempts; /* [L] that have timed out or were refused */
 	uint32_t redone; /* [L] started over for the sake of its sequence id */
 	struct bc_slot *slot; /* [L] SENT: the slot of the current attempt */
@@ -188,6 +192,7 @@ struct bc_request {
 	struct bc_session *session; /* [K] counted */
 	struct bc_conn *conn; /* [K] counted */
 	struct bc_security *security; /* [K] counted */
+	struct bc_call *call; /* [K] counted */
 	struct bc_cb_sequence sequence; /* [K] */
 	bool retry; /* [K] */
 	size_t body_len; /* [K] */
@@ -333,7 +338,7 @@ void bc_call_put(struct bc_call *call);
 /** Send whatever can be sent now. Holds no lock. */
 void bc_sender_run(struct bc_client *client);
 
-/** Look at the client's timed callbacks. Context: the core's thread. */
+/** Look at the client's timed callbacks. Context: the timers' thread. */
 void bc_sender_expire(struct bc_client *client);
 
 /** Park what is in flight over a connection of a session. [L] */
@@ -343,7 +348,7 @@ void bc_sender_conn_lost_locked(struct bc_session *session,
 /** Take everything out of a session's slots. [L] */
 void bc_sender_session_lost_locked(struct bc_session *session);
 
-/** Complete every callback of a client as failed, on the core's thread. */
+/** Complete every callback of a client as failed, a moment later. */
 void bc_sender_fail_all(struct bc_client *client);
 
 #endif /* BC_INTERNAL_H */

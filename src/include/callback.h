@@ -41,7 +41,7 @@ struct bc_channel;
 
 /** CREATE_SESSION in progress on this thread: the next channel is its own. */
 struct bc_creation {
-	struct bc_channel *channel; /* made meanwhile, or NULL */
+	struct bc_channel *channel; /* made meanwhile, +1 ref; or NULL */
 };
 void bc_channel_creation_begin(struct bc_creation *creation);
 void bc_channel_creation_end(void);
@@ -50,9 +50,14 @@ void bc_channel_creation_end(void);
 void bc_channel_set_session(struct bc_channel *channel,
 			    struct bc_session *session);
 
+/** Drop a reference. If it is the last, the session has ended. */
+void bc_channel_put(struct bc_channel *channel);
+
 /**
  * Give a session of Ganesha's a channel of our own, in place of the one it may
  * have.
+ *
+ * @return +1 ref; or NULL: it has one of our own already
  *
  * Context: session->clientid_record->cid_mutex is held.
  */
@@ -98,7 +103,7 @@ enum bc_layout bc_layout(void);
  * @param[in] clientid  as the client gave it
  * @param[in] resok     as the server answered
  *
- * @return the session's channel; or NULL: the session stays Ganesha's
+ * @return the session's channel, +1 ref; or NULL: the session stays Ganesha's
  *
  * Context: CREATE_SESSION's handler, after the original.
  */

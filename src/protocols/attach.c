@@ -300,7 +300,7 @@ static const char *adopt_locked(nfs_client_id_t *client,
 			*channel = bc_channel_install(session);
 		return misfit;
 	}
-	return "session's id";
+	return NULL; /* gone already */
 }
 
 /* Elsewhere the mutex may be taken before the latch: only try. */
@@ -314,38 +314,51 @@ static bool try_lock(pthread_mutex_t *mutex)
 	return false;
 }
 
-struct bc_channel *bc_layout_verify(const compound_data_t *data,
-				    clientid4 clientid,
-				    const CREATE_SESSION4resok *resok)
+/* @return what does not fit, or NULL */
+static const char *verify(const compound_data_t *data, clientid4 clientid,
+			  const CREATE_SESSION4resok *resok,
+			  struct bc_channel **channel)
 {
 	struct gsh_buffdesc key = { .addr = &clientid,
 				    .len = sizeof(clientid) };
 	struct gsh_buffdesc value;
 	struct hash_latch latch;
-	struct bc_channel *channel = NULL;
 	const char *misfit = NULL;
 	nfs_client_id_t *client;
 
 	if (data->opcode != NFS4_OP_CREATE_SESSION || !data->req ||
 	    !data->req->rq_xprt)
-		misfit = "compound's data";
-	/* The latch keeps the record in its table, and so alive. */
-	if (!misfit && hashtable_getlatch(ht_confirmed_client_id, &key, &value,
-					  false, &latch) != HASHTABLE_SUCCESS) {
-		hashtable_releaselatched(ht_confirmed_client_id, &latch);
-		return NULL; /* gone again: the next session shows it */
-	}
-	if (!misfit) {
+		return "compound's data";
+	/* The latch keeps the record in its table, and so alive.  If the
+	 * client is gone already, the next one shows it.
+	 */
+	if (hashtable_getlatch(ht_confirmed_client_id, &key, &value, false,
+			       &latch) == HASHTABLE_SUCCESS) {
 		client = value.addr;
 		if (client->cid_clientid != clientid) {
 			misfit = "client record's id";
 		} else if (try_lock(&client->cid_mutex)) {
-			misfit = adopt_locked(client, resok, &channel);
+			misfit = adopt_locked(client, resok, channel);
 			pthread_mutex_unlock(&client->cid_mutex);
 		}
-		hashtable_releaselatched(ht_confirmed_client_id, &latch);
 	}
-	if (misfit) {
+	hashtable_releaselatched(ht_confirmed_client_id, &latch);
+	return misfit;
+}
+
+struct bc_channel *bc_layout_verify(const compound_data_t *data,
+				    clientid4 clientid,
+				    const CREATE_SESSION4resok *resok)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct bc_channel *channel = NULL;
+	const char *misfit = NULL;
+
+	pthread_mutex_lock(&one_at_a_time);
+	if (bc_layout() != BC_LAYOUT_MISFIT)
+		misfit = verify(data, clientid, resok, &channel);
+	/* Once a session fitted, all do: this one is half gone. */
+	if (misfit && bc_layout() == BC_LAYOUT_UNKNOWN) {
 		uatomic_set(&attachment.layout, BC_LAYOUT_MISFIT);
 		LogCrit(COMPONENT_NFS_CB,
 			"detached: this Ganesha lays out its structures otherwise: the %s does not fit",
@@ -355,5 +368,6 @@ struct bc_channel *bc_layout_verify(const compound_data_t *data,
 	} else if (channel) {
 		uatomic_set(&attachment.layout, BC_LAYOUT_FITS);
 	}
+	pthread_mutex_unlock(&one_at_a_time);
 	return channel;
 }

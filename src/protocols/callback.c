@@ -69,8 +69,6 @@ static void channel_destroy(CLIENT *clnt)
 {
 	struct bc_channel *channel = channel_of(clnt);
 
-	if (creation_here && creation_here->channel == channel)
-		creation_here->channel = NULL;
 	if (channel->session) {
 		bc_session_close(channel->session);
 		bc_session_put(channel->session);
@@ -98,6 +96,12 @@ static struct bc_channel *channel_new(void)
 	return channel;
 }
 
+/* For the creator, beside Ganesha's: the session may end at any moment. */
+static void channel_ref(struct bc_channel *channel)
+{
+	CLNT_REF(&channel->clnt, CLNT_REF_FLAG_NONE);
+}
+
 void bc_channel_creation_begin(struct bc_creation *creation)
 {
 	creation->channel = NULL;
@@ -116,14 +120,25 @@ void bc_channel_set_session(struct bc_channel *channel,
 	channel->session = session;
 }
 
+void bc_channel_put(struct bc_channel *channel)
+{
+	CLNT_RELEASE(&channel->clnt, CLNT_RELEASE_FLAG_NONE);
+}
+
 struct bc_channel *bc_channel_install(nfs41_session_t *session)
 {
-	struct bc_channel *channel = channel_new();
 	rpc_call_channel_t *chan = &session->cb_chan;
+	struct bc_channel *channel;
 	CLIENT *before;
 
 	PTHREAD_MUTEX_lock(&chan->mtx);
 	before = chan->clnt;
+	if (before && before->cl_ops == &channel_ops) {
+		PTHREAD_MUTEX_unlock(&chan->mtx);
+		return NULL;
+	}
+	channel = channel_new();
+	channel_ref(channel);
 	chan->clnt = &channel->clnt;
 	chan->type = RPC_CHAN_V41;
 	chan->source.session = session;
@@ -148,6 +163,7 @@ static CLIENT *hook_clnt_vc_ncreate_svc(const SVCXPRT *xprt,
 	if (!creation_here)
 		return clnt_vc_ncreate_svc(xprt, program, version, flags);
 	channel = channel_new();
+	channel_ref(channel);
 	creation_here->channel = channel;
 	return &channel->clnt;
 }
@@ -212,21 +228,23 @@ static size_t encode_operation(nfs_cb_argop4 *op, char *buffer, size_t size)
 	return len;
 }
 
-static struct bc_call *call_new(rpc_call_t *call)
+/* @return the callback, encoded or not; NULL: out of memory */
+static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 {
 	CB_COMPOUND4args *args = &call->cbt.v_u.v4.args;
 	nfs_cb_argop4 *op = &args->argarray.argarray_val[1];
-	struct bc_call *result = NULL;
+	struct bc_call *result;
+	char *buffer = NULL;
+	size_t len = 0;
 
-	for (size_t size = ARGS_FIRST; size <= ARGS_MAX && !result; size *= 4) {
-		char *buffer = gsh_malloc(size);
-		size_t len = encode_operation(op, buffer, size);
-
-		if (len)
-			result = bc_call_new(op->argop, args->minorversion,
-					     buffer, len, call);
+	for (size_t size = ARGS_FIRST; size <= ARGS_MAX && !len; size *= 4) {
 		gsh_free(buffer);
+		buffer = gsh_malloc(size);
+		len = encode_operation(op, buffer, size);
 	}
+	*encoded = len > 0;
+	result = bc_call_new(op->argop, args->minorversion, buffer, len, call);
+	gsh_free(buffer);
 	return result;
 }
 
@@ -239,19 +257,24 @@ static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 	nfs41_session_t *session;
 	nfs_cb_argop4 *sequence;
 	struct bc_call *submitted;
+	bool encoded;
 
 	if (!is_ours(cc))
 		return clnt_req_callback(cc);
 	session = call->chan->source.session;
 	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
-	submitted = call_new(call);
-	if (!submitted) {
-		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
-			sequence[1].argop);
-		return RPC_CANTENCODEARGS;
-	}
+	submitted = call_new(call, &encoded);
+	if (!submitted)
+		return RPC_SYSTEMERROR;
 	release_ganesha_slot(
 		session, sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
+	/* An error would make Ganesha destroy the channel for good. */
+	if (!encoded) {
+		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
+			sequence[1].argop);
+		bc_call_defer(submitted);
+		return RPC_SUCCESS;
+	}
 	/* It may complete, and the session go, before this returns. */
 	if (bc_call_submit(submitted, session->clientid,
 			   (const uint8_t *)session->session_id))
@@ -271,8 +294,12 @@ static enum xprt_stat hook_svc_sendreply(struct svc_req *req)
 /* The last moment at which all of Ganesha that a completion needs is there. */
 static int hook_svc_shutdown(u_long flags)
 {
+	int rc;
+
 	bc_core_stop_calls();
-	return svc_shutdown(flags);
+	rc = svc_shutdown(flags);
+	bc_core_stop_calls(); /* what came while requests were drained */
+	return rc;
 }
 
 #define HOOK(import) { #import, (void *)import, (void *)hook_##import }

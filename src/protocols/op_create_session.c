@@ -69,6 +69,7 @@ static bool adopt(const CREATE_SESSION4args *args,
 	};
 	bool usable = attrs.security;
 	struct bc_session *session;
+	bool bound;
 
 	if (!usable)
 		LogInfo(COMPONENT_NFS_CB,
@@ -79,7 +80,9 @@ static bool adopt(const CREATE_SESSION4args *args,
 	if (bc_session_add(&attrs, &session))
 		return false;
 	bc_channel_set_session(channel, session);
-	return asked && usable && bind_back(session, data);
+	bound = asked && usable && bind_back(session, data);
+	bc_session_put(session);
+	return bound;
 }
 
 /* What the first answer said: it depends on the arguments alone, and those of
@@ -109,7 +112,7 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	struct bc_channel *channel = NULL;
 	enum nfs_req_result result;
 	bool first = bc_layout() == BC_LAYOUT_UNKNOWN;
-	bool bound;
+	bool bound = false;
 
 	if (data->minorversion == 0 || bc_layout() == BC_LAYOUT_MISFIT)
 		return bc_original_create_session(op, data, resp);
@@ -118,15 +121,15 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 		result = bc_original_create_session(op, data, resp);
 	else
 		result = create(op, data, resp, &channel);
-	if (res->csr_status != NFS4_OK)
-		return result;
-	if (first)
+	if (res->csr_status == NFS4_OK && first)
 		channel = bc_layout_verify(data, args->csa_clientid, resok);
-	if (channel)
+	if (res->csr_status == NFS4_OK && channel)
 		bound = adopt(args, resok, data, channel);
 	else if (!first)
 		bound = replay_bound(args);
-	else
+	if (channel)
+		bc_channel_put(channel);
+	if (res->csr_status != NFS4_OK || (first && !channel))
 		return result;
 
 	/* "csr_flags ... CREATE_SESSION4_FLAG_CONN_BACK_CHAN" is repeated only

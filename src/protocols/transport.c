@@ -253,6 +253,7 @@ void bc_transport_request_free(struct bc_request *req)
 	/* A thread that found it in the tree just now must not decode into it */
 	atomic_set_uint16_t_bits(&request->cc.cc_flags,
 				 CLNT_REQ_FLAG_BACKSYNC);
+	pthread_mutex_lock(&request->cc.cc_we.mtx); /* clnt_req_fini() unlocks */
 	clnt_req_release(&request->cc);
 }
 
@@ -291,8 +292,14 @@ static int send_locked(struct connection *connection, struct request *request)
 		      (xdrproc_t)encode_body, request,
 		      (xdrproc_t)decode_reply, request);
 	cc->cc_free_cb = request_released;
+	/* clnt_req_fill() leaves it locked for a waiter.  A reply that a peer
+	 * has guessed may meet ntirpc's own completion, which takes it, before
+	 * ours is set: it must not wait.  Such a reply is lost.
+	 */
+	pthread_mutex_unlock(&cc->cc_we.mtx);
 	if (clnt_req_setup(cc, (struct timespec){ .tv_sec = 10 }) !=
 	    RPC_SUCCESS) {
+		pthread_mutex_lock(&cc->cc_we.mtx);
 		clnt_req_fini(cc);
 		return -EIO;
 	}
@@ -323,6 +330,9 @@ static void wrapped_unlink(SVCXPRT *xprt, u_int flags, const char *tag,
 {
 	struct connection *connection = connection_of_xprt(xprt);
 
+	/* Not while connection_open() looks the transport up. */
+	pthread_mutex_lock(&connections_lock);
+	pthread_mutex_unlock(&connections_lock);
 	connection->own_ops->xp_unlink(xprt, flags, tag, line);
 	bc_conn_down(&connection->conn);
 }
@@ -367,71 +377,75 @@ void bc_transport_conn_release(struct bc_conn *conn)
 		CLNT_DESTROY(clnt);
 }
 
-static struct connection *connection_new(SVCXPRT *xprt)
-{
-	struct connection *connection = calloc(1, sizeof(*connection));
-
-	if (!connection)
-		return NULL;
-	/* The program is set with each request. */
-	connection->clnt =
-		clnt_vc_ncreate_svc(xprt, 0, NFS_CB, CLNT_CREATE_FLAG_NONE);
-	if (CLNT_FAILURE(connection->clnt)) {
-		CLNT_DESTROY(connection->clnt);
-		free(connection);
-		return NULL;
-	}
-	connection->xprt = xprt;
-	pthread_mutex_init(&connection->lock, NULL);
-	return connection;
-}
-
 /* From here on we are told of replies, of the disconnect and of the end. */
-static void connection_attach(struct connection *connection)
+static void connection_attach(struct connection *connection, SVCXPRT *xprt)
 {
-	SVCXPRT *xprt = connection->xprt;
-
+	connection->xprt = xprt;
 	connection->own_ops = xprt->xp_ops;
 	connection->ops = *xprt->xp_ops;
 	connection->ops.xp_decode = wrapped_decode;
 	connection->ops.xp_unlink = wrapped_unlink;
 	connection->ops.xp_destroy = wrapped_destroy;
-	pthread_mutex_lock(&connections_lock);
 	cds_list_add(&connection->link, &connections);
-	pthread_mutex_unlock(&connections_lock);
-
 	uatomic_set(&xprt->xp_ops, &connection->ops);
 	/* SVC_DESTROY() marks, then calls xp_unlink; we store, then look at
 	 * the mark: it calls ours, or we see its mark.
 	 */
 	cmm_smp_mb();
-	if (CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED)
+}
+
+/* clnt_vc_ncreate_svc() looks the transport up by its descriptor, and makes
+ * another if it is not found: it must not be unlinked meanwhile.
+ * Context: holds connections_lock, for which wrapped_unlink() waits.
+ */
+static void connection_open(struct connection *connection)
+{
+	SVCXPRT *xprt = connection->xprt;
+	CLIENT *clnt = NULL;
+
+	/* The program is set with each request. */
+	if (!(CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED))
+		clnt = clnt_vc_ncreate_svc(xprt, 0, NFS_CB,
+					   CLNT_CREATE_FLAG_NONE);
+	if (clnt && CLNT_FAILURE(clnt)) {
+		CLNT_DESTROY(clnt);
+		clnt = NULL;
+	}
+	connection->clnt = clnt;
+	if (!clnt)
 		bc_conn_down(&connection->conn);
+}
+
+static struct bc_conn *connection_new_locked(SVCXPRT *xprt)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	pthread_mutex_init(&connection->lock, NULL);
+	if (bc_conn_add(&connection->conn, xprt)) {
+		bc_transport_conn_free(&connection->conn);
+		return NULL;
+	}
+	bc_conn_ref(&connection->conn);
+	connection_attach(connection, xprt);
+	connection_open(connection);
+	return &connection->conn;
 }
 
 struct bc_conn *bc_transport_conn(SVCXPRT *xprt)
 {
-	struct connection *connection;
 	struct bc_conn *conn;
 
 	if (svc_get_xprt_type(xprt) != XPRT_TCP ||
 	    (CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED))
 		return NULL;
+	pthread_mutex_lock(&connections_lock);
 	conn = bc_conn_get(xprt);
-	if (conn)
-		return conn;
-	connection = connection_new(xprt);
-	if (!connection)
-		return NULL;
-	if (bc_conn_add(&connection->conn, xprt)) {
-		/* Another request on the same transport was faster. */
-		bc_transport_conn_release(&connection->conn);
-		bc_transport_conn_free(&connection->conn);
-		return bc_conn_get(xprt);
-	}
-	bc_conn_ref(&connection->conn);
-	connection_attach(connection);
-	return &connection->conn;
+	if (!conn)
+		conn = connection_new_locked(xprt);
+	pthread_mutex_unlock(&connections_lock);
+	return conn;
 }
 
 void bc_transport_fini(void)

@@ -155,7 +155,7 @@ static bool satisfied(enum bc_channels channels, enum bc_bind_dir dir)
 	return false;
 }
 
-/* bc_conn_down() marks, and the core's thread then looks at the connection's
+/* bc_conn_down() marks, and the timers' thread then looks at the connection's
  * bindings.  conn->lock orders the two: we see the mark, or it our binding.
  */
 static int binding_new(struct bc_session *session, struct bc_conn *conn,

@@ -7,7 +7,7 @@
  * Data: struct bc_conn, in a lock-free hash table by transport.
  * Locking: conn->lock guards the list of bindings; it comes after a client's
  *   lock.  bc_conn_down() runs under whatever locks the transport's code
- *   holds, so it only marks and queues: the core's thread does the rest.
+ *   holds, so it only marks and queues: the timers' thread does the rest.
  * Lifetime: in the table until it is down, which it is before its transport
  *   is destroyed; freed a grace period after its last reference.
  * Invariants: a connection that is down gets no new binding; it has none left

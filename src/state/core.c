@@ -2,7 +2,7 @@
 /*
  * The core's beginning and end.
  *
- * Purpose: make the tables and the thread; take everything apart again.
+ * Purpose: make the tables and the threads; take everything apart again.
  * Data: bc_core: configuration, operations and the three tables.
  * Locking: the tables are lock-free; init and fini run alone.
  * Lifetime: the tables hold no references of their own: an object leaves its
@@ -130,8 +130,8 @@ static void fail_all_clients(void)
 	struct cds_lfht_iter iter;
 	struct bc_client *client;
 
-	/* bc_sender_fail_all() takes the client's lock: no other thread does
-	 * any more, so nothing is waited for inside this section.
+	/* The clients' locks are taken inside this section: nobody who holds
+	 * one waits for a grace period.
 	 */
 	rcu_read_lock();
 	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node)
@@ -154,9 +154,10 @@ void bc_core_stop_calls(void)
 	struct flush flush = { .work.run = flush_run };
 
 	uatomic_set(&bc_core.stopping, true);
+	cmm_smp_mb(); /* pairs with the one in bc_call_submit() */
 	fail_all_clients();
 	sem_init(&flush.done, 0, 0);
-	bc_work_queue(&flush.work);
+	bc_completion_queue(&flush.work);
 	while (sem_wait(&flush.done))
 		;
 	sem_destroy(&flush.done);

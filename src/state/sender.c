@@ -96,8 +96,10 @@ static void request_release(struct urcu_ref *ref)
 	struct bc_session *session = req->session;
 	struct bc_conn *conn = req->conn;
 	struct bc_security *security = req->security;
+	struct bc_call *call = req->call;
 
 	bc_core.ops->request_free(req);
+	bc_call_put(call);
 	bc_security_put(security);
 	bc_conn_put(conn);
 	bc_session_put(session);
@@ -172,13 +174,36 @@ static void arm(struct bc_client *client, uint64_t when)
 		bc_client_put(client);
 }
 
+/* Until when a callback may wait for a path: a lease, and in all not longer than
+ * its attempts and one lease take, whatever the client does to its connections
+ * and sessions meanwhile.
+ */
+static uint64_t may_wait_until(const struct bc_call *call)
+{
+	uint64_t until = bc_now() + bc_core.config.lease_time;
+
+	return until < call->deadline ? until : call->deadline;
+}
+
+static uint64_t call_deadline(void)
+{
+	const struct bc_config *config = &bc_core.config;
+	uint64_t deadline = bc_now() + config->lease_time +
+			    config->callback_timeout;
+
+	for (uint32_t i = 0; i < config->retry_attempts; i++)
+		deadline += (config->retry_first_delay << i) +
+			    config->callback_timeout;
+	return deadline;
+}
+
 /* Wait for a path and a slot; in front if it has waited before. */
 static void call_enqueue(struct bc_call *call, bool in_front)
 {
 	struct bc_client *client = call->client;
 
 	call->state = BC_CALL_QUEUED;
-	call->when = bc_now() + bc_core.config.lease_time;
+	call->when = may_wait_until(call);
 	if (in_front)
 		cds_list_add(&call->link, &client->queue);
 	else
@@ -226,12 +251,12 @@ static void complete_work(struct bc_work *work)
 	call_complete(caa_container_of(work, struct bc_call, work), NULL);
 }
 
-/* For a caller that may not complete it itself: on the core's thread. */
+/* For a caller that may not complete it itself: on the thread for that. */
 static void call_done_later(struct bc_call *call, enum bc_outcome outcome)
 {
 	call_done(call, outcome);
 	call->work.run = complete_work;
-	bc_work_queue(&call->work);
+	bc_completion_queue(&call->work);
 }
 
 /* Submission --------------------------------------------------------------- */
@@ -256,6 +281,11 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
 	call->state = BC_CALL_DONE; /* in no list yet */
+	call->deadline = call_deadline();
+	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
+	 * or we see that it has begun.
+	 */
+	cmm_smp_mb();
 	if (uatomic_read(&bc_core.stopping)) {
 		call_done_later(call, BC_OUTCOME_FAILED);
 	} else if (client->queued >= bc_core.config.max_queue) {
@@ -271,6 +301,13 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	}
 	bc_client_put(client);
 	return 0;
+}
+
+void bc_call_defer(struct bc_call *call)
+{
+	call->outcome = BC_OUTCOME_DEFER;
+	call->work.run = complete_work;
+	bc_completion_queue(&call->work);
 }
 
 /* Sending ------------------------------------------------------------------ */
@@ -306,6 +343,8 @@ static struct bc_request *slot_request(struct bc_session *session,
 	req->session = session;
 	req->conn = conn;
 	req->security = session->security;
+	req->call = call;
+	urcu_ref_get(&call->ref);
 	bc_session_ref(session);
 	bc_conn_ref(conn);
 	urcu_ref_get(&session->security->ref);
@@ -427,7 +466,7 @@ static struct bc_request *next_queued(const struct bc_client *client)
 		call_unlink(call);
 		call->slot = slot;
 		call->session = session;
-		call->expires = bc_now() + bc_core.config.lease_time;
+		call->expires = may_wait_until(call);
 		call_time(call, BC_CALL_SENT, call->expires);
 		return slot_request(session, slot, conn);
 	}
@@ -444,8 +483,7 @@ static struct bc_request *next_locked(struct bc_client *client)
 }
 
 static void attempt_failed(struct bc_call *call, struct bc_conn *conn);
-static void slot_done(struct bc_session *session, struct bc_slot *slot,
-		      enum bc_sequence_fate fate);
+static void slot_refused(struct bc_session *session, struct bc_slot *slot);
 
 /* It was never sent: the sequence id is given back. */
 static void send_failed(struct bc_request *req, int error)
@@ -461,7 +499,7 @@ static void send_failed(struct bc_request *req, int error)
 	if (session->open && slot->req == req) {
 		if (slot->call->slot == slot)
 			attempt_failed(slot->call, req->conn);
-		slot_done(session, slot, BC_SEQUENCE_STAYS);
+		slot_refused(session, slot);
 	}
 	pthread_mutex_unlock(&client->lock);
 }
@@ -492,15 +530,21 @@ void bc_sender_run(struct bc_client *client)
 
 /* Replies ------------------------------------------------------------------ */
 
+/* The slot waits no longer for the reply to its request. */
+static void slot_drop_request(struct bc_slot *slot)
+{
+	if (slot->req)
+		bc_request_put(slot->req);
+	slot->req = NULL;
+}
+
 /* The slot's request has ended: free the slot, or count it as lost. */
 static void slot_done(struct bc_session *session, struct bc_slot *slot,
 		      enum bc_sequence_fate fate)
 {
 	struct bc_call *call = slot->call;
 
-	if (slot->req)
-		bc_request_put(slot->req);
-	slot->req = NULL;
+	slot_drop_request(slot);
 	slot->call = NULL;
 	bc_slots_release(&session->slots, slot, fate);
 	if (call->slot == slot)
@@ -519,7 +563,12 @@ static void call_redo(struct bc_call *call)
 	if (call->state == BC_CALL_DONE)
 		return;
 	call_unlink(call);
-	call_enqueue(call, true);
+	if (bc_now() < call->deadline) {
+		call_enqueue(call, true);
+	} else {
+		call->state = BC_CALL_DONE;
+		call_done_later(call, BC_OUTCOME_FAILED);
+	}
 }
 
 /* The client counts otherwise: start over at once, while that may help. */
@@ -538,20 +587,29 @@ static void slot_delay(struct bc_session *session, struct bc_slot *slot)
 
 	if (delay > DELAY_MAX)
 		delay = DELAY_MAX;
-	bc_request_put(slot->req);
-	slot->req = NULL;
+	slot_drop_request(slot);
 	slot->delays++;
 	slot_wait(session, slot, delay);
 }
 
-/* The client says that the connection is not bound: believe it. */
-static void slot_unbound(struct bc_session *session, struct bc_slot *slot)
+/* The request did not count, or so it seems: of a retry the first sending may
+ * have, and only the same request again can tell.
+ */
+static void slot_refused(struct bc_session *session, struct bc_slot *slot)
 {
-	struct bc_binding *binding =
-		bc_binding_find_locked(session, slot->req->conn);
+	if (slot->retry)
+		slot_delay(session, slot);
+	else
+		slot_done(session, slot, BC_SEQUENCE_STAYS);
+}
 
-	bc_request_put(slot->req);
-	slot->req = NULL;
+/* The client says that the connection is not bound: believe it. */
+static void slot_unbound(struct bc_session *session, struct bc_slot *slot,
+			 const struct bc_conn *conn)
+{
+	struct bc_binding *binding = bc_binding_find_locked(session, conn);
+
+	slot_drop_request(slot);
 	bc_slots_set(&session->slots, slot, BC_SLOT_PARKED);
 	if (binding)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
@@ -595,7 +653,7 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 	case BC_VERDICT_REFUSED:
 		if (latest)
 			attempt_failed(call, req->conn);
-		slot_done(session, slot, BC_SEQUENCE_STAYS);
+		slot_refused(session, slot);
 		return false;
 	case BC_VERDICT_GARBLED:
 		if (latest)
@@ -609,7 +667,7 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 			slot_done(session, slot, BC_SEQUENCE_STAYS);
 		return false;
 	case BC_VERDICT_UNBOUND:
-		slot_unbound(session, slot);
+		slot_unbound(session, slot, req->conn);
 		return false;
 	case BC_VERDICT_MISORDERED:
 		if (latest)
@@ -644,6 +702,20 @@ static void heard_on(const struct bc_session *session,
 		bc_binding_set_locked(binding, BC_BINDING_LIVE);
 }
 
+/* Whether the slot waits for the reply to this request: it is out; or its
+ * connection was lost just before the reply that came over it was handled, and
+ * it has not been sent again.
+ */
+static bool awaited(const struct bc_session *session,
+		    const struct bc_slot *slot, const struct bc_request *req)
+{
+	if (!session->open)
+		return false;
+	return slot->req == req ||
+	       (slot->state == BC_SLOT_PARKED && slot->call == req->call &&
+		slot->sequence == req->sequence.sequence);
+}
+
 void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
 {
 	struct bc_session *session = req->session;
@@ -661,10 +733,7 @@ void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
 
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
-	/* Not if the session has closed or the connection was lost: then the
-	 * request has ended, and the same may be under way elsewhere.
-	 */
-	if (session->open && slot->req == req) {
+	if (awaited(session, slot, req)) {
 		call = slot->call;
 		urcu_ref_get(&call->ref);
 		heard_on(session, req->conn);
@@ -702,6 +771,7 @@ static void attempt_failed(struct bc_call *call, struct bc_conn *conn)
 	struct bc_binding *binding;
 
 	call_unlink(call);
+	call->state = BC_CALL_DONE; /* in no list */
 	if (call->attempts < config->retry_attempts) {
 		uint64_t delay = config->retry_first_delay << call->attempts;
 
@@ -770,6 +840,31 @@ static void expire_timed(struct bc_client *client, uint64_t now)
 	}
 }
 
+/* No slot has become free for a lease: the connections that do not answer the
+ * requests in them are no path.
+ */
+static void silence(struct bc_client *client)
+{
+	struct bc_session *session;
+
+	cds_list_for_each_entry(session, &client->sessions, client_link) {
+		struct bc_slot_table *table = &session->slots;
+
+		if (bc_slots_available(table))
+			continue;
+		for (uint32_t i = 0; i < table->size; i++) {
+			struct bc_binding *binding = NULL;
+
+			if (table->slots[i].req)
+				binding = bc_binding_find_locked(
+					session, table->slots[i].req->conn);
+			if (binding)
+				bc_binding_set_locked(binding,
+						      BC_BINDING_SILENT);
+		}
+	}
+}
+
 static void expire_queue(struct bc_client *client, uint64_t now)
 {
 	struct bc_call *call, *next;
@@ -778,9 +873,12 @@ static void expire_queue(struct bc_client *client, uint64_t now)
 		if (call->when > now)
 			continue;
 		bc_log(BC_LOG_EVENT,
-		       "client %#lx: callback given up, no path for %lu ms",
+		       "client %#lx: callback given up, %s for %lu ms",
 		       (unsigned long)client->clientid,
+		       client->paths ? "no free slot" : "no path",
 		       (unsigned long)bc_core.config.lease_time);
+		if (client->paths)
+			silence(client);
 		call_done_later(call, BC_OUTCOME_FAILED);
 	}
 }
@@ -859,12 +957,11 @@ void bc_sender_conn_lost_locked(struct bc_session *session,
 
 		if (!slot->req || slot->req->conn != conn)
 			continue;
-		bc_request_put(slot->req);
-		slot->req = NULL;
+		slot_drop_request(slot);
 		slot->retry = true;
 		bc_slots_set(table, slot, BC_SLOT_PARKED);
 		if (call->slot == slot)
-			call->expires = bc_now() + bc_core.config.lease_time;
+			call->expires = may_wait_until(call);
 		parked++;
 	}
 	if (parked)

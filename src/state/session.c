@@ -123,6 +123,7 @@ int bc_session_add(const struct bc_session_attrs *attrs,
 	if (node != &session->node)
 		goto exists;
 	cds_list_add(&session->client_link, &client->sessions);
+	bc_session_ref(session);
 	pthread_mutex_unlock(&client->lock);
 	*result = session;
 	return 0;
@@ -168,7 +169,7 @@ void bc_session_close(struct bc_session *session)
 
 	bc_sender_run(client);
 	bc_client_put(client);
-	bc_session_put(session); /* the server's */
+	bc_session_put(session); /* its own while it was open */
 }
 
 struct bc_conn *bc_session_path_locked(const struct bc_session *session)
