@@ -292,6 +292,26 @@ static void test_bind_after_one_ended_is_possible_again(void **state)
 	assert_int_equal(session->paths, 4);
 }
 
+/* A client that reconnects may be faster than the core's thread. */
+static void test_bind_right_after_conn_down_is_possible(void **state)
+{
+	struct bc_conn *conns[4];
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 4; i++) {
+		conns[i] = fake_conn();
+		fake_bind(session, conns[i]);
+	}
+	for (int i = 0; i < 4; i++) {
+		bc_conn_down(conns[i]);
+		fake_bind(session, fake_conn());
+	}
+	fake_flush();
+	assert_int_equal(session->paths, 4);
+}
+
 static void test_bind_fore_does_not_count_against_limit(void **state)
 {
 	struct bc_session *session;
@@ -453,6 +473,7 @@ int main(void)
 		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_session),
 		BIND_TEST(test_bind_beyond_max_connections_is_enospc_or_fore),
 		BIND_TEST(test_bind_after_one_ended_is_possible_again),
+		BIND_TEST(test_bind_right_after_conn_down_is_possible),
 		BIND_TEST(test_bind_fore_does_not_count_against_limit),
 		BIND_TEST(test_bind_to_closed_session_is_enotconn),
 		BIND_TEST(test_bind_of_ended_conn_is_enotconn),

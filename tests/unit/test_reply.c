@@ -546,15 +546,16 @@ static void test_reply_any_after_callback_ended_settles_slot(void **state)
 	static const struct {
 		uint32_t status;
 		enum bc_slot_state state;
+		uint32_t sequence;
 	} cases[] = {
-		{ NFS4_OK, BC_SLOT_FREE },
-		{ NFS4ERR_DELAY, BC_SLOT_FREE },
-		{ NFS4ERR_SEQ_MISORDERED, BC_SLOT_LOST },
-		{ NFS4ERR_SEQ_FALSE_RETRY, BC_SLOT_FREE },
-		{ NFS4ERR_RESOURCE, BC_SLOT_FREE },
-		{ NFS4ERR_REQ_TOO_BIG, BC_SLOT_FREE },
-		{ NFS4ERR_BADSLOT, BC_SLOT_FREE },
-		{ NFS4ERR_BADSESSION, BC_SLOT_LOST },
+		{ NFS4_OK, BC_SLOT_FREE, 2 },
+		{ NFS4ERR_DELAY, BC_SLOT_FREE, 1 },
+		{ NFS4ERR_SEQ_MISORDERED, BC_SLOT_LOST, 1 },
+		{ NFS4ERR_SEQ_FALSE_RETRY, BC_SLOT_FREE, 2 },
+		{ NFS4ERR_RESOURCE, BC_SLOT_FREE, 1 },
+		{ NFS4ERR_REQ_TOO_BIG, BC_SLOT_FREE, 1 },
+		{ NFS4ERR_BADSLOT, BC_SLOT_FREE, 1 },
+		{ NFS4ERR_BADSESSION, BC_SLOT_LOST, 1 },
 	};
 	struct bc_session *session;
 	struct bc_conn *conn;
@@ -572,8 +573,7 @@ static void test_reply_any_after_callback_ended_settles_slot(void **state)
 			fake_answer_ok(req);
 		else
 			fake_answer_error(req, cases[i].status);
-		assert_int_equal(fake_slot(session, 0).state,
-				 cases[i].state);
+		assert_slot(session, 0, cases[i].state, cases[i].sequence);
 		assert_int_equal(fake_pending(), 0);
 		fake_close(session);
 	}
