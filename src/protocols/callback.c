@@ -13,6 +13,8 @@
 #include "callback.h"
 #include "transport.h"
 
+#include "export_mgr.h"
+#include "nfs_file_handle.h"
 #include "nfsv41.h"
 #include "sal_functions.h"
 
@@ -331,11 +333,35 @@ static void set_result(rpc_call_t *call, nfsstat4 status,
 			.obj_attributes = *attrs;
 }
 
+/* Ganesha's completion of a recall drops its reference to the delegation's
+ * state without an operation context if the client is returning the delegation
+ * at that moment; if that reference is the last, it follows the null pointer.
+ * So it finds a context: that of the export that the file handle names.
+ * @return whether @context is to be released
+ */
+static bool completion_context(rpc_call_t *call, struct req_op_context *context)
+{
+	nfs_cb_argop4 *op = &call->cbt.v_u.v4.args.argarray.argarray_val[1];
+	const file_handle_v4_t *handle;
+	struct gsh_export *export;
+
+	if (op->argop != NFS4_OP_CB_RECALL)
+		return false;
+	handle = (const void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
+	export = get_gsh_export(ntohs(handle->id.exports));
+	if (!export)
+		return false;
+	init_op_context_simple(context, export, export->fsal_export);
+	return true;
+}
+
 static void callback_complete(struct bc_call *submitted,
 			      enum bc_outcome outcome, struct bc_reply *reply)
 {
 	rpc_call_t *call = bc_call_cookie(submitted);
 	struct clnt_req *cc = &call->call_req;
+	struct req_op_context context;
+	bool has_context;
 
 	cc->cc_error.re_status = RPC_SUCCESS;
 	switch (outcome) {
@@ -358,7 +384,10 @@ static void callback_complete(struct bc_call *submitted,
 		cc->cc_error.re_status = RPC_TIMEDOUT;
 		break;
 	}
+	has_context = completion_context(call, &context);
 	(*cc->cc_process_cb)(cc);
+	if (has_context)
+		release_op_context();
 }
 
 static void callback_log(enum bc_log_level level, const char *line)
