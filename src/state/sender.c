@@ -178,11 +178,16 @@ static void arm(struct bc_client *client, uint64_t when)
  * its attempts and one lease take, whatever the client does to its connections
  * and sessions meanwhile.
  */
-static uint64_t may_wait_until(const struct bc_call *call)
+static uint64_t not_beyond_deadline(const struct bc_call *call, uint64_t ms)
 {
-	uint64_t until = bc_now() + bc_core.config.lease_time;
+	uint64_t until = bc_now() + ms;
 
 	return until < call->deadline ? until : call->deadline;
+}
+
+static uint64_t may_wait_until(const struct bc_call *call)
+{
+	return not_beyond_deadline(call, bc_core.config.lease_time);
 }
 
 static uint64_t call_deadline(void)
@@ -359,7 +364,8 @@ static struct bc_request *slot_request(struct bc_session *session,
 	if (call->state == BC_CALL_SENT && call->slot == slot) {
 		cds_list_del(&call->link);
 		call_time(call, BC_CALL_SENT,
-			  bc_now() + bc_core.config.callback_timeout);
+			  not_beyond_deadline(call,
+					      bc_core.config.callback_timeout));
 	}
 	return req;
 }

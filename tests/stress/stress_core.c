@@ -226,8 +226,7 @@ static struct bc_session *session_make(struct random *random)
 	uatomic_add_return(&securities_live, 1);
 	memcpy(attrs.id, &number, sizeof(number));
 	CHECK(!bc_session_add(&attrs, &session));
-	bc_session_ref(session); /* the place's */
-	return session;
+	return session; /* the place's reference */
 }
 
 /* Its key is its place: a transport's address is soon used again. */

@@ -206,9 +206,11 @@ static void fake_complete(struct bc_call *call, enum bc_outcome outcome,
 	CHECK(!submitting);
 	CHECK(bc_call_opcode(call) == CB_RECALL);
 	CHECK((outcome == BC_OUTCOME_REPLY) == (reply != NULL));
-	/* Hangs if the caller holds it. */
-	pthread_mutex_lock(&call->client->lock);
-	pthread_mutex_unlock(&call->client->lock);
+	if (call->client) {
+		/* Hangs if the caller holds it. */
+		pthread_mutex_lock(&call->client->lock);
+		pthread_mutex_unlock(&call->client->lock);
+	}
 
 	pthread_mutex_lock(&fake.lock);
 	CHECK(!mine->completions);
@@ -331,15 +333,22 @@ struct bc_session_attrs fake_attrs(uint64_t clientid, uint8_t number,
 	return attrs;
 }
 
+struct bc_session *fake_session_add(const struct bc_session_attrs *attrs)
+{
+	struct bc_session *session;
+
+	CHECK(!bc_session_add(attrs, &session));
+	bc_session_put(session); /* it holds itself until it is closed */
+	assert_sane_clients();
+	return session;
+}
+
 struct bc_session *fake_session(uint64_t clientid, uint8_t number,
 				uint32_t slots)
 {
 	struct bc_session_attrs attrs = fake_attrs(clientid, number, slots);
-	struct bc_session *session;
 
-	CHECK(!bc_session_add(&attrs, &session));
-	assert_sane_clients();
-	return session;
+	return fake_session_add(&attrs);
 }
 
 void fake_close(struct bc_session *session)
@@ -426,25 +435,43 @@ struct bc_session *fake_path(uint64_t clientid, uint8_t number, uint32_t slots,
 
 /* Callbacks ---------------------------------------------------------------- */
 
-static struct fake_call *submit(uint64_t clientid, const uint8_t *prefer,
-				size_t len)
+static struct fake_call *call_make(size_t len, struct bc_call **call)
 {
 	struct fake_call *mine = calloc(1, sizeof(*mine));
 	uint32_t *args = calloc(1, len);
-	struct bc_call *call;
 
 	CHECK(mine && args && len % 4 == 0 && len >= 8);
 	mine->number = ++fake.numbers;
 	args[0] = htonl(CB_RECALL);
 	args[len / 4 - 1] = htonl(mine->number);
-	call = bc_call_new(CB_RECALL, 1, args, len, mine);
-	CHECK(call);
+	*call = bc_call_new(CB_RECALL, 1, args, len, mine);
+	CHECK(*call);
 	free(args);
 	cds_list_add_tail(&mine->link, &fake.calls);
+	return mine;
+}
+
+static struct fake_call *submit(uint64_t clientid, const uint8_t *prefer,
+				size_t len)
+{
+	struct bc_call *call;
+	struct fake_call *mine = call_make(len, &call);
+
 	submitting = true;
 	CHECK(!bc_call_submit(call, clientid, prefer));
 	submitting = false;
 	assert_sane_clients();
+	return mine;
+}
+
+struct fake_call *fake_defer(void)
+{
+	struct bc_call *call;
+	struct fake_call *mine = call_make(8, &call);
+
+	submitting = true;
+	bc_call_defer(call);
+	submitting = false;
 	return mine;
 }
 

@@ -76,6 +76,7 @@ struct bc_session_attrs fake_attrs(uint64_t clientid, uint8_t number,
 				   uint32_t slots);
 
 /** Add a session. @return borrowed until it is closed and not in use */
+struct bc_session *fake_session_add(const struct bc_session_attrs *attrs);
 struct bc_session *fake_session(uint64_t clientid, uint8_t number,
 				uint32_t slots);
 void fake_close(struct bc_session *session);
@@ -112,6 +113,9 @@ struct fake_call *fake_submit_to(uint64_t clientid, const uint8_t *prefer);
 
 /** Submit one whose operation has @a len bytes, a multiple of 4, >= 8. */
 struct fake_call *fake_submit_sized(uint64_t clientid, size_t len);
+
+/** Make one that cannot be submitted. */
+struct fake_call *fake_defer(void);
 
 bool fake_done(const struct fake_call *call);
 

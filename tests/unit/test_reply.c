@@ -526,6 +526,31 @@ static void test_reply_garbled_backs_off_then_fails(void **state)
 	assert_backoff((struct bc_reply){ .kind = BC_REPLY_GARBLED }, 2);
 }
 
+/* The first sending may have counted: only the same request again can tell. */
+static void test_reply_refused_to_retry_is_sent_again_as_the_same(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct fake_call *call;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	call = fake_submit(ALICE);
+	fake_next();
+	fake_down(conn);
+	fake_bind(session, fake_conn());
+	req = fake_next();
+	assert_true(req->retry);
+	fake_answer(req, (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
+	req = fake_next();
+	assert_request(req, 0, 1);
+	assert_true(req->retry);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_slot(session, 0, BC_SLOT_FREE, 2);
+}
+
 static void test_reply_refused_then_answered_completes(void **state)
 {
 	struct fake_call *call;
@@ -610,6 +635,8 @@ int main(void)
 		REPLY_TEST(
 			test_reply_other_sequence_error_backs_off_then_fails),
 		REPLY_TEST(test_reply_garbled_backs_off_then_fails),
+		REPLY_TEST(
+			test_reply_refused_to_retry_is_sent_again_as_the_same),
 		REPLY_TEST(test_reply_refused_then_answered_completes),
 		REPLY_TEST(test_reply_any_after_callback_ended_settles_slot),
 	};

@@ -6,6 +6,8 @@
  */
 #include "unit.h"
 
+#include <sched.h>
+
 #include "check.h"
 #include "fake_transport.h"
 #include "sane.h"
@@ -419,6 +421,54 @@ static void test_parked_with_path_elsewhere_moves_there(void **state)
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
 }
 
+/* Whatever a client does to its connections, a callback ends. */
+static void test_deadline_holds_for_client_that_reconnects(void **state)
+{
+	struct bc_config config = fake_config;
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_conn *conn;
+	unsigned int rounds = 0;
+
+	(void)state;
+	config.callback_timeout = 400; /* more than a round takes */
+	config.lease_time = LEASE;
+	config.retry_attempts = 0;
+	restart(&config);
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	while (fake_next_unless(call) && !fake_done(call)) {
+		uint64_t round_ends = bc_now() + 20;
+
+		while (bc_now() < round_ends)
+			sched_yield();
+		fake_down(conn);
+		conn = fake_conn();
+		fake_bind(session, conn);
+		assert_true(++rounds < 60);
+	}
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+}
+
+/* Slots that nobody answers for, and a callback that waits for one. */
+static void test_queue_without_free_slot_for_a_lease_is_path_down(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct fake_call *waits;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	fake_submit(ALICE);
+	req = fake_next();
+	waits = fake_submit(ALICE);
+	assert_int_equal(fake_wait(waits), BC_OUTCOME_FAILED);
+	assert_int_equal(fake_flags(session), NO_PATH);
+	fake_answer_ok(req);
+	assert_int_equal(fake_flags(session), 0);
+}
+
 #define RETRY_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define LATE_TEST(test) \
 	cmocka_unit_test_setup_teardown(test, setup_persistent, teardown)
@@ -443,6 +493,9 @@ int main(void)
 		LEASE_TEST(test_request_too_large_for_all_fails_after_a_lease),
 		LEASE_TEST(test_parked_without_path_fails_after_a_lease),
 		LEASE_TEST(test_parked_with_path_elsewhere_moves_there),
+		LEASE_TEST(test_deadline_holds_for_client_that_reconnects),
+		LEASE_TEST(
+			test_queue_without_free_slot_for_a_lease_is_path_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,7 @@ static void test_sessions_many_are_all_found(void **state)
 
 		session_id(i, attrs.id);
 		assert_int_equal(bc_session_add(&attrs, &sessions[i]), 0);
+		bc_session_put(sessions[i]);
 	}
 	assert_sane_clients();
 	for (uint32_t i = 0; i < SESSIONS; i++) {
