@@ -34,7 +34,7 @@ struct bc_config {
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
 	uint64_t callback_timeout; /* ms without a reply until an attempt failed */
-	uint32_t retry_attempts; /* further attempts after the first */
+	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
 	uint64_t lease_time; /* ms a callback may wait for a path */
 };

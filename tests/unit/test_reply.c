@@ -420,7 +420,7 @@ static void test_reply_delay_for_ever_is_deferred(void **state)
 	(void)state;
 	config.callback_timeout = 100;
 	config.lease_time = 150;
-	config.retry_attempts = 100;
+	config.retry_attempts = 20;
 	config.retry_first_delay = 10;
 	restart(&config);
 	session = fake_path(ALICE, 1, 1, &conn);
