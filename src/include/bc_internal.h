@@ -332,8 +332,10 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 void bc_binding_set_locked(struct bc_binding *binding,
 			   enum bc_binding_state state);
 
-/* sender.c */
+/* call.c */
 void bc_call_put(struct bc_call *call);
+
+/* sender.c */
 
 /** Send whatever can be sent now. Holds no lock. */
 void bc_sender_run(struct bc_client *client);

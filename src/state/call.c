@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Callbacks, requests, security: their memory.
+ *
+ * Purpose: make, count and free what the sender moves about.
+ * Data: struct bc_call, a callback with its operation encoded, independent of
+ *   the server that submitted it; struct bc_request, one sending of it; struct
+ *   bc_security, the program and credential that requests carry.
+ * Locking: none; reference counts are atomic.
+ * Lifetime: see "who holds a reference" in bc_internal.h.  The last put of a
+ *   request may come under its client's lock.
+ * Invariant: a request keeps everything alive that a reply to it may need.
+ */
+#include "bc_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
+			    const void *args, size_t args_len, void *cookie)
+{
+	struct bc_call *call = calloc(1, sizeof(*call) + args_len);
+
+	if (!call)
+		return NULL;
+	urcu_ref_init(&call->ref);
+	call->opcode = opcode;
+	call->minorversion = minorversion;
+	call->cookie = cookie;
+	call->args_len = args_len;
+	memcpy(call->args, args, args_len);
+	return call;
+}
+
+static void call_release(struct urcu_ref *ref)
+{
+	struct bc_call *call = caa_container_of(ref, struct bc_call, ref);
+
+	if (call->client)
+		bc_client_put(call->client);
+	free(call);
+}
+
+void bc_call_put(struct bc_call *call)
+{
+	urcu_ref_put(&call->ref, call_release);
+}
+
+void *bc_call_cookie(const struct bc_call *call)
+{
+	return call->cookie;
+}
+
+uint32_t bc_call_opcode(const struct bc_call *call)
+{
+	return call->opcode;
+}
+
+bool bc_request_get_rcu(struct bc_request *req)
+{
+	return urcu_ref_get_unless_zero(&req->ref);
+}
+
+static void request_release(struct urcu_ref *ref)
+{
+	struct bc_request *req = caa_container_of(ref, struct bc_request, ref);
+	struct bc_session *session = req->session;
+	struct bc_conn *conn = req->conn;
+	struct bc_security *security = req->security;
+	struct bc_call *call = req->call;
+
+	bc_core.ops->request_free(req);
+	bc_call_put(call);
+	bc_security_put(security);
+	bc_conn_put(conn);
+	bc_session_put(session);
+}
+
+void bc_request_put(struct bc_request *req)
+{
+	urcu_ref_put(&req->ref, request_release);
+}
+
+struct bc_security *bc_security_new(uint32_t program, void *auth,
+				    size_t cred_size)
+{
+	struct bc_security *security = calloc(1, sizeof(*security));
+
+	if (!security)
+		return NULL;
+	urcu_ref_init(&security->ref);
+	security->program = program;
+	security->auth = auth;
+	security->cred_size = cred_size;
+	return security;
+}
+
+static void security_free_rcu(struct rcu_head *rcu)
+{
+	struct bc_security *security =
+		caa_container_of(rcu, struct bc_security, rcu);
+
+	bc_core.ops->security_free(security);
+	free(security);
+}
+
+static void security_release(struct urcu_ref *ref)
+{
+	struct bc_security *security =
+		caa_container_of(ref, struct bc_security, ref);
+
+	/* The transport may be reading a reply to a request that has ended. */
+	call_rcu(&security->rcu, security_free_rcu);
+}
+
+void bc_security_put(struct bc_security *security)
+{
+	urcu_ref_put(&security->ref, security_release);
+}
