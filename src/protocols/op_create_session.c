@@ -112,7 +112,7 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	struct bc_channel *channel = NULL;
 	enum nfs_req_result result;
 	bool first = bc_layout() == BC_LAYOUT_UNKNOWN;
-	bool bound = false;
+	bool bound;
 
 	if (data->minorversion == 0 || bc_layout() == BC_LAYOUT_MISFIT)
 		return bc_original_create_session(op, data, resp);
@@ -123,14 +123,10 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 		result = create(op, data, resp, &channel);
 	if (res->csr_status == NFS4_OK && first)
 		channel = bc_layout_verify(data, args->csa_clientid, resok);
-	if (res->csr_status == NFS4_OK && channel)
-		bound = adopt(args, resok, data, channel);
-	else if (!first)
-		bound = replay_bound(args);
-	if (channel)
-		bc_channel_put(channel);
 	if (res->csr_status != NFS4_OK || (first && !channel))
-		return result;
+		goto out;
+	bound = channel ? adopt(args, resok, data, channel) :
+			  replay_bound(args);
 
 	/* "csr_flags ... CREATE_SESSION4_FLAG_CONN_BACK_CHAN" is repeated only
 	 * if the back channel is bound, 18.36.3.
@@ -140,5 +136,8 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	else
 		resok->csr_flags &=
 			~(uint32_t)CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+out:
+	if (channel)
+		bc_channel_put(channel);
 	return result;
 }
