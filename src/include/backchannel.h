@@ -33,7 +33,8 @@ struct bc_config {
 	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
-	uint64_t callback_timeout; /* ms without a reply until an attempt failed */
+	uint64_t
+		callback_timeout; /* ms without a reply until an attempt failed */
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
 	uint64_t lease_time; /* ms a callback may wait for a path */
@@ -116,7 +117,8 @@ int bc_core_init(const struct bc_config *config, const struct bc_ops *ops);
 
 /**
  * Complete every pending callback with BC_OUTCOME_FAILED, and from now on every
- * new one. Returns when ops->complete() has returned for all pending ones.
+ * new one. Returns when ops->complete() has returned for all pending ones but
+ * those whose reply another thread is handling just now.
  *
  * Context: any thread but the core's own; holds no lock. May block.
  */
@@ -139,7 +141,8 @@ struct bc_session_attrs {
 	uint64_t clientid;
 	uint32_t max_requests; /* back channel's ca_maxrequests, >= 1 */
 	uint32_t max_request_size; /* back channel's ca_maxrequestsize, bytes */
-	struct bc_security *security; /* the reference is consumed; NULL: none */
+	struct bc_security
+		*security; /* the reference is consumed; NULL: none */
 };
 
 /**

@@ -171,7 +171,7 @@ struct bc_call {
 	struct cds_list_head link; /* [L] queue or timed */
 	enum bc_call_state state; /* [L] */
 	uint64_t when; /* [L] ms: QUEUED, until when; else when to look again */
-	uint64_t expires; /* [L] ms: SENT, until when it may be parked or delayed */
+	uint64_t expires; /* [L] ms: SENT, until when parked or delayed */
 	uint64_t deadline; /* [K] ms: it has completed by then */
 	uint32_t attempts; /* [L] that have timed out or were refused */
 	uint32_t redone; /* [L] started over for the sake of its sequence id */
@@ -222,7 +222,7 @@ struct bc_conn {
 	struct urcu_ref ref;
 	const void *transport; /* [K] key */
 	bool down; /* [A] once set, never cleared */
-	uint64_t activity; /* [A] ns, monotonic: last heard on the fore channel */
+	uint64_t activity; /* [A] ns: last heard on the fore channel */
 	struct bc_work down_work;
 	pthread_mutex_t lock; /* leaf but for the timers' */
 	struct cds_list_head bindings; /* [C] */
@@ -238,7 +238,7 @@ struct bc_session {
 	uint32_t max_request_size; /* [K] bytes */
 	bool open; /* [L] */
 	bool fault; /* [A], set under [L]: no path any more until the session ends */
-	uint32_t paths; /* [A], changed under [L]: usable back-bound connections */
+	uint32_t paths; /* [A], changed under [L]: usable connections */
 	uint32_t back_bound; /* [L] back-bound connections, usable or not */
 	struct bc_security *security; /* [L] counted; NULL: no back channel */
 	struct cds_list_head bindings; /* [L] */
@@ -260,6 +260,7 @@ struct bc_client {
 	struct cds_list_head sessions; /* [L] */
 	struct cds_list_head queue; /* [L] calls, first in first out */
 	struct cds_list_head timed; /* [L] calls, by when */
+	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */
 	struct bc_timer timer;
 };
 

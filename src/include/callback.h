@@ -78,8 +78,7 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 					       compound_data_t *data,
 					       struct nfs_resop4 *resp);
-enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op,
-				   compound_data_t *data,
+enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *resp);
 enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
 					  compound_data_t *data,

@@ -63,6 +63,9 @@ struct bc_reply {
  *                                connection is lost; this one is unbound
  *  BADSESSION  lost              the session's backchannel is at fault: new
  *                                request on another session
+ *
+ * A client that answers a callback with REDO or MISORDERED again and again is
+ * asked at once a few times only; then each counts as a failed attempt.
  */
 enum bc_verdict {
 	BC_VERDICT_DONE,

@@ -51,6 +51,7 @@ static const struct {
 };
 #define EXTENDED (sizeof(extended) / sizeof(extended[0]))
 
+/* clang-format off */
 /** The names of all operations from the first opcode on, without OP_. [K] */
 static const char *const operation_names[] = {
 	"ACCESS", "CLOSE", "COMMIT", "CREATE", "DELEGPURGE", "DELEGRETURN",
@@ -70,6 +71,7 @@ static const char *const operation_names[] = {
 	"OFFLOAD_STATUS", "READ_PLUS", "SEEK", "WRITE_SAME", "CLONE",
 	"GETXATTR", "SETXATTR", "LISTXATTR", "REMOVEXATTR",
 };
+/* clang-format on */
 #define FIRST_OPCODE NFS4_OP_ACCESS
 
 static struct {
@@ -112,7 +114,7 @@ static int find_operations(void)
 	int rc;
 
 	_Static_assert(FIRST_OPCODE + sizeof(operation_names) /
-					      sizeof(operation_names[0]) ==
+					       sizeof(operation_names[0]) ==
 			       NFS4_OP_LAST_ONE,
 		       "a name for each operation");
 	for (int i = 0; i < NFS4_OP_LAST_ONE; i++) {
@@ -169,9 +171,9 @@ static void put_back(void)
 	attachment.replaced = false;
 	for (size_t i = 0; i < EXTENDED; i++)
 		if (*extended[i].original)
-			write_pointer(
-				&attachment.operations[extended[i].opcode].funct,
-				(void *)*extended[i].original);
+			write_pointer(&attachment.operations[extended[i].opcode]
+					       .funct,
+				      (void *)*extended[i].original);
 	for (int i = 0; i < BC_IMPORTS; i++)
 		write_pointer(attachment.imports[i],
 			      bc_import_hooks[i].original);
@@ -194,7 +196,8 @@ static int replace(void)
 				   (void *)extended[i].handler);
 	}
 	if (rc) {
-		LogCrit(COMPONENT_NFS_CB, "not attached: cannot write to %s: %s",
+		LogCrit(COMPONENT_NFS_CB,
+			"not attached: cannot write to %s: %s",
 			attachment.ganesha.path, strerror(-rc));
 		put_back();
 	}
@@ -211,8 +214,8 @@ int bc_attach(void)
 		.callback_timeout = from->callback_timeout * UINT64_C(1000),
 		.retry_attempts = from->retry_attempts,
 		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),
-		.lease_time = nfs_param.nfsv4_param.lease_lifetime *
-			      UINT64_C(1000),
+		.lease_time =
+			nfs_param.nfsv4_param.lease_lifetime * UINT64_C(1000),
 	};
 	int rc = locate();
 
@@ -229,12 +232,12 @@ int bc_attach(void)
 		return rc;
 	}
 	attachment.attached = true;
-	LogEvent(COMPONENT_NFS_CB,
-		 "attached to %s: %d imports, %zu of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
-		 attachment.ganesha.path, BC_IMPORTS, EXTENDED,
-		 NFS4_OP_LAST_ONE, from->max_queue, from->max_slots,
-		 from->max_connections, from->callback_timeout,
-		 from->retry_attempts);
+	LogEvent(
+		COMPONENT_NFS_CB,
+		"attached to %s: %d imports, %zu of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
+		attachment.ganesha.path, BC_IMPORTS, EXTENDED, NFS4_OP_LAST_ONE,
+		from->max_queue, from->max_slots, from->max_connections,
+		from->callback_timeout, from->retry_attempts);
 	return 0;
 }
 

@@ -26,7 +26,8 @@
 
 struct bc_channel {
 	CLIENT clnt;
-	struct bc_session *session; /* counted; NULL until CREATE_SESSION ends */
+	struct bc_session
+		*session; /* counted; NULL until CREATE_SESSION ends */
 };
 
 static __thread struct bc_creation *creation_here;
@@ -268,8 +269,8 @@ static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 	submitted = call_new(call, &encoded);
 	if (!submitted)
 		return RPC_SYSTEMERROR;
-	release_ganesha_slot(
-		session, sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
+	release_ganesha_slot(session,
+			     sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
 	/* An error would make Ganesha destroy the channel for good. */
 	if (!encoded) {
 		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
@@ -304,7 +305,10 @@ static int hook_svc_shutdown(u_long flags)
 	return rc;
 }
 
-#define HOOK(import) { #import, (void *)import, (void *)hook_##import }
+#define HOOK(import)                                                           \
+	{                                                                      \
+#import, (void *)import, (void *)hook_##import                 \
+	}
 
 const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_CLNT_REQ_SETUP] = HOOK(clnt_req_setup),

@@ -79,7 +79,8 @@ static fsal_status_t subfsal_get(void *parse_node,
 		LogExport("its FSAL block has errors, or there is no FSAL %s",
 			  args.subfsal.name);
 	else
-		LogExport("FSAL BACKCHANNEL needs the name of another one: FSAL { Name = BACKCHANNEL; FSAL { Name = VFS; } }");
+		LogExport(
+			"FSAL BACKCHANNEL needs the name of another one: FSAL { Name = BACKCHANNEL; FSAL { Name = VFS; } }");
 	gsh_free(args.subfsal.name);
 	return fsalstat(ERR_FSAL_INVAL, EINVAL);
 }

@@ -68,8 +68,8 @@ static const char *image_string(const struct bc_image *image, uintptr_t addr)
 	return len && memchr(string, '\0', len) ? string : NULL;
 }
 
-static const ElfW(Phdr) *header_find(const struct bc_image *image,
-				     ElfW(Word) type)
+static const ElfW(Phdr) *
+	header_find(const struct bc_image *image, ElfW(Word) type)
 {
 	for (size_t i = 0; i < image->phnum; i++)
 		if (image->phdr[i].p_type == type)
@@ -256,7 +256,7 @@ static bool table_matches(const struct table_search *search, uintptr_t addr)
 }
 
 /* Try every position of a range, or of as much of it as is mapped. */
-static void table_scan(struct table_search *search, const ElfW(Phdr) *range)
+static void table_scan(struct table_search *search, const ElfW(Phdr) * range)
 {
 	uintptr_t addr = search->image->base + range->p_vaddr;
 	size_t len = MIN(mapped(search->image, addr, PF_R), range->p_memsz);
@@ -290,8 +290,8 @@ int bc_image_find_table(const struct bc_image *image, const char *const *names,
 	for (size_t i = 0; i < image->phnum; i++) {
 		const ElfW(Phdr) *header = &image->phdr[i];
 
-		if (relro ? header == relro
-			  : header->p_type == PT_LOAD && header->p_flags & PF_W)
+		if (relro ? header == relro :
+			    header->p_type == PT_LOAD && header->p_flags & PF_W)
 			table_scan(&search, header);
 	}
 	if (search.matches > 1)

@@ -35,15 +35,15 @@
 
 /** What is remembered of an FSAL with adopted exports. */
 struct lease_fsal {
-	struct lease_fsal *next;	/* [K] */
+	struct lease_fsal *next; /* [K] */
 	const struct fsal_module *fsal; /* [K] */
-	struct export_ops original;	/* [K] the methods of its exports */
-	bool ready;			/* [A] lease_op2 of its files is ours */
+	struct export_ops original; /* [K] the methods of its exports */
+	bool ready; /* [A] lease_op2 of its files is ours */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lease_fsal *fsals; /* [R], changed under [L] lock */
-static bool disabled;		 /* [A] */
+static bool disabled; /* [A] */
 
 /** The entry of an adopted export's FSAL, or NULL. Context: any thread. */
 static struct lease_fsal *lease_fsal_find(const struct fsal_export *export)
@@ -82,10 +82,10 @@ static bool state_conflicts(const state_t *held, const nfs_client_id_t *client,
 	case STATE_TYPE_LAYOUT:
 		/* A layout may outlive the open that it was got with. */
 		return !own;
-	case STATE_TYPE_LOCK:	   /* comes with an open of the same client */
-	case STATE_TYPE_NLM_LOCK:  /* not on this list; Ganesha has checked */
+	case STATE_TYPE_LOCK: /* comes with an open of the same client */
+	case STATE_TYPE_NLM_LOCK: /* not on this list; Ganesha has checked */
 	case STATE_TYPE_NLM_SHARE: /* not on this list */
-	case STATE_TYPE_9P_FID:	   /* not on this list */
+	case STATE_TYPE_9P_FID: /* not on this list */
 	case STATE_TYPE_NONE:
 		break;
 	}
@@ -99,14 +99,14 @@ static bool file_conflicts(const state_t *state, const nfs_client_id_t *client,
 	const struct state_file *file = &state->state_obj->state_hdl->file;
 	struct glist_head *glist;
 
-	glist_for_each (glist, &file->list_of_states) {
+	glist_for_each(glist, &file->list_of_states) {
 		const state_t *held = glist_entry(glist, state_t, state_list);
 
 		/* Ganesha adds the state before it asks for the lease. */
 		if (held != state && state_conflicts(held, client, deleg))
 			return true;
 	}
-	glist_for_each (glist, &file->nlm_share_list) {
+	glist_for_each(glist, &file->nlm_share_list) {
 		const state_t *held = glist_entry(glist, state_t, state_list);
 
 		if (access_conflicts(held->state_data.nlm_share.share_access,

@@ -14,8 +14,7 @@ nfs4_function_t bc_original_sequence;
 		    SEQ4_STATUS_CB_PATH_DOWN_SESSION |                         \
 		    SEQ4_STATUS_BACKCHANNEL_FAULT))
 
-enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op,
-				   compound_data_t *data,
+enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *resp)
 {
 	const SEQUENCE4args *args = &op->nfs_argop4_u.opsequence;

@@ -251,9 +251,9 @@ void bc_transport_request_free(struct bc_request *req)
 		return;
 	}
 	/* A thread that found it in the tree just now must not decode into it */
-	atomic_set_uint16_t_bits(&request->cc.cc_flags,
-				 CLNT_REQ_FLAG_BACKSYNC);
-	pthread_mutex_lock(&request->cc.cc_we.mtx); /* clnt_req_fini() unlocks */
+	atomic_set_uint16_t_bits(&request->cc.cc_flags, CLNT_REQ_FLAG_BACKSYNC);
+	pthread_mutex_lock(
+		&request->cc.cc_we.mtx); /* clnt_req_fini() unlocks */
 	clnt_req_release(&request->cc);
 }
 
@@ -289,8 +289,8 @@ static int send_locked(struct connection *connection, struct request *request)
 		connection->program = program;
 
 	clnt_req_fill(cc, clnt, security->auth, CB_COMPOUND,
-		      (xdrproc_t)encode_body, request,
-		      (xdrproc_t)decode_reply, request);
+		      (xdrproc_t)encode_body, request, (xdrproc_t)decode_reply,
+		      request);
 	cc->cc_free_cb = request_released;
 	/* clnt_req_fill() leaves it locked for a waiter.  A reply that a peer
 	 * has guessed may meet ntirpc's own completion, which takes it, before
@@ -486,8 +486,8 @@ static struct bc_security *security_sys(uint32_t program,
 	AUTH *auth = authunix_ncreate(parms->aup_machname, parms->aup_uid,
 				      parms->aup_gid, (int)parms->aup_len,
 				      parms->aup_gids);
-	size_t body = 4 * (5 + parms->aup_len) +
-		      RNDUP(strlen(parms->aup_machname));
+	size_t body =
+		4 * (5 + parms->aup_len) + RNDUP(strlen(parms->aup_machname));
 
 	return security_new(program, auth, body);
 }

@@ -50,8 +50,7 @@ void bc_client_ref(struct bc_client *client)
 
 static void client_free_rcu(struct rcu_head *rcu)
 {
-	struct bc_client *client =
-		caa_container_of(rcu, struct bc_client, rcu);
+	struct bc_client *client = caa_container_of(rcu, struct bc_client, rcu);
 
 	pthread_mutex_destroy(&client->lock);
 	free(client);
@@ -59,8 +58,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 
 static void client_release(struct urcu_ref *ref)
 {
-	struct bc_client *client =
-		caa_container_of(ref, struct bc_client, ref);
+	struct bc_client *client = caa_container_of(ref, struct bc_client, ref);
 
 	call_rcu(&client->rcu, client_free_rcu);
 }

@@ -65,6 +65,9 @@ static void call_unlink(struct bc_call *call)
 
 static void arm(struct bc_client *client, uint64_t when)
 {
+	if (client->armed && client->armed <= when)
+		return;
+	client->armed = when;
 	bc_client_ref(client);
 	if (!bc_timer_arm(&client->timer, when))
 		bc_client_put(client);
@@ -89,8 +92,8 @@ static uint64_t may_wait_until(const struct bc_call *call)
 static uint64_t call_deadline(void)
 {
 	const struct bc_config *config = &bc_core.config;
-	uint64_t deadline = bc_now() + config->lease_time +
-			    config->callback_timeout;
+	uint64_t deadline =
+		bc_now() + config->lease_time + config->callback_timeout;
 
 	for (uint32_t i = 0; i < config->retry_attempts; i++)
 		deadline += (config->retry_first_delay << i) +
@@ -652,8 +655,8 @@ void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
 	if (next)
 		transmit(next);
 	if (call) {
-		call_complete(call, call->outcome == BC_OUTCOME_REPLY ? reply :
-									NULL);
+		call_complete(call,
+			      call->outcome == BC_OUTCOME_REPLY ? reply : NULL);
 		bc_call_put(call);
 	}
 	/* The client may have raised its target; sending may have failed. */
@@ -687,8 +690,8 @@ static void attempt_failed(struct bc_call *call, struct bc_conn *conn)
 	}
 	bc_log(BC_LOG_EVENT, "client %#lx: callback given up after %u attempts",
 	       (unsigned long)call->client->clientid, call->attempts + 1);
-	binding = session && conn ? bc_binding_find_locked(session, conn) :
-				    NULL;
+	binding =
+		session && conn ? bc_binding_find_locked(session, conn) : NULL;
 	if (binding)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
 	call_done_later(call, BC_OUTCOME_FAILED);
@@ -815,6 +818,7 @@ void bc_sender_expire(struct bc_client *client)
 	uint64_t now = bc_now(), when = UINT64_MAX;
 
 	pthread_mutex_lock(&client->lock);
+	client->armed = 0;
 	expire_timed(client, now);
 	expire_queue(client, now);
 	cds_list_for_each_entry(session, &client->sessions, client_link) {

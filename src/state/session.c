@@ -25,8 +25,7 @@ static int match(struct cds_lfht_node *node, const void *key)
 	return !memcmp(session->id, key, BC_SESSIONID_SIZE);
 }
 
-static struct bc_session *
-session_find_rcu(const uint8_t id[BC_SESSIONID_SIZE])
+static struct bc_session *session_find_rcu(const uint8_t id[BC_SESSIONID_SIZE])
 {
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;

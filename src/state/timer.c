@@ -114,8 +114,8 @@ static uint64_t run_timers(uint64_t now)
 		pthread_mutex_lock(&timers_lock);
 		timer = cds_list_empty(&armed) ?
 				NULL :
-				cds_list_first_entry(&armed,
-						     struct bc_timer, link);
+				cds_list_first_entry(&armed, struct bc_timer,
+						     link);
 		if (timer)
 			when = timer->when;
 		if (!timer || when > now) {

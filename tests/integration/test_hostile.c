@@ -26,12 +26,12 @@ enum msg_type { MSG_REPLY = 1 };
 
 /* A well-formed RPC reply whose CB_COMPOUND4res is not. */
 struct hostile_reply {
-	uint32_t tag_len;     /* as it says */
-	uint32_t tag_sent;    /* as it is */
+	uint32_t tag_len; /* as it says */
+	uint32_t tag_sent; /* as it is */
 	uint32_t num_results; /* with none behind it */
 };
 
-static const struct cb_answer held = {.when = CB_HELD};
+static const struct cb_answer held = { .when = CB_HELD };
 
 static struct fixture fixture;
 static bool valgrind;
@@ -39,12 +39,14 @@ static bool valgrind;
 /* Fair: else a thread may wait for seconds while others run. */
 static const char *const valgrind_argv[] = {
 	"valgrind",	    "--error-exitcode=99", "--log-file=valgrind.log",
-	"--num-callers=32", "--fair-sched=try",	   NULL};
+	"--num-callers=32", "--fair-sched=try",	   NULL
+};
 
 static int setup(void **state)
 {
-	struct server_params params = {
-		.module = true, .backchannel = "\tCallback_Timeout = 2;"};
+	struct server_params params = { .module = true,
+					.backchannel =
+						"\tCallback_Timeout = 2;" };
 
 	if (valgrind) {
 		params.wrapper = valgrind_argv;
@@ -199,7 +201,8 @@ static void put_hostile_reply(struct xdr_buf *record, uint32_t xid,
 	const uint32_t words[] = {
 		0, /* the record mark */
 		xid, MSG_REPLY,	     0 /* accepted */, AUTH_NONE,
-		0,   CB_RPC_SUCCESS, NFS4_OK,	       reply->tag_len};
+		0,   CB_RPC_SUCCESS, NFS4_OK,	       reply->tag_len
+	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		xdr_put_u32(record, words[i]);
@@ -212,8 +215,8 @@ static void put_hostile_reply(struct xdr_buf *record, uint32_t xid,
 static void answer_with_message(struct cb_call *call, const void *arg)
 {
 	const struct hostile_reply *reply = arg;
-	struct xdr_buf record = {0};
-	struct cb_answer answer = {0};
+	struct xdr_buf record = { 0 };
+	struct cb_answer answer = { 0 };
 
 	put_hostile_reply(&record, call->xid, reply);
 	answer.raw = record.data;
@@ -226,39 +229,39 @@ static void answer_with_message(struct cb_call *call, const void *arg)
 
 static void test_reply_with_100_results(void **state)
 {
-	survive(state, answer_as_told, &(struct cb_answer){.results = 100});
+	survive(state, answer_as_told, &(struct cb_answer){ .results = 100 });
 }
 
 static void test_reply_with_1024_results(void **state)
 {
-	survive(state, answer_as_told, &(struct cb_answer){.results = 1024});
+	survive(state, answer_as_told, &(struct cb_answer){ .results = 1024 });
 }
 
 static void test_reply_with_no_results(void **state)
 {
-	survive(state, answer_with_message, &(struct hostile_reply){0});
+	survive(state, answer_with_message, &(struct hostile_reply){ 0 });
 }
 
 static void test_reply_claims_more_results_than_it_has(void **state)
 {
-	static const uint32_t counts[] = {3, 1024, 1025, 0x7fffffff,
-					  0xffffffff};
+	static const uint32_t counts[] = { 3, 1024, 1025, 0x7fffffff,
+					   0xffffffff };
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
 		renew(state);
 		survive(state, answer_with_message,
-			&(struct hostile_reply){.num_results = counts[i]});
+			&(struct hostile_reply){ .num_results = counts[i] });
 	}
 }
 
 static void test_reply_with_an_overlong_tag(void **state)
 {
 	static const struct hostile_reply replies[] = {
-		{.tag_len = 1024, .tag_sent = 1024},
-		{.tag_len = 1025, .tag_sent = 1028},
-		{.tag_len = 65536, .tag_sent = 65536},
-		{.tag_len = 0xffffffff, .tag_sent = 64},
-		{.tag_len = 0xfffffffd, .tag_sent = 64},
+		{ .tag_len = 1024, .tag_sent = 1024 },
+		{ .tag_len = 1025, .tag_sent = 1028 },
+		{ .tag_len = 65536, .tag_sent = 65536 },
+		{ .tag_len = 0xffffffff, .tag_sent = 64 },
+		{ .tag_len = 0xfffffffd, .tag_sent = 64 },
 	};
 
 	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
@@ -270,32 +273,33 @@ static void test_reply_with_an_overlong_tag(void **state)
 static void test_reply_truncated(void **state)
 {
 	/* From a byte off the end to nothing left at all. */
-	static const uint32_t bytes[] = {1,  2,	 4,  7,	 8,  12, 20, 28,
-					 36, 40, 44, 48, 52, 56, 60, 64,
-					 68, 72, 76, 80, 81, 84, 88};
+	static const uint32_t bytes[] = { 1,  2,  4,  7,  8,  12, 20, 28,
+					  36, 40, 44, 48, 52, 56, 60, 64,
+					  68, 72, 76, 80, 81, 84, 88 };
 
 	for (size_t i = 0; i < sizeof(bytes) / sizeof(*bytes); i++) {
 		renew(state);
 		survive(state, answer_as_told,
-			&(struct cb_answer){.truncate = bytes[i]});
+			&(struct cb_answer){ .truncate = bytes[i] });
 	}
 }
 
 static void test_reply_one_byte_at_a_time(void **state)
 {
-	survive(state, answer_as_told, &(struct cb_answer){.bytewise = true});
+	survive(state, answer_as_told, &(struct cb_answer){ .bytewise = true });
 }
 
 /* Statement 18 ------------------------------------------------------------- */
 
 static void test_reply_with_an_unknown_xid(void **state)
 {
-	survive(state, answer_as_told, &(struct cb_answer){.wrong_xid = true});
+	survive(state, answer_as_told,
+		&(struct cb_answer){ .wrong_xid = true });
 }
 
 static void test_reply_sent_twice(void **state)
 {
-	survive(state, answer_as_told, &(struct cb_answer){.copies = 2});
+	survive(state, answer_as_told, &(struct cb_answer){ .copies = 2 });
 }
 
 static void test_reply_sent_twenty_times(void **state)
@@ -303,14 +307,14 @@ static void test_reply_sent_twenty_times(void **state)
 	for (int i = 0; i < 5; i++) {
 		renew(state);
 		survive(state, answer_as_told,
-			&(struct cb_answer){.copies = 20});
+			&(struct cb_answer){ .copies = 20 });
 	}
 }
 
 static void test_reply_sent_twice_with_too_many_results(void **state)
 {
 	survive(state, answer_as_told,
-		&(struct cb_answer){.copies = 20, .results = 100});
+		&(struct cb_answer){ .copies = 20, .results = 100 });
 }
 
 static void test_reply_is_an_rpc_error(void **state)
@@ -325,7 +329,7 @@ static void test_reply_is_an_rpc_error(void **state)
 	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		renew(state);
 		survive(state, answer_as_told,
-			&(struct cb_answer){.rpc = errors[i]});
+			&(struct cb_answer){ .rpc = errors[i] });
 	}
 }
 
@@ -334,7 +338,35 @@ static void survive_bytes(void **state, const void *bytes, size_t len)
 {
 	renew(state);
 	survive(state, answer_as_told,
-		&(struct cb_answer){.raw = bytes, .raw_len = len});
+		&(struct cb_answer){ .raw = bytes, .raw_len = len });
+}
+
+static void test_reply_has_a_hostile_record_mark(void **state)
+{
+	static const uint8_t marks[][12] = {
+		{ 0x80, 0x10, 0x00, 0x00 }, /* 1 MiB that never comes */
+		{ 0x80, 0x00, 0x00, 0x00 }, /* nothing, and that is all */
+		{ 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80 },
+		{ 0x80, 0x00, 0x00, 0x01, 0x55 },
+	};
+	static const uint8_t zeros[4096];
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
+		survive_bytes(state, marks[i], sizeof(marks[i]));
+	survive_bytes(state, zeros, sizeof(zeros));
+}
+
+/*
+ * Not under valgrind: ntirpc asks for as much memory as the mark says, which
+ * costs nothing until it is used, but for valgrind's own records of it.
+ */
+static void test_reply_announces_2_gib(void **state)
+{
+	static const uint8_t last[] = { 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4 };
+	static const uint8_t first[] = { 0x7f, 0xff, 0xff, 0xff, 1, 2, 3, 4 };
+
+	survive_bytes(state, last, sizeof(last));
+	survive_bytes(state, first, sizeof(first));
 }
 
 static void test_reply_is_garbage(void **state)
@@ -342,30 +374,15 @@ static void test_reply_is_garbage(void **state)
 	uint8_t noise[4096];
 	uint32_t seed = 1;
 
-	for (size_t i = 0; i < sizeof(noise); i++) {
-		seed = seed * 1103515245u + 12345u;
-		noise[i] = (uint8_t)(seed >> 16);
+	for (int round = 0; round < 10; round++) {
+		for (size_t i = 0; i < sizeof(noise); i++) {
+			seed = seed * 1103515245u + 12345u;
+			noise[i] = (uint8_t)(seed >> 16);
+		}
+		survive_bytes(state, noise, sizeof(noise));
 	}
-	survive_bytes(state, noise, sizeof(noise));
-	memset(noise, 0, sizeof(noise));
-	survive_bytes(state, noise, sizeof(noise));
 	memset(noise, 0xff, sizeof(noise));
 	survive_bytes(state, noise, sizeof(noise));
-}
-
-static void test_reply_has_a_hostile_record_mark(void **state)
-{
-	static const uint8_t marks[][12] = {
-		{0xff, 0xff, 0xff, 0xff}, /* 2 GiB, the last */
-		{0x7f, 0xff, 0xff, 0xff}, /* 2 GiB, not the last */
-		{0x80, 0x10, 0x00, 0x00}, /* 1 MiB that never comes */
-		{0x80, 0x00, 0x00, 0x00}, /* nothing, and that is all */
-		{0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80},
-		{0x80, 0x00, 0x00, 0x01, 0x55},
-	};
-
-	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
-		survive_bytes(state, marks[i], sizeof(marks[i]));
 }
 
 /* Answers and closes at once, again and again. */
@@ -382,7 +399,7 @@ static void answer_and_close(void **state, enum nfs_close how)
 		snprintf(name, sizeof(name), "close-%d-%d", how, i);
 		fixture_hold(f, name, &file);
 		cb_responder_push(f->responder,
-				  &(struct cb_answer){.then_close = how});
+				  &(struct cb_answer){ .then_close = how });
 		fixture_conflict(f, name);
 		call = delivered(f, NULL, &file);
 		assert_true(cb_call_wait_answered(call, SOON));
@@ -408,8 +425,8 @@ static void test_reply_then_rst(void **state)
 static void send_guesses(struct nfs_conn *conn, uint32_t xid,
 			 unsigned int count)
 {
-	static const struct hostile_reply reply = {.num_results = 100};
-	struct xdr_buf record = {0};
+	static const struct hostile_reply reply = { .num_results = 100 };
+	struct xdr_buf record = { 0 };
 
 	while (count--) {
 		xdr_buf_clear(&record);
@@ -460,7 +477,7 @@ static void *flood_run(void *arg)
 static void test_replies_guessed_while_recalls_run(void **state)
 {
 	struct fixture *f = *state;
-	struct flood flood = {.conn = separate(f)};
+	struct flood flood = { .conn = separate(f) };
 	pthread_t thread;
 	char name[32];
 
@@ -625,7 +642,7 @@ static void test_binds_in_a_loop(void **state)
 /* An own session each, bound, and gone without a word. */
 static void test_connects_and_vanishes(void **state)
 {
-	static const uint8_t begun[] = {0x80, 0x00, 0x00, 0x80, 0x12, 0x34};
+	static const uint8_t begun[] = { 0x80, 0x00, 0x00, 0x80, 0x12, 0x34 };
 	struct fixture *f = *state;
 	long rss = server_rss_kib(f->server);
 	int before = server_connections(f->server);
@@ -664,7 +681,6 @@ static void test_connects_and_vanishes(void **state)
 		FIXTURE_TEST(test_reply_sent_twenty_times),                    \
 		FIXTURE_TEST(test_reply_sent_twice_with_too_many_results),     \
 		FIXTURE_TEST(test_reply_is_an_rpc_error),                      \
-		FIXTURE_TEST(test_reply_is_garbage),                           \
 		FIXTURE_TEST(test_reply_has_a_hostile_record_mark),            \
 		FIXTURE_TEST(test_reply_then_fin),                             \
 		FIXTURE_TEST(test_reply_then_rst),                             \
@@ -673,9 +689,11 @@ static void test_connects_and_vanishes(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest replies[] = {REPLIES};
+	const struct CMUnitTest replies[] = { REPLIES };
 	const struct CMUnitTest all[] = {
 		REPLIES,
+		FIXTURE_TEST(test_reply_announces_2_gib),
+		FIXTURE_TEST(test_reply_is_garbage),
 		FIXTURE_TEST(test_client_that_never_reads_delays_nobody),
 		FIXTURE_TEST(test_binds_in_a_loop),
 		FIXTURE_TEST(test_connects_and_vanishes),
