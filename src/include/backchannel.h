@@ -33,8 +33,7 @@ struct bc_config {
 	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
-	uint64_t
-		callback_timeout; /* ms without a reply until an attempt failed */
+	uint64_t callback_timeout; /* ms until an unanswered attempt failed */
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
 	uint64_t lease_time; /* ms a callback may wait for a path */
@@ -141,8 +140,7 @@ struct bc_session_attrs {
 	uint64_t clientid;
 	uint32_t max_requests; /* back channel's ca_maxrequests, >= 1 */
 	uint32_t max_request_size; /* back channel's ca_maxrequestsize, bytes */
-	struct bc_security
-		*security; /* the reference is consumed; NULL: none */
+	struct bc_security *security; /* consumed; NULL: none */
 };
 
 /**
@@ -275,7 +273,7 @@ enum bc_bind_dir {
  * @param[in]  session
  * @param[in]  conn
  * @param[in]  dir       one of enum bc_bind_dir
- * @param[in]  reply     what identifies the request whose reply opens the path
+ * @param[in]  reply     identifies the request whose reply opens it; not NULL
  * @param[out] channels  what is now true
  *
  * @retval 0         bound, or was bound so already

@@ -26,8 +26,7 @@
 
 struct bc_channel {
 	CLIENT clnt;
-	struct bc_session
-		*session; /* counted; NULL until CREATE_SESSION ends */
+	struct bc_session *session; /* counted; NULL at first */
 };
 
 static __thread struct bc_creation *creation_here;
