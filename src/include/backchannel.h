@@ -184,6 +184,21 @@ void bc_session_ref(struct bc_session *session);
 /** Drop a reference. Context: any thread. */
 void bc_session_put(struct bc_session *session);
 
+/**
+ * Let a session's callbacks carry another program and credential from now on
+ * (RFC 5661, 18.33).  Requests that are out are not touched.
+ *
+ * @param[in] session
+ * @param[in] security  the reference is consumed
+ *
+ * @retval 0        done
+ * @retval -EINVAL  the session never had a back channel; it stays as it was
+ *
+ * Context: any thread; holds no lock of the core.
+ */
+int bc_session_set_security(struct bc_session *session,
+			    struct bc_security *security);
+
 /** What SEQUENCE has to say of a session's backchannel. */
 struct bc_session_status {
 	bool known; /* the session is one of ours */

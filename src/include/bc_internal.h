@@ -240,6 +240,7 @@ struct bc_session {
 	bool fault; /* [A], set under [L]: no path any more until the session ends */
 	uint32_t paths; /* [A], changed under [L]: usable connections */
 	uint32_t back_bound; /* [L] back-bound connections, usable or not */
+	bool had_back; /* [L] some connection has been back-bound */
 	struct bc_security *security; /* [L] counted; NULL: no back channel */
 	struct cds_list_head bindings; /* [L] */
 	struct bc_slot_table slots; /* [L] */

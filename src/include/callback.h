@@ -67,6 +67,7 @@ struct bc_channel *bc_channel_install(nfs41_session_t *session);
  * bc_attach() before the handlers are in place. [K]
  */
 extern nfs4_function_t bc_original_create_session;
+extern nfs4_function_t bc_original_backchannel_ctl;
 extern nfs4_function_t bc_original_bind_conn_to_session;
 extern nfs4_function_t bc_original_sequence;
 extern nfs4_function_t bc_original_destroy_session;
@@ -75,6 +76,9 @@ extern nfs4_function_t bc_original_destroy_clientid;
 enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 					 compound_data_t *data,
 					 struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_backchannel_ctl(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp);
 enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 					       compound_data_t *data,
 					       struct nfs_resop4 *resp);

@@ -4,7 +4,7 @@
  *
  * Two things of libganesha_nfsd.so are changed, both found by name and verified
  * before anything is written: six of its imports from libntirpc.so, and the
- * handlers of five operations in its table of NFSv4 operations.  If anything
+ * handlers of six operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
  * not there.
  *
@@ -41,6 +41,8 @@ static const struct {
 } extended[] = {
 	{ NFS4_OP_CREATE_SESSION, bc_op_create_session,
 	  &bc_original_create_session },
+	{ NFS4_OP_BACKCHANNEL_CTL, bc_op_backchannel_ctl,
+	  &bc_original_backchannel_ctl },
 	{ NFS4_OP_BIND_CONN_TO_SESSION, bc_op_bind_conn_to_session,
 	  &bc_original_bind_conn_to_session },
 	{ NFS4_OP_SEQUENCE, bc_op_sequence, &bc_original_sequence },

@@ -180,8 +180,10 @@ static int binding_new(struct bc_session *session, struct bc_conn *conn,
 	bc_session_ref(session);
 	bc_conn_ref(conn);
 	cds_list_add(&binding->session_link, &session->bindings);
-	if (channels & BC_CHANNEL_BACK)
+	if (channels & BC_CHANNEL_BACK) {
 		session->back_bound++;
+		session->had_back = true;
+	}
 	*result = binding;
 	return 0;
 }

@@ -195,6 +195,23 @@ struct bc_conn *bc_session_path_locked(const struct bc_session *session)
 	return best;
 }
 
+int bc_session_set_security(struct bc_session *session,
+			    struct bc_security *security)
+{
+	struct bc_security *unused = security;
+	int rc = -EINVAL;
+
+	pthread_mutex_lock(&session->client->lock);
+	if (session->open && session->had_back) {
+		unused = session->security;
+		session->security = security;
+		rc = 0;
+	}
+	pthread_mutex_unlock(&session->client->lock);
+	bc_security_put(unused);
+	return rc;
+}
+
 /* "BACKCHANNEL_FAULT: The server has encountered an unrecoverable fault with
  * the backchannel (e.g., it has lost track of the sequence ID for a slot in
  * the backchannel)." 18.46.3

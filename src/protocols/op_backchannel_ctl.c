@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * BACKCHANNEL_CTL: another program and credential for a session's callbacks.
+ * RFC 5661, 18.33.
+ *
+ * Ganesha decodes and encodes the operation, and answers it as illegal.
+ */
+#include "callback.h"
+#include "transport.h"
+
+#include "nfsv41.h"
+
+nfs4_function_t bc_original_backchannel_ctl;
+
+/* "If the RPCSEC_GSS handle identified by gcbp_handle_from_server does not
+ * exist on the server, the server MUST return NFS4ERR_NOENT." 18.33.3.  No
+ * handle is known here: callbacks are not made with RPCSEC_GSS.
+ */
+static bool names_gss_handle(const BACKCHANNEL_CTL4args *args)
+{
+	for (u_int i = 0; i < args->bca_sec_parms.bca_sec_parms_len; i++)
+		if (args->bca_sec_parms.bca_sec_parms_val[i].cb_secflavor ==
+		    RPCSEC_GSS)
+			return true;
+	return false;
+}
+
+static nfsstat4 set_security(struct bc_session *session,
+			     const BACKCHANNEL_CTL4args *args)
+{
+	struct bc_security *security;
+
+	if (names_gss_handle(args))
+		return NFS4ERR_NOENT;
+	security = bc_transport_security(args->bca_cb_program,
+					 args->bca_sec_parms.bca_sec_parms_val,
+					 args->bca_sec_parms.bca_sec_parms_len);
+	if (!security || bc_session_set_security(session, security))
+		return NFS4ERR_INVAL;
+	return NFS4_OK;
+}
+
+enum nfs_req_result bc_op_backchannel_ctl(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp)
+{
+	const BACKCHANNEL_CTL4args *args = &op->nfs_argop4_u.opbackchannel_ctl;
+	BACKCHANNEL_CTL4res *res = &resp->nfs_resop4_u.opbackchannel_ctl;
+	struct bc_session *session;
+
+	/* v4.0 has no such operation; a session that is not ours has none of
+	 * our back channels.
+	 */
+	if (data->minorversion == 0 || bc_layout() != BC_LAYOUT_FITS)
+		return bc_original_backchannel_ctl(op, data, resp);
+	resp->resop = NFS4_OP_BACKCHANNEL_CTL;
+	res->bcr_status = NFS4ERR_OP_NOT_IN_SESSION;
+	if (!data->session)
+		return NFS_REQ_ERROR;
+	session = bc_session_get((const uint8_t *)data->session->session_id);
+	if (session) {
+		res->bcr_status = set_security(session, args);
+		bc_session_put(session);
+	} else {
+		res->bcr_status = NFS4ERR_INVAL;
+	}
+	return res->bcr_status == NFS4_OK ? NFS_REQ_OK : NFS_REQ_ERROR;
+}

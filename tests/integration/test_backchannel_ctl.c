@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * BACKCHANNEL_CTL. RFC 5661 18.33; statements 12 and 13.
+ */
+#include "fixture.h"
+
+#include <stdio.h>
+
+#define PROGRAM 0x40000777
+
+static struct fixture fixture;
+
+static const struct nfs_sec_parms sys = {
+	.flavor = AUTH_SYS,
+	.sys = { .machine = "other.example", .uid = 1001, .gid = 1002,
+		 .ngids = 1, .gids = { 1003 } },
+};
+
+static int setup(void **state)
+{
+	static const struct server_params params = { .module = true };
+
+	*state = &fixture;
+	return fixture_start(&fixture, &params);
+}
+
+static int teardown(void **state)
+{
+	return fixture_stop(*state);
+}
+
+/* Callback number @n carries this. */
+static void assert_carries(struct fixture *f, unsigned int n, uint32_t program,
+			   const struct nfs_sec_parms *sec)
+{
+	struct nfs_file file;
+	struct cb_call *call;
+	char name[64];
+
+	snprintf(name, sizeof(name), "carries-%u-%u", f->clients, n);
+	fixture_hold(f, name, &file);
+	fixture_conflict(f, name);
+	call = fixture_callback(f, n);
+	assert_int_equal(call->prog, program);
+	assert_int_equal(call->cred.flavor, sec->flavor);
+	if (sec->flavor == AUTH_SYS) {
+		assert_string_equal(call->cred.sys.machine, sec->sys.machine);
+		assert_int_equal(call->cred.sys.uid, sec->sys.uid);
+		assert_int_equal(call->cred.sys.gid, sec->sys.gid);
+		assert_int_equal(call->cred.sys.ngids, sec->sys.ngids);
+		assert_memory_equal(call->cred.sys.gids, sec->sys.gids,
+				    sec->sys.ngids * sizeof(uint32_t));
+	}
+	fixture_return(f, &file);
+}
+
+static void test_ctl_program_and_credential_change_together(void **state)
+{
+	static const struct nfs_sec_parms none = { .flavor = AUTH_NONE };
+	struct fixture *f = *state;
+
+	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM, &sys, 1),
+			 NFS4_OK);
+	assert_carries(f, 0, PROGRAM, &sys);
+	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM + 1, &none,
+					     1),
+			 NFS4_OK);
+	assert_carries(f, 1, PROGRAM + 1, &none);
+}
+
+static void test_ctl_first_usable_flavor_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_sec_parms offered[2] = { sys, { .flavor = AUTH_NONE } };
+
+	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM, offered, 2),
+			 NFS4_OK);
+	assert_carries(f, 0, PROGRAM, &sys);
+}
+
+static void test_ctl_changes_its_own_session_only(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_session other;
+
+	assert_int_equal(nfs_create_session(&other, &f->holder,
+					    fixture_connect(f, &f->holder),
+					    NULL),
+			 NFS4_OK);
+	assert_int_equal(nfs_backchannel_ctl(&other, PROGRAM, &sys, 1),
+			 NFS4_OK);
+	assert_int_equal(nfs_destroy_session(&other, NULL), NFS4_OK);
+	nfs_session_fini(&other);
+	assert_carries(f, 0, f->session.create_args.cb_program,
+		       f->session.create_args.sec);
+}
+
+/* Refused, and everything stays as it was. */
+static void refused(struct fixture *f, const struct nfs_sec_parms *sec,
+		    uint32_t count, int status)
+{
+	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM, sec, count),
+			 status);
+	assert_carries(f, 0, f->session.create_args.cb_program,
+		       f->session.create_args.sec);
+}
+
+static void test_ctl_without_flavors_is_refused(void **state)
+{
+	refused(*state, NULL, 0, NFS4ERR_INVAL);
+}
+
+static void test_ctl_with_unknown_gss_handle_is_refused(void **state)
+{
+	struct nfs_sec_parms gss[2] = { { .flavor = RPCSEC_GSS }, sys };
+
+	gss[0].gss.service = 1;
+	gss[0].gss.server_handle_len = 4;
+	gss[0].gss.client_handle_len = 4;
+	refused(*state, gss, 2, NFS4ERR_NOENT);
+}
+
+static void test_ctl_session_that_never_had_a_back_channel_is_refused(
+	void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_create_session_args args;
+	struct nfs_session session;
+
+	nfs_create_session_args_init(&args);
+	args.flags = 0;
+	assert_int_equal(nfs_create_session(&session, &f->holder,
+					    fixture_connect(f, &f->holder),
+					    &args),
+			 NFS4_OK);
+	assert_int_equal(nfs_backchannel_ctl(&session, PROGRAM, &sys, 1),
+			 NFS4ERR_INVAL);
+	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
+	nfs_session_fini(&session);
+}
+
+static void test_ctl_without_sequence_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound compound;
+
+	nfs_compound_init_bare(&compound, &f->holder, f->session.conn);
+	nfs_put_backchannel_ctl(&compound, PROGRAM, &sys, 1);
+	assert_int_equal(nfs_compound_call(&compound),
+			 NFS4ERR_OP_NOT_IN_SESSION);
+	nfs_compound_fini(&compound);
+}
+
+static void test_ctl_stands_anywhere_and_its_replay_says_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound compound;
+
+	nfs_compound_init(&compound, &f->session);
+	compound.cachethis = true;
+	nfs_put_putrootfh(&compound);
+	nfs_put_backchannel_ctl(&compound, PROGRAM, &sys, 1);
+	nfs_put_getfh(&compound);
+	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
+	assert_int_equal(compound.nres, 4);
+	assert_int_equal(nfs_compound_resend(&compound, f->session.conn), 0);
+	assert_int_equal(nfs_compound_wait(&compound, NFS_TIMEOUT), NFS4_OK);
+	assert_int_equal(compound.nres, 4);
+	nfs_compound_fini(&compound);
+	assert_carries(f, 0, PROGRAM, &sys);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_ctl_program_and_credential_change_together),
+		FIXTURE_TEST(test_ctl_first_usable_flavor_is_taken),
+		FIXTURE_TEST(test_ctl_changes_its_own_session_only),
+		FIXTURE_TEST(test_ctl_without_flavors_is_refused),
+		FIXTURE_TEST(test_ctl_with_unknown_gss_handle_is_refused),
+		FIXTURE_TEST(
+			test_ctl_session_that_never_had_a_back_channel_is_refused),
+		FIXTURE_TEST(test_ctl_without_sequence_is_refused),
+		FIXTURE_TEST(
+			test_ctl_stands_anywhere_and_its_replay_says_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
