@@ -322,7 +322,8 @@ void bc_bind_replied(const void *transport, const void *reply);
  *
  * @param[in] opcode        nfs_cb_opnum4 of the one operation after CB_SEQUENCE
  * @param[in] minorversion  1 or 2
- * @param[in] args          that operation as XDR, its opcode included
+ * @param[in] args          the referring calls (csa_referring_call_lists) and
+ *                          that operation as XDR
  * @param[in] args_len      bytes, a multiple of 4
  * @param[in] cookie        the caller's
  *

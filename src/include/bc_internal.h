@@ -184,7 +184,7 @@ struct bc_call {
 	uint32_t minorversion; /* [K] */
 	void *cookie; /* [K] */
 	size_t args_len; /* [K] */
-	uint8_t args[]; /* [K] the operation as XDR */
+	uint8_t args[]; /* [K] referring calls and operation as XDR */
 };
 
 struct bc_request {

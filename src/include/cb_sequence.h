@@ -97,8 +97,7 @@ enum bc_verdict bc_cb_sequence_verdict(const struct bc_reply *reply,
 const char *bc_verdict_name(enum bc_verdict verdict);
 
 /**
- * Bytes that bc_cb_compound_encode() writes for an operation of @a args_len
- * bytes.
+ * Bytes that bc_cb_compound_encode() writes for @a args_len bytes.
  */
 size_t bc_cb_compound_size(size_t args_len);
 
@@ -108,7 +107,7 @@ size_t bc_cb_compound_size(size_t args_len);
  * @param[out] body          bc_cb_compound_size(args_len) bytes
  * @param[in]  minorversion
  * @param[in]  sequence
- * @param[in]  args          the operation as XDR, its opcode included
+ * @param[in]  args          csa_referring_call_lists and the operation as XDR
  * @param[in]  args_len      a multiple of 4
  */
 void bc_cb_compound_encode(uint8_t *body, uint32_t minorversion,

@@ -19,6 +19,7 @@
 #include "sal_functions.h"
 
 #include <stdlib.h>
+#include <urcu/system.h>
 
 /* An operation's arguments as XDR: most need a few hundred bytes. */
 #define ARGS_FIRST 1024
@@ -27,6 +28,13 @@
 struct bc_channel {
 	CLIENT clnt;
 	struct bc_session *session; /* counted; NULL at first */
+};
+
+/** The sessions on which a request may have been made, and its slot. */
+#define MAX_REFERRING 8
+struct referring {
+	char session[MAX_REFERRING][NFS4_SESSIONID_SIZE];
+	referring_call4 call;
 };
 
 static __thread struct bc_creation *creation_here;
@@ -217,14 +225,79 @@ static void release_ganesha_slot(nfs41_session_t *session, slotid4 slot)
 	PTHREAD_MUTEX_unlock(&session->cb_mutex);
 }
 
+/* The request that created the state that a callback speaks of, until the client
+ * is known to have seen its reply: as long as it has not used the slot again.
+ * RFC 5661, 2.10.6.3.
+ *
+ * Ganesha names slot and sequence id, and four bytes of the session's id, which
+ * all sessions of the client share: any session whose slot is there fits.  For
+ * one that fits by chance the client waits for a reply that is on its way.
+ *
+ * @return the number of lists
+ */
+static u_int referring_calls(nfs41_session_t *session,
+			     const CB_SEQUENCE4args *sequence,
+			     struct referring *lists)
+{
+	nfs_client_id_t *client = session->clientid_record;
+	const referring_call_list4 *given =
+		sequence->csa_referring_call_lists.csarcl_val;
+	const referring_call4 *call;
+	struct glist_head *glist;
+	u_int count = 0;
+
+	if (!given)
+		return 0;
+	call = given->rcl_referring_calls.rcl_referring_calls_val;
+	PTHREAD_MUTEX_lock(&client->cid_mutex);
+	glist_for_each(glist, &client->cid_cb.v41.cb_session_list) {
+		const nfs41_session_t *made =
+			glist_entry(glist, nfs41_session_t, session_link);
+
+		if (count == MAX_REFERRING ||
+		    call->rc_slotid >= made->nb_slots ||
+		    CMM_LOAD_SHARED(made->fc_slots[call->rc_slotid].sequence) !=
+			    call->rc_sequenceid)
+			continue;
+		memcpy(lists->session[count++], made->session_id,
+		       NFS4_SESSIONID_SIZE);
+	}
+	PTHREAD_MUTEX_unlock(&client->cid_mutex);
+	lists->call = *call;
+	return count;
+}
+
+/* csa_referring_call_lists<>, 20.9.1: a list of one call for each session. */
+static bool encode_referring(XDR *xdrs, struct referring *lists, u_int count)
+{
+	if (!XDR_PUTUINT32(xdrs, count))
+		return false;
+	for (u_int i = 0; i < count; i++) {
+		referring_call_list4 list = {
+			.rcl_referring_calls = {
+				.rcl_referring_calls_len = 1,
+				.rcl_referring_calls_val = &lists->call,
+			},
+		};
+
+		memcpy(list.rcl_sessionid, lists->session[i],
+		       NFS4_SESSIONID_SIZE);
+		if (!xdr_referring_call_list4(xdrs, &list))
+			return false;
+	}
+	return true;
+}
+
 /* @return bytes, 0: it cannot be encoded into @a size bytes */
-static size_t encode_operation(nfs_cb_argop4 *op, char *buffer, size_t size)
+static size_t encode_args(nfs_cb_argop4 *op, struct referring *lists,
+			  u_int count, char *buffer, size_t size)
 {
 	XDR xdrs;
 	size_t len = 0;
 
 	xdrmem_create(&xdrs, buffer, (u_int)size, XDR_ENCODE);
-	if (xdr_nfs_cb_argop4(&xdrs, op))
+	if (encode_referring(&xdrs, lists, count) &&
+	    xdr_nfs_cb_argop4(&xdrs, op))
 		len = XDR_GETPOS(&xdrs);
 	XDR_DESTROY(&xdrs);
 	return len;
@@ -235,14 +308,19 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 {
 	CB_COMPOUND4args *args = &call->cbt.v_u.v4.args;
 	nfs_cb_argop4 *op = &args->argarray.argarray_val[1];
+	nfs_cb_argop4 *sequence = &args->argarray.argarray_val[0];
+	struct referring lists;
 	struct bc_call *result;
 	char *buffer = NULL;
 	size_t len = 0;
+	u_int count = referring_calls(call->chan->source.session,
+				      &sequence->nfs_cb_argop4_u.opcbsequence,
+				      &lists);
 
 	for (size_t size = ARGS_FIRST; size <= ARGS_MAX && !len; size *= 4) {
 		gsh_free(buffer);
 		buffer = gsh_malloc(size);
-		len = encode_operation(op, buffer, size);
+		len = encode_args(op, &lists, count, buffer, size);
 	}
 	*encoded = len > 0;
 	result = bc_call_new(op->argop, args->minorversion, buffer, len, call);

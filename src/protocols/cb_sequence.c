@@ -28,10 +28,11 @@ enum {
 };
 
 /* XDR words around the operation: CB_COMPOUND4args (20.2) and CB_SEQUENCE4args
- * (20.9.1), without the 16 bytes of the session id.
+ * (20.9.1), without the 16 bytes of the session id and without the referring
+ * calls.
  */
 #define COMPOUND_WORDS 4
-#define SEQUENCE_WORDS 6
+#define SEQUENCE_WORDS 5
 
 static uint8_t *put_word(uint8_t *p, uint32_t word)
 {
@@ -65,7 +66,6 @@ void bc_cb_compound_encode(uint8_t *body, uint32_t minorversion,
 	p = put_word(p, sequence->slot);
 	p = put_word(p, sequence->highest_slot);
 	p = put_word(p, 0); /* csa_cachethis: a retry may run again */
-	p = put_word(p, 0); /* csa_referring_call_lists<> */
 
 	memcpy(p, args, args_len);
 }

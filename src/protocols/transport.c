@@ -265,15 +265,6 @@ static bool encode_body(XDR *xdrs, void *where)
 			    request->req.body_len);
 }
 
-/* The opcode of the operation after CB_SEQUENCE, from the encoded body. */
-static uint32_t body_opcode(const struct bc_request *req)
-{
-	uint32_t word;
-
-	memcpy(&word, req->body + bc_cb_compound_size(0), sizeof(word));
-	return ntohl(word);
-}
-
 static int send_locked(struct connection *connection, struct request *request)
 {
 	const struct bc_security *security = request->req.security;
@@ -315,7 +306,7 @@ int bc_transport_send(struct bc_request *req)
 	struct connection *connection = connection_of(req->conn);
 	int rc;
 
-	request->opcode = body_opcode(req);
+	request->opcode = bc_call_opcode(req->call);
 	pthread_mutex_lock(&connection->lock);
 	rc = send_locked(connection, request);
 	pthread_mutex_unlock(&connection->lock);

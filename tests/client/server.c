@@ -563,21 +563,27 @@ int server_fds(struct server *server)
 	return count;
 }
 
-/* TCP sockets of a table of /proc/net whose local port is @a port and which a
- * process still has open: established, or closed by the peer alone.
+/* TCP sockets of a table of /proc/net whose local end is 127.0.0.1:@a port and
+ * which a process still has open: established, or closed by the peer alone.
+ * IPv6's addresses end in the mapped IPv4 one.
  */
 static int count_connections(const char *table, uint16_t port)
 {
 	enum { ESTABLISHED = 1, CLOSE_WAIT = 8 };
 	FILE *file = fopen(table, "re");
-	char line[512];
+	char line[512], loopback[16];
 	int count = 0;
 
+	snprintf(loopback, sizeof(loopback), "%08X", htonl(INADDR_LOOPBACK));
 	while (file && fgets(line, sizeof(line), file)) {
+		char address[40] = "";
 		unsigned int local, state;
 
-		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x",
-			   &local, &state) == 2 &&
+		if (sscanf(line, " %*d: %39[0-9A-F]:%x %*[0-9A-F]:%*x %x",
+			   address, &local, &state) == 3 &&
+		    strlen(address) >= strlen(loopback) &&
+		    !strcmp(address + strlen(address) - strlen(loopback),
+			    loopback) &&
 		    local == port &&
 		    (state == ESTABLISHED || state == CLOSE_WAIT))
 			count++;

@@ -406,12 +406,13 @@ static void test_request_too_large_takes_other_session(void **state)
 }
 
 /* "the XDR encoded size of the request, including the RPC headers" 18.36.3:
- * 24 bytes of RPC, 16 of credential and verifier, 56 of CB_SEQUENCE.
+ * 24 bytes of RPC, 16 of credential and verifier, 52 of CB_COMPOUND and
+ * CB_SEQUENCE up to the referring calls.
  */
 static void test_request_of_exactly_the_limit_is_sent(void **state)
 {
 	(void)state;
-	path_with_size(1, 24 + 16 + 56 + 100);
+	path_with_size(1, 24 + 16 + 52 + 100);
 	fake_submit_sized(ALICE, 104);
 	assert_int_equal(fake_pending(), 0);
 	fake_submit_sized(ALICE, 100);
