@@ -181,6 +181,27 @@ static void test_module_two_exports_both_recalled(void **state)
 
 /* Configuration ------------------------------------------------------------ */
 
+/** The line of the server's configuration that contains @a text, from 1. */
+static unsigned int config_line(struct fixture *f, const char *text)
+{
+	char path[256], line[1024];
+	unsigned int number = 0, found = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/ganesha.conf",
+		 server_folder(f->server));
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file)) {
+		number++;
+		if (strstr(line, text))
+			found = number;
+	}
+	fclose(file);
+	assert_int_not_equal(found, 0);
+	return found;
+}
+
 static void assert_refused(struct fixture *f, const char *name,
 			   unsigned int value)
 {
@@ -192,8 +213,9 @@ static void assert_refused(struct fixture *f, const char *name,
 	};
 
 	snprintf(line, sizeof(line), "%s = %u;", name, value);
-	snprintf(text, sizeof(text), "(%u) is out of range", value);
 	start(f, &params);
+	snprintf(text, sizeof(text), "ganesha.conf:%u): (%u) is out of range",
+		 config_line(f, line), value);
 	if (server_log_count(f->server, text) != 1)
 		fail_msg("%s: the log does not say: %s", line, text);
 	assert_int_equal(server_log_count(f->server, "attached to "), 0);
@@ -232,6 +254,7 @@ static void assert_ends_and_restarts(struct fixture *f)
 	assert_true(server_wait_exit(f->server, EXIT_BOUND));
 	assert_int_equal(server_crashed(f->server), 0);
 	assert_int_equal(server_log_count(f->server, "regular exit"), 1);
+	assert_int_equal(server_log_count(f->server, "to FSAL BACKCHANNEL"), 0);
 	assert_int_equal(server_restart(f->server), 0);
 	nfs_client_unmount(&f->session);
 	nfs_client_unmount(&f->opener_session);
@@ -277,6 +300,29 @@ static void test_module_sigterm_queued_exits(void **state)
 	assert_ends_and_restarts(f);
 }
 
+/* Reload ------------------------------------------------------------------- */
+
+static void test_module_reload_changed_export_recalls(void **state)
+{
+	static const struct server_params params = { .module = true };
+	static const struct server_params changed = {
+		.module = true,
+		.export_config = "MaxRead = 65536;",
+	};
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	start(f, &params);
+	fixture_hold(f, "reload", &file);
+	assert_int_equal(server_write_config(f->server, &changed), 0);
+	assert_int_equal(server_signal(f->server, SIGHUP), 0);
+	assert_true(server_wait_log(f->server, "Reread", 1, SOON));
+	fixture_conflict(f, "reload");
+	assert_int_equal(fixture_callback(f, 0)->op, OP_CB_RECALL);
+	fixture_return(f, &file);
+	unmount(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +344,7 @@ int main(void)
 			test_module_retry_first_delay_out_of_range_plain_export_served),
 		MODULE_TEST(test_module_sigterm_in_flight_exits),
 		MODULE_TEST(test_module_sigterm_queued_exits),
+		MODULE_TEST(test_module_reload_changed_export_recalls),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
