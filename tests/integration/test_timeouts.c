@@ -100,6 +100,27 @@ static void test_late_answer_ends_attempts_and_frees_slot(void **state)
 	fixture_return(f, &next);
 }
 
+static void test_slow_answer_within_timeout_no_further_attempt(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file slow;
+	struct cb_call *call;
+
+	fixture_hold(f, "slow", &slow);
+	cb_responder_push(f->responder, &held);
+	fixture_conflict(f, "slow");
+	call = fixture_callback(f, 0);
+	/* Half the Callback_Timeout, in which nothing else may come. */
+	assert_null(cb_responder_wait(f->responder, 1, 500));
+	assert_int_equal(cb_call_answer(call, &correct), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	fixture_assert_flags(f, 0);
+	/* A further attempt would be due 2 s after the first. */
+	assert_null(cb_responder_wait(f->responder, 1, 2500));
+	fixture_assert_flags(f, 0);
+	fixture_return(f, &slow);
+}
+
 /* 10: no path */
 
 /* How many of the first MANY callbacks recall the file's delegation. */
@@ -148,6 +169,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_silent_client_spaced_attempts_then_path_down),
 		FIXTURE_TEST(test_late_answer_ends_attempts_and_frees_slot),
+		FIXTURE_TEST(
+			test_slow_answer_within_timeout_no_further_attempt),
 		FIXTURE_TEST(
 			test_recalls_without_path_each_delivered_once_at_bind),
 	};
