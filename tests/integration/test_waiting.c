@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Callbacks that wait for a path: a full queue, a lease that ends, sessions
+ * that go and come, and everybody else meanwhile. Statement 10.
+ */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
+#define MANY 10 /* more than Max_Queue */
+#define REVOKED_WITHIN 40000 /* ms: two leases, some retries, generously */
+
+static struct fixture fixture;
+
+static int setup(void **state)
+{
+	static const struct server_params params = {
+		.module = true,
+		.backchannel = "Max_Queue = 4;\n",
+		.lease_lifetime = 5,
+	};
+
+	*state = &fixture;
+	return fixture_start(&fixture, &params);
+}
+
+static int teardown(void **state)
+{
+	return fixture_stop(*state);
+}
+
+/* The holder goes on over a connection that is not bound. */
+static void lose_path(struct fixture *f)
+{
+	struct nfs_conn *fore = fixture_connect(f, &f->holder);
+
+	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
+	nfs_session_set_conn(&f->session, fore);
+	fixture_wait_flags(f, DOWN);
+}
+
+static void hold_many(struct fixture *f, const char *prefix,
+		      struct nfs_file *files)
+{
+	char name[64];
+
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%s-%u", prefix, i);
+		fixture_hold(f, name, &files[i]);
+	}
+}
+
+static void conflict_many(struct fixture *f, const char *prefix)
+{
+	char name[64];
+
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%s-%u", prefix, i);
+		fixture_conflict(f, name);
+	}
+}
+
+static bool is_recall_of(const struct cb_call *call,
+			 const struct nfs_file *file)
+{
+	return !memcmp(call->recall.stateid.other,
+		       file->delegation.stateid.other,
+		       NFS4_STATEID_OTHER_SIZE);
+}
+
+static void test_full_queue_defers_and_marks_nothing_down(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file files[MANY], further;
+	bool recalled[MANY] = { false };
+
+	hold_many(f, "full", files);
+	lose_path(f);
+	conflict_many(f, "full");
+	nfs_session_set_conn(&f->session, fixture_bind(f));
+	/* Those that found no room come when Ganesha asks again. */
+	for (unsigned int n = 0, left = MANY; left > 0; n++) {
+		struct cb_call *call = fixture_callback(f, n);
+
+		for (unsigned int i = 0; i < MANY; i++) {
+			if (recalled[i] || !is_recall_of(call, &files[i]))
+				continue;
+			recalled[i] = true;
+			left--;
+		}
+	}
+	for (unsigned int i = 0; i < MANY; i++)
+		fixture_return(f, &files[i]);
+	fixture_hold(f, "full-further", &further);
+	fixture_return(f, &further);
+}
+
+static void test_unreachable_client_delays_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct cb_responder *responder = cb_responder_new();
+	struct nfs_file files[MANY], file;
+	struct nfs_session session;
+	struct nfs_client other;
+	struct nfs_conn *conn;
+	char path[64];
+
+	fixture_client(f, &other);
+	other.responder = responder;
+	assert_int_equal(nfs_client_mount(&other, &session), NFS4_OK);
+	conn = nfs_conn_get(session.conn);
+	hold_many(f, "unreachable", files);
+	lose_path(f);
+	conflict_many(f, "unreachable");
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(path, sizeof(path), "export/reachable-%u", i);
+		server_make_file(f->server, path + strlen("export/"), "x");
+		assert_int_equal(nfs_open(&session, path,
+					  OPEN4_SHARE_ACCESS_READ, &file),
+				 NFS4_OK);
+		assert_int_equal(file.delegation.type, OPEN_DELEGATE_READ);
+		fixture_conflict(f, path + strlen("export/"));
+		assert_non_null(cb_responder_wait(responder, i, SOON));
+		assert_int_equal(nfs_delegreturn(&session, &file.fh,
+						 &file.delegation.stateid),
+				 NFS4_OK);
+		assert_int_equal(nfs_close(&session, &file), NFS4_OK);
+	}
+	nfs_client_unmount(&session);
+	nfs_conn_close(conn, NFS_CLOSE_FIN);
+	nfs_conn_put(conn);
+	cb_responder_free(responder);
+	nfs_session_set_conn(&f->session, fixture_bind(f));
+	for (unsigned int i = 0; i < MANY; i++)
+		fixture_return(f, &files[i]);
+}
+
+static void test_new_session_picks_up_what_waited(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	fixture_hold(f, "picked-up", &file);
+	lose_path(f);
+	fixture_conflict(f, "picked-up");
+	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
+	nfs_session_fini(&f->session);
+	assert_int_equal(nfs_create_session(&f->session, &f->holder,
+					    fixture_connect(f, &f->holder),
+					    NULL),
+			 NFS4_OK);
+	assert_memory_equal(fixture_callback(f, 0)->seq.session, f->session.id,
+			    NFS4_SESSIONID_SIZE);
+	fixture_return(f, &file);
+}
+
+/* The holder has vanished: its delegation is revoked, and the opener gets on. */
+static void test_no_path_for_a_lease_fails_and_is_revoked(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t until = nfs_now_ns() + REVOKED_WITHIN * UINT64_C(1000000);
+	struct nfs_file file;
+	int rc;
+
+	fixture_hold(f, "revoked", &file);
+	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
+	do {
+		rc = nfs_open(&f->opener_session, "export/revoked",
+			      OPEN4_SHARE_ACCESS_WRITE, &file);
+		/* No callback can come: a pause that a wrong one would end. */
+		if (rc == NFS4ERR_DELAY)
+			assert_null(cb_responder_wait(f->responder, 0, 100));
+	} while (rc == NFS4ERR_DELAY && nfs_now_ns() < until);
+	assert_int_equal(rc, NFS4_OK);
+	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
+	assert_true(server_alive(f->server));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_full_queue_defers_and_marks_nothing_down),
+		FIXTURE_TEST(test_unreachable_client_delays_nobody),
+		FIXTURE_TEST(test_new_session_picks_up_what_waited),
+		FIXTURE_TEST(test_no_path_for_a_lease_fails_and_is_revoked),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
