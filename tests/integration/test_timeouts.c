@@ -110,8 +110,8 @@ static void test_slow_answer_within_timeout_no_further_attempt(void **state)
 	cb_responder_push(f->responder, &held);
 	fixture_conflict(f, "slow");
 	call = fixture_callback(f, 0);
-	/* Half the Callback_Timeout, in which nothing else may come. */
-	assert_null(cb_responder_wait(f->responder, 1, 500));
+	/* A part of the Callback_Timeout, in which nothing else may come. */
+	assert_null(cb_responder_wait(f->responder, 1, 200));
 	assert_int_equal(cb_call_answer(call, &correct), 0);
 	assert_true(cb_call_wait_answered(call, SOON));
 	fixture_assert_flags(f, 0);
