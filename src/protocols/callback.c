@@ -141,7 +141,11 @@ struct bc_channel *bc_channel_install(nfs41_session_t *session)
 	struct bc_channel *channel;
 	CLIENT *before;
 
-	PTHREAD_MUTEX_lock(&chan->mtx);
+	/* A callback takes this one first, then cid_mutex: never wait for it.
+	 * Busy, the new session's channel is one of our own already.
+	 */
+	if (pthread_mutex_trylock(&chan->mtx))
+		return NULL;
 	before = chan->clnt;
 	if (before && before->cl_ops == &channel_ops) {
 		PTHREAD_MUTEX_unlock(&chan->mtx);
@@ -343,11 +347,12 @@ static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 		return clnt_req_callback(cc);
 	session = call->chan->source.session;
 	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
+	/* First: who waits for the slot holds cid_mutex, which call_new() takes. */
+	release_ganesha_slot(session,
+			     sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
 	submitted = call_new(call, &encoded);
 	if (!submitted)
 		return RPC_SYSTEMERROR;
-	release_ganesha_slot(session,
-			     sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
 	/* An error would make Ganesha destroy the channel for good. */
 	if (!encoded) {
 		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",

@@ -433,7 +433,10 @@ struct bc_conn *bc_transport_conn(SVCXPRT *xprt)
 		return NULL;
 	pthread_mutex_lock(&connections_lock);
 	conn = bc_conn_get(xprt);
-	if (!conn)
+	/* A transport is wrapped once: one whose connection is down already
+	 * is on its way out.
+	 */
+	if (!conn && xprt->xp_ops->xp_unlink != wrapped_unlink)
 		conn = connection_new_locked(xprt);
 	pthread_mutex_unlock(&connections_lock);
 	return conn;
