@@ -48,6 +48,7 @@ enum bc_outcome {
 	BC_OUTCOME_DEFER, /* it was not sent now; Ganesha may ask again later */
 	BC_OUTCOME_FAILED, /* no path, or no answer to any attempt */
 };
+#define BC_OUTCOMES (BC_OUTCOME_FAILED + 1)
 
 /**
  * What the core needs from its surroundings.
@@ -191,8 +192,11 @@ void bc_session_put(struct bc_session *session);
  * @param[in] session
  * @param[in] security  the reference is consumed
  *
- * @retval 0        done
- * @retval -EINVAL  the session never had a back channel; it stays as it was
+ * @retval 0          done
+ * @retval -EINVAL    the session never had a back channel
+ * @retval -EMSGSIZE  a CB_RECALL would be larger than the session allows
+ *
+ * On an error the session stays as it was.
  *
  * Context: any thread; holds no lock of the core.
  */
@@ -389,5 +393,15 @@ void bc_request_put(struct bc_request *req);
 struct bc_security *bc_security_new(uint32_t program, void *auth,
 				    size_t cred_size);
 void bc_security_put(struct bc_security *security);
+
+/**
+ * Whether a callback is within a session's ca_maxrequestsize, RFC 5661 18.36.3.
+ *
+ * @param[in] security          what it carries
+ * @param[in] max_request_size  the session's, bytes
+ * @param[in] args_len          bytes, as for bc_call_new()
+ */
+bool bc_security_fits(const struct bc_security *security,
+		      uint32_t max_request_size, size_t args_len);
 
 #endif /* BACKCHANNEL_H */

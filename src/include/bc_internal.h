@@ -93,9 +93,11 @@ struct bc_slot {
 	enum bc_slot_state state; /* [L] */
 	uint32_t sequence; /* [L] of the request in it, or of the next */
 	bool retry; /* [L] the request may have reached the client before */
+	bool assumed; /* [L] that the last request counted is not certain */
 	bool restarted; /* [L] the sequence was started again at 1 */
 	uint32_t delays; /* [L] how often the client delayed this request */
-	uint64_t when; /* [L] DELAYED: ms, when to send again */
+	uint64_t
+		when; /* [L] ms: BUSY, sent when; DELAYED, to be sent again when */
 	struct bc_call *call; /* [L] counted; not FREE, not LOST */
 	struct bc_request *req; /* [L] counted; BUSY */
 };
@@ -104,7 +106,10 @@ struct bc_slot {
 struct bc_slot_table {
 	struct bc_slot *slots; /* [L] NULL until the first callback */
 	uint32_t size; /* [K] slots that we may use at most */
-	uint32_t limit; /* [L] slots that the client wants used, 0 .. size */
+	uint32_t
+		limit; /* [L] slots that we may use now, 0 .. size: the less of */
+	uint32_t accepted; /* [L]  what the client accepts, */
+	uint32_t target; /* [L]  and what it wants used */
 	uint32_t lost; /* [L] slots in BC_SLOT_LOST */
 	uint32_t waiting; /* [L] slots in BC_SLOT_PARKED */
 	uint32_t delayed; /* [L] slots in BC_SLOT_DELAYED */
@@ -114,7 +119,8 @@ struct bc_slot_table {
 enum bc_sequence_fate {
 	BC_SEQUENCE_STAYS, /* the request did not count */
 	BC_SEQUENCE_ADVANCES, /* it counted */
-	BC_SEQUENCE_RESTARTS, /* the client counts otherwise: from 1 again */
+	BC_SEQUENCE_ASSUMED, /* it counted, if the client read it at all */
+	BC_SEQUENCE_MISORDERED, /* the client counts otherwise */
 	BC_SEQUENCE_IS_LOST,
 };
 
@@ -135,8 +141,16 @@ void bc_slots_set(struct bc_slot_table *table, struct bc_slot *slot,
 void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 		      enum bc_sequence_fate fate);
 
-/** csr_target_highest_slotid: use slots 0 .. target only. */
-void bc_slots_set_target(struct bc_slot_table *table, uint32_t target);
+/**
+ * The client's limit and its wish, 20.9.3: the highest slot to use.
+ *
+ * @param[in] sent     the request that was accepted
+ * @param[in] highest  csr_highest_slotid
+ * @param[in] target   csr_target_highest_slotid
+ */
+void bc_slots_set_highest(struct bc_slot_table *table,
+			  const struct bc_cb_sequence *sent, uint32_t highest,
+			  uint32_t target);
 
 /** The client refuses a slot: use only those below it. */
 void bc_slots_refused(struct bc_slot_table *table, uint32_t index);
@@ -162,6 +176,12 @@ enum bc_call_state {
 	BC_CALL_SENT, /* in client->timed; call->slot carries it */
 	BC_CALL_BACKOFF, /* in client->timed, until the next attempt */
 	BC_CALL_DONE, /* in no list */
+};
+
+/** Callbacks that were accepted, and how they ended. */
+struct bc_counts {
+	unsigned long submitted;
+	unsigned long completed[BC_OUTCOMES];
 };
 
 struct bc_call {
@@ -262,6 +282,7 @@ struct bc_client {
 	struct cds_list_head queue; /* [L] calls, first in first out */
 	struct cds_list_head timed; /* [L] calls, by when */
 	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */
+	struct bc_counts counts; /* [A] */
 	struct bc_timer timer;
 };
 
@@ -274,6 +295,7 @@ struct bc_core {
 	struct cds_lfht *conns; /* [R] by transport */
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	bool stopping; /* [A] callbacks fail from now on */
+	struct bc_counts counts; /* [A] of the clients that are gone */
 };
 
 extern struct bc_core bc_core;
@@ -290,6 +312,9 @@ static inline void bc_assert_locked(pthread_mutex_t *lock)
 	assert(pthread_mutex_trylock(lock) == EBUSY);
 	(void)lock;
 }
+
+/** Add the counts of one to those of another. */
+void bc_counts_add(struct bc_counts *to, const struct bc_counts *from);
 
 /* client.c */
 

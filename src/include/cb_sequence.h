@@ -16,6 +16,16 @@
 /** Operations of a CB_COMPOUND that we send: CB_SEQUENCE and one other. */
 #define BC_CB_COMPOUND_OPS 2
 
+/** Lists of referring calls in a CB_SEQUENCE, of one call each. */
+#define BC_REFERRING_MAX 8
+#define BC_REFERRING_SIZE (BC_SESSIONID_SIZE + 4 + 8) /* bytes of one, 20.9.1 */
+
+/** The largest CB_RECALL, with its referring calls: bytes after CB_SEQUENCE's
+ * other arguments.  Opcode, stateid4, truncate, nfs_fh4; 20.2.1.
+ */
+#define BC_RECALL_MAX                                                          \
+	(4 + BC_REFERRING_MAX * BC_REFERRING_SIZE + 4 + 16 + 4 + 4 + 128)
+
 /** The arguments of CB_SEQUENCE that vary. */
 struct bc_cb_sequence {
 	uint8_t session[BC_SESSIONID_SIZE];
@@ -52,10 +62,11 @@ struct bc_reply {
  *  RAN         advances          free           completes, result unknown
  *  REDO        advances          free           new request
  *  REFUSED     stays             free           attempt failed: backoff
- *  GARBLED     advances          free           attempt failed: backoff
+ *  GARBLED     assumed to advance free          attempt failed: backoff
  *  TOO_BIG     stays             free           completes with the reply
  *  DELAY       stays             same request again, later
- *  MISORDERED  starts again at 1, once; then the slot is lost; new request
+ *  MISORDERED  one back if the last advance was assumed; else starts again at
+ *              1, once; else the slot is lost; new request
  *  BADSLOT     stays             not used again until the client's target
  *                                allows it; new request
  *  MISMATCH    lost for good     not used again new request

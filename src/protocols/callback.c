@@ -31,9 +31,8 @@ struct bc_channel {
 };
 
 /** The sessions on which a request may have been made, and its slot. */
-#define MAX_REFERRING 8
 struct referring {
-	char session[MAX_REFERRING][NFS4_SESSIONID_SIZE];
+	char session[BC_REFERRING_MAX][NFS4_SESSIONID_SIZE];
 	referring_call4 call;
 };
 
@@ -258,7 +257,7 @@ static u_int referring_calls(nfs41_session_t *session,
 		const nfs41_session_t *made =
 			glist_entry(glist, nfs41_session_t, session_link);
 
-		if (count == MAX_REFERRING ||
+		if (count == BC_REFERRING_MAX ||
 		    call->rc_slotid >= made->nb_slots ||
 		    CMM_LOAD_SHARED(made->fc_slots[call->rc_slotid].sequence) !=
 			    call->rc_sequenceid)

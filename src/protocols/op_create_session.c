@@ -37,7 +37,12 @@ static enum nfs_req_result create(struct nfs_argop4 *op, compound_data_t *data,
 	return result;
 }
 
-/* The connection of CREATE_SESSION, if that was asked for. */
+static bool asks_for_back(const CREATE_SESSION4args *args)
+{
+	return args->csa_flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+}
+
+/* Bind the connection that CREATE_SESSION came on. @return whether it is */
 static bool bind_back(struct bc_session *session, const compound_data_t *data)
 {
 	struct bc_conn *conn = bc_transport_conn(data->req->rq_xprt);
@@ -51,55 +56,98 @@ static bool bind_back(struct bc_session *session, const compound_data_t *data)
 	return rc == 0;
 }
 
-/* Make the new session known. @return whether its back channel is bound */
+/* Whether callbacks can be made; too small: a recall exceeds the limits. */
+enum usable { USABLE, UNUSABLE, TOO_SMALL };
+
+/* What callbacks are to carry, and whether they can be made. */
+static enum usable choose_security(const CREATE_SESSION4args *args,
+				   struct bc_security **security)
+{
+	*security = bc_transport_security(
+		args->csa_cb_program, args->csa_sec_parms.csa_sec_parms_val,
+		args->csa_sec_parms.csa_sec_parms_len);
+	if (!*security) {
+		LogInfo(COMPONENT_NFS_CB,
+			"client %#" PRIx64
+			": no back channel, it offers neither AUTH_SYS nor AUTH_NONE",
+			args->csa_clientid);
+		return UNUSABLE;
+	}
+	if (bc_security_fits(*security,
+			     args->csa_back_chan_attrs.ca_maxrequestsize,
+			     BC_RECALL_MAX))
+		return USABLE;
+	bc_security_put(*security);
+	*security = NULL;
+	LogInfo(COMPONENT_NFS_CB,
+		"client %#" PRIx64
+		": no back channel, a recall does not fit into %" PRIu32
+		" bytes",
+		args->csa_clientid,
+		args->csa_back_chan_attrs.ca_maxrequestsize);
+	return TOO_SMALL;
+}
+
+/* Make the new session known; takes the security over.
+ * @return whether its back channel is bound, if that is asked for
+ */
 static bool adopt(const CREATE_SESSION4args *args,
 		  const CREATE_SESSION4resok *resok,
-		  const compound_data_t *data, struct bc_channel *channel)
+		  const compound_data_t *data, struct bc_channel *channel,
+		  struct bc_security *security)
 {
-	bool asked = args->csa_flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+	bool bound = asks_for_back(args) && security;
 	struct bc_session_attrs attrs = {
 		.clientid = args->csa_clientid,
 		.max_requests = resok->csr_back_chan_attrs.ca_maxrequests,
 		.max_request_size =
 			resok->csr_back_chan_attrs.ca_maxrequestsize,
-		.security = bc_transport_security(
-			args->csa_cb_program,
-			args->csa_sec_parms.csa_sec_parms_val,
-			args->csa_sec_parms.csa_sec_parms_len),
+		.security = security,
 	};
-	bool usable = attrs.security;
 	struct bc_session *session;
-	bool bound;
 
-	if (!usable)
-		LogInfo(COMPONENT_NFS_CB,
-			"client %#" PRIx64
-			": no back channel, it offers neither AUTH_SYS nor AUTH_NONE",
-			args->csa_clientid);
 	memcpy(attrs.id, resok->csr_sessionid, BC_SESSIONID_SIZE);
 	if (bc_session_add(&attrs, &session))
 		return false;
 	bc_channel_set_session(channel, session);
-	bound = asked && usable && bind_back(session, data);
+	bound = bound && bind_back(session, data);
 	bc_session_put(session);
 	return bound;
 }
 
-/* What the first answer said: it depends on the arguments alone, and those of
- * a replay are the same.
+/* "csr_flags ... CREATE_SESSION4_FLAG_CONN_BACK_CHAN" is repeated only if the
+ * back channel is bound, 18.36.3.
  */
-static bool replay_bound(const CREATE_SESSION4args *args)
+static void answer_bound(CREATE_SESSION4resok *resok, bool bound)
 {
-	struct bc_security *security;
+	if (bound)
+		resok->csr_flags |= CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+	else
+		resok->csr_flags &=
+			~(uint32_t)CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
+}
 
-	if (!(args->csa_flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN))
-		return false;
-	security = bc_transport_security(args->csa_cb_program,
-					 args->csa_sec_parms.csa_sec_parms_val,
-					 args->csa_sec_parms.csa_sec_parms_len);
-	if (security)
-		bc_security_put(security);
-	return security;
+/* Ganesha's part, and the new session's channel: +1 ref, or NULL: a replay, an
+ * error, or no session that we could serve.
+ */
+static enum nfs_req_result create_or_verify(struct nfs_argop4 *op,
+					    compound_data_t *data,
+					    struct nfs_resop4 *resp,
+					    struct bc_channel **channel)
+{
+	const CREATE_SESSION4args *args = &op->nfs_argop4_u.opcreate_session;
+	CREATE_SESSION4res *res = &resp->nfs_resop4_u.opcreate_session;
+	enum nfs_req_result result;
+
+	if (bc_layout() == BC_LAYOUT_FITS)
+		return create(op, data, resp, channel);
+	*channel = NULL;
+	result = bc_original_create_session(op, data, resp);
+	if (res->csr_status == NFS4_OK)
+		*channel =
+			bc_layout_verify(data, args->csa_clientid,
+					 &res->CREATE_SESSION4res_u.csr_resok4);
+	return result;
 }
 
 enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
@@ -109,35 +157,33 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	CREATE_SESSION4args *args = &op->nfs_argop4_u.opcreate_session;
 	CREATE_SESSION4res *res = &resp->nfs_resop4_u.opcreate_session;
 	CREATE_SESSION4resok *resok = &res->CREATE_SESSION4res_u.csr_resok4;
-	struct bc_channel *channel = NULL;
+	struct bc_security *security;
+	struct bc_channel *channel;
 	enum nfs_req_result result;
-	bool first = bc_layout() == BC_LAYOUT_UNKNOWN;
-	bool bound;
+	enum usable usable;
 
 	if (data->minorversion == 0 || bc_layout() == BC_LAYOUT_MISFIT)
 		return bc_original_create_session(op, data, resp);
 
-	if (first)
-		result = bc_original_create_session(op, data, resp);
-	else
-		result = create(op, data, resp, &channel);
-	if (res->csr_status == NFS4_OK && first)
-		channel = bc_layout_verify(data, args->csa_clientid, resok);
-	if (res->csr_status != NFS4_OK || (first && !channel))
-		goto out;
-	bound = channel ? adopt(args, resok, data, channel) :
-			  replay_bound(args);
-
-	/* "csr_flags ... CREATE_SESSION4_FLAG_CONN_BACK_CHAN" is repeated only
-	 * if the back channel is bound, 18.36.3.
-	 */
-	if (bound)
-		resok->csr_flags |= CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
-	else
-		resok->csr_flags &=
-			~(uint32_t)CREATE_SESSION4_FLAG_CONN_BACK_CHAN;
-out:
-	if (channel)
+	usable = choose_security(args, &security);
+	if (usable == TOO_SMALL && asks_for_back(args)) {
+		resp->resop = NFS4_OP_CREATE_SESSION;
+		res->csr_status = NFS4ERR_TOOSMALL;
+		return NFS_REQ_ERROR;
+	}
+	result = create_or_verify(op, data, resp, &channel);
+	if (channel) {
+		answer_bound(resok,
+			     adopt(args, resok, data, channel, security));
 		bc_channel_put(channel);
+		return result;
+	}
+	/* A replay says what the first answer said: that depends on the
+	 * arguments alone, and those are the same.
+	 */
+	if (res->csr_status == NFS4_OK && bc_layout() == BC_LAYOUT_FITS)
+		answer_bound(resok, asks_for_back(args) && usable == USABLE);
+	if (security)
+		bc_security_put(security);
 	return result;
 }

@@ -95,6 +95,20 @@ struct bc_security *bc_security_new(uint32_t program, void *auth,
 	return security;
 }
 
+/* An RPC call's header: xid, CALL, 2, program, version, procedure; 5531, 9. */
+#define RPC_CALL_HEADER 24
+
+/* "The XDR encoded size of the request, including the RPC headers (including
+ * security flavor credentials and verifiers)" 18.36.3
+ */
+bool bc_security_fits(const struct bc_security *security,
+		      uint32_t max_request_size, size_t args_len)
+{
+	return RPC_CALL_HEADER + security->cred_size +
+		       bc_cb_compound_size(args_len) <=
+	       max_request_size;
+}
+
 static void security_free_rcu(struct rcu_head *rcu)
 {
 	struct bc_security *security =

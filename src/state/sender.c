@@ -33,9 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An RPC call's header: xid, CALL, 2, program, version, procedure; 5531, 9. */
-#define RPC_CALL_HEADER 24
-
 /* A client that never accepts a sequence id is not asked at once for ever. */
 #define REDO_MAX 8
 
@@ -144,9 +141,15 @@ static void call_done(struct bc_call *call, enum bc_outcome outcome)
 	bc_client_retire_locked(client);
 }
 
+static struct bc_counts *counts_of(const struct bc_call *call)
+{
+	return call->client ? &call->client->counts : &bc_core.counts;
+}
+
 static void call_complete(struct bc_call *call, struct bc_reply *reply)
 {
 	bc_core.ops->complete(call, call->outcome, reply);
+	uatomic_inc(&counts_of(call)->completed[call->outcome]);
 	bc_call_put(call);
 }
 
@@ -184,6 +187,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	call->client = client; /* takes over bc_client_lock()'s reference */
 	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
+	uatomic_inc(&client->counts.submitted);
 	call->state = BC_CALL_DONE; /* in no list yet */
 	call->deadline = call_deadline();
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
@@ -209,6 +213,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 
 void bc_call_defer(struct bc_call *call)
 {
+	uatomic_inc(&counts_of(call)->submitted);
 	call->outcome = BC_OUTCOME_DEFER;
 	call->work.run = complete_work;
 	bc_completion_queue(&call->work);
@@ -243,6 +248,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 	urcu_ref_init(&req->ref);
 	urcu_ref_get(&req->ref);
 	bc_slots_set(&session->slots, slot, BC_SLOT_BUSY);
+	slot->when = bc_now();
 	slot->req = req;
 	req->session = session;
 	req->conn = conn;
@@ -269,15 +275,10 @@ static struct bc_request *slot_request(struct bc_session *session,
 	return req;
 }
 
-/* ca_maxrequestsize is "the XDR encoded size of the request, including the RPC
- * headers (including security flavor credentials and verifiers)" 18.36.3
- */
 static bool fits(const struct bc_session *session, const struct bc_call *call)
 {
-	size_t size = RPC_CALL_HEADER + session->security->cred_size +
-		      bc_cb_compound_size(call->args_len);
-
-	return size <= session->max_request_size;
+	return bc_security_fits(session->security, session->max_request_size,
+				call->args_len);
 }
 
 /* The connection over which a session can take the callback, or NULL. */
@@ -535,7 +536,9 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 
 	switch (verdict) {
 	case BC_VERDICT_DONE:
-		bc_slots_set_target(table, reply->target_highest_slot);
+		bc_slots_set_highest(table, &req->sequence,
+				     reply->sequence.highest_slot,
+				     reply->target_highest_slot);
 		if (current)
 			call_done(call, BC_OUTCOME_REPLY);
 		slot_done(session, slot, BC_SEQUENCE_ADVANCES);
@@ -563,7 +566,7 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 	case BC_VERDICT_GARBLED:
 		if (latest)
 			attempt_failed(call, req->conn);
-		slot_done(session, slot, BC_SEQUENCE_ADVANCES);
+		slot_done(session, slot, BC_SEQUENCE_ASSUMED);
 		return false;
 	case BC_VERDICT_DELAY:
 		if (current)
@@ -577,7 +580,7 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 	case BC_VERDICT_MISORDERED:
 		if (latest)
 			call_redo_sequence(call, req->conn);
-		slot_done(session, slot, BC_SEQUENCE_RESTARTS);
+		slot_done(session, slot, BC_SEQUENCE_MISORDERED);
 		return false;
 	case BC_VERDICT_BADSLOT:
 		bc_slots_refused(table, req->sequence.slot);
@@ -745,22 +748,27 @@ static void expire_timed(struct bc_client *client, uint64_t now)
 	}
 }
 
-/* No slot has become free for a lease: the connections that do not answer the
- * requests in them are no path.
+/* Whether the request in a slot has been out for a lease. */
+static bool unanswered(const struct bc_slot *slot, uint64_t now)
+{
+	return slot->state == BC_SLOT_BUSY &&
+	       now - slot->when >= bc_core.config.lease_time;
+}
+
+/* No slot was free for a callback for a lease: connections that left a request
+ * unanswered as long are no path.
  */
-static void silence(struct bc_client *client)
+static void silence(struct bc_client *client, uint64_t now)
 {
 	struct bc_session *session;
 
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
 		struct bc_slot_table *table = &session->slots;
 
-		if (bc_slots_available(table))
-			continue;
-		for (uint32_t i = 0; i < table->size; i++) {
+		for (uint32_t i = 0; table->slots && i < table->size; i++) {
 			struct bc_binding *binding = NULL;
 
-			if (table->slots[i].req)
+			if (unanswered(&table->slots[i], now))
 				binding = bc_binding_find_locked(
 					session, table->slots[i].req->conn);
 			if (binding)
@@ -783,7 +791,7 @@ static void expire_queue(struct bc_client *client, uint64_t now)
 		       client->paths ? "no free slot" : "no path",
 		       (unsigned long)bc_core.config.lease_time);
 		if (client->paths)
-			silence(client);
+			silence(client, now);
 		call_done_later(call, BC_OUTCOME_FAILED);
 	}
 }

@@ -199,13 +199,17 @@ int bc_session_set_security(struct bc_session *session,
 			    struct bc_security *security)
 {
 	struct bc_security *unused = security;
-	int rc = -EINVAL;
+	int rc = 0;
 
+	if (!bc_security_fits(security, session->max_request_size,
+			      BC_RECALL_MAX))
+		rc = -EMSGSIZE;
 	pthread_mutex_lock(&session->client->lock);
-	if (session->open && session->had_back) {
+	if (!session->open || !session->had_back)
+		rc = -EINVAL;
+	if (!rc) {
 		unused = session->security;
 		session->security = security;
-		rc = 0;
 	}
 	pthread_mutex_unlock(&session->client->lock);
 	bc_security_put(unused);

@@ -18,7 +18,9 @@
 
 void bc_slots_init(struct bc_slot_table *table, uint32_t size)
 {
-	*table = (struct bc_slot_table){ .size = size, .limit = size };
+	*table = (struct bc_slot_table){
+		.size = size, .limit = size, .accepted = size, .target = size
+	};
 }
 
 void bc_slots_fini(struct bc_slot_table *table)
@@ -112,6 +114,24 @@ void bc_slots_set(struct bc_slot_table *table, struct bc_slot *slot,
 	count(table, slot->state, 1);
 }
 
+/* The client expects another sequence id than the slot's.  If the request before
+ * perhaps did not count, it is that one's; otherwise the client may have a new
+ * slot table, which begins with 1.  Nothing else could be told from a guess.
+ */
+static enum bc_slot_state resynchronise(struct bc_slot *slot)
+{
+	if (slot->assumed) {
+		slot->assumed = false;
+		slot->sequence--;
+		return BC_SLOT_FREE;
+	}
+	if (slot->restarted || slot->sequence == 1)
+		return BC_SLOT_LOST;
+	slot->restarted = true;
+	slot->sequence = 1;
+	return BC_SLOT_FREE;
+}
+
 void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 		      enum bc_sequence_fate fate)
 {
@@ -122,16 +142,15 @@ void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 		break;
 	case BC_SEQUENCE_ADVANCES:
 		slot->sequence++; /* wraps around, 2.10.6.1 */
+		slot->assumed = false;
 		slot->restarted = false;
 		break;
-	case BC_SEQUENCE_RESTARTS:
-		/* A slot that the client has never used expects 1.  Asking
-		 * twice would not make the answer better.
-		 */
-		if (slot->restarted || slot->sequence == 1)
-			state = BC_SLOT_LOST;
-		slot->sequence = 1;
-		slot->restarted = true;
+	case BC_SEQUENCE_ASSUMED:
+		slot->sequence++;
+		slot->assumed = true;
+		break;
+	case BC_SEQUENCE_MISORDERED:
+		state = resynchronise(slot);
 		break;
 	case BC_SEQUENCE_IS_LOST:
 		state = BC_SLOT_LOST;
@@ -140,15 +159,38 @@ void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 	bc_slots_set(table, slot, state);
 }
 
-void bc_slots_set_target(struct bc_slot_table *table, uint32_t target)
+static void limit(struct bc_slot_table *table)
 {
-	table->limit = target < table->size ? target + 1 : table->size;
+	table->limit = table->accepted < table->target ? table->accepted :
+							 table->target;
+}
+
+static uint32_t slots_up_to(const struct bc_slot_table *table, uint32_t highest)
+{
+	return highest < table->size ? highest + 1 : table->size;
+}
+
+/* Some clients answer csa_highest_slotid as csr_highest_slotid, whatever they
+ * accept: that tells no more than that this slot is.  If it was meant, BADSLOT
+ * will tell.
+ */
+void bc_slots_set_highest(struct bc_slot_table *table,
+			  const struct bc_cb_sequence *sent, uint32_t highest,
+			  uint32_t target)
+{
+	if (highest != sent->highest_slot)
+		table->accepted = slots_up_to(table, highest);
+	else if (table->accepted <= sent->slot)
+		table->accepted = sent->slot + 1;
+	table->target = slots_up_to(table, target);
+	limit(table);
 }
 
 void bc_slots_refused(struct bc_slot_table *table, uint32_t index)
 {
-	if (index < table->limit)
-		table->limit = index;
+	if (index < table->accepted)
+		table->accepted = index;
+	limit(table);
 }
 
 uint32_t bc_slots_highest(const struct bc_slot_table *table)

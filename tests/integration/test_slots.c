@@ -151,33 +151,57 @@ static void test_target_highest_slot_is_honoured(void **state)
 	return_many(f, files, MANY);
 }
 
-static void test_request_larger_than_agreed_uses_another_session(void **state)
+/* A back channel too small for a recall is refused when it is made. */
+static void test_session_too_small_for_a_recall_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_sec_parms sec = { .flavor = AUTH_SYS };
+	struct nfs_create_session_args args;
+	struct nfs_session session;
+	struct nfs_conn *conn = fixture_connect(f, &f->holder);
+
+	nfs_create_session_args_init(&args);
+	args.back.maxrequestsize = 256;
+	assert_int_equal(nfs_create_session(&session, &f->holder, conn, &args),
+			 NFS4ERR_TOOSMALL);
+	nfs_session_fini(&session);
+	/* It has used up no sequence id. */
+	args.back.maxrequestsize = 1024;
+	assert_int_equal(nfs_create_session(&session, &f->holder, conn, &args),
+			 NFS4_OK);
+	assert_true(session.flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
+	/* Nor does it become too small later, for a credential with this. */
+	memset(sec.sys.machine, 'm', 250);
+	args.back.maxrequestsize = 600;
+	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
+	nfs_session_fini(&session);
+	assert_int_equal(nfs_create_session(&session, &f->holder, conn, &args),
+			 NFS4_OK);
+	assert_int_equal(nfs_backchannel_ctl(&session, 0x40000777, &sec, 1),
+			 NFS4ERR_INVAL);
+	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
+	nfs_session_fini(&session);
+}
+
+static void test_session_too_small_has_no_back_channel_later(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_create_session_args args;
-	struct nfs_sec_parms sec = { .flavor = AUTH_SYS };
-	struct nfs_session large;
-	struct nfs_file file;
-	struct cb_call *call;
+	struct nfs_session session;
+	struct nfs_conn *conn = fixture_connect(f, &f->holder);
+	uint32_t dir;
 
-	assert_int_equal(nfs_create_session(&large, &f->holder,
-					    fixture_connect(f, &f->holder),
-					    NULL),
-			 NFS4_OK);
-	/* With this name no recall fits into 256 bytes. */
-	memset(sec.sys.machine, 'm', 200);
 	nfs_create_session_args_init(&args);
+	args.flags = 0;
 	args.back.maxrequestsize = 256;
-	args.sec = &sec;
-	args.nsec = 1;
-	remake_session(f, &args);
-	fixture_hold(f, "large", &file);
-	fixture_conflict(f, "large");
-	call = fixture_callback(f, 0);
-	assert_memory_equal(call->seq.session, large.id, NFS4_SESSIONID_SIZE);
-	fixture_return(f, &file);
-	assert_int_equal(nfs_destroy_session(&large, NULL), NFS4_OK);
-	nfs_session_fini(&large);
+	assert_int_equal(nfs_create_session(&session, &f->holder, conn, &args),
+			 NFS4_OK);
+	assert_int_equal(nfs_bind_conn(&session, conn, CDFC4_FORE_OR_BOTH,
+				       &dir),
+			 NFS4_OK);
+	assert_int_equal(dir, CDFS4_FORE);
+	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
+	nfs_session_fini(&session);
 }
 
 /* Statement 7 -------------------------------------------------------------- */
@@ -439,8 +463,8 @@ int main(void)
 		FIXTURE_TEST(
 			test_slots_never_exceed_what_the_client_agreed_to),
 		FIXTURE_TEST(test_target_highest_slot_is_honoured),
-		FIXTURE_TEST(
-			test_request_larger_than_agreed_uses_another_session),
+		FIXTURE_TEST(test_session_too_small_for_a_recall_is_refused),
+		FIXTURE_TEST(test_session_too_small_has_no_back_channel_later),
 		FIXTURE_TEST(
 			test_cb_sequence_delayed_same_request_comes_again),
 		FIXTURE_TEST(test_operation_delayed_is_a_new_request),

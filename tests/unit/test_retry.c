@@ -19,6 +19,7 @@
 #define TIMEOUT 40 /* ms */
 #define DELAY 20 /* ms */
 #define LEASE 60 /* ms */
+#define LONG_LEASE 400 /* ms: half of it is noticeable on a slow machine */
 
 /* No reply is noticed soon; a lease is long. */
 static int setup(void **state)
@@ -53,6 +54,16 @@ static int setup_lease(void **state)
 
 	(void)state;
 	config.lease_time = LEASE;
+	fake_start(&config);
+	return 0;
+}
+
+static int setup_long_lease(void **state)
+{
+	struct bc_config config = fake_config;
+
+	(void)state;
+	config.lease_time = LONG_LEASE;
 	fake_start(&config);
 	return 0;
 }
@@ -349,6 +360,32 @@ static void test_queue_without_path_fails_after_a_lease(void **state)
 	assert_int_equal(fake_pending(), 0);
 }
 
+/* A client that answers slowly has a path; one that does not answer has none. */
+static void test_queue_expired_marks_unanswered_conn_only(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+	uint64_t start = bc_now();
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	fake_submit(ALICE);
+	req = fake_next();
+	fake_submit(ALICE);
+	call = fake_submit(ALICE);
+	while (bc_now() - start < LONG_LEASE / 2)
+		sched_yield();
+	fake_answer_ok(req);
+	fake_next();
+	/* The third has waited for a lease; the second was out for half. */
+	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	assert_int_equal(fake_flags(session), 0);
+	assert_int_equal(fake_wait(fake_submit(ALICE)), BC_OUTCOME_FAILED);
+	assert_int_equal(fake_flags(session), NO_PATH);
+}
+
 static void test_queue_of_unknown_client_fails_after_a_lease(void **state)
 {
 	(void)state;
@@ -489,6 +526,9 @@ int main(void)
 		RETRY_TEST(test_timeout_then_lost_conn_settles_slot_elsewhere),
 		RETRY_TEST(test_timeout_of_one_client_delays_no_other),
 		LEASE_TEST(test_queue_without_path_fails_after_a_lease),
+		cmocka_unit_test_setup_teardown(
+			test_queue_expired_marks_unanswered_conn_only,
+			setup_long_lease, teardown),
 		LEASE_TEST(test_queue_of_unknown_client_fails_after_a_lease),
 		LEASE_TEST(test_request_too_large_for_all_fails_after_a_lease),
 		LEASE_TEST(test_parked_without_path_fails_after_a_lease),

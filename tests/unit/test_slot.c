@@ -143,7 +143,7 @@ static void test_slot_restart_begins_at_one(void **state)
 {
 	(void)state;
 	release(acquire(0), BC_SEQUENCE_ADVANCES);
-	release(acquire(0), BC_SEQUENCE_RESTARTS);
+	release(acquire(0), BC_SEQUENCE_MISORDERED);
 	assert_int_equal(acquire(0)->sequence, 1);
 	assert_int_equal(table.lost, 0);
 }
@@ -152,8 +152,8 @@ static void test_slot_restart_twice_is_lost(void **state)
 {
 	(void)state;
 	release(acquire(0), BC_SEQUENCE_ADVANCES);
-	release(acquire(0), BC_SEQUENCE_RESTARTS);
-	release(acquire(0), BC_SEQUENCE_RESTARTS);
+	release(acquire(0), BC_SEQUENCE_MISORDERED);
+	release(acquire(0), BC_SEQUENCE_MISORDERED);
 	assert_int_equal(table.lost, 1);
 	acquire(1);
 }
@@ -161,7 +161,7 @@ static void test_slot_restart_twice_is_lost(void **state)
 static void test_slot_restart_of_first_use_is_lost(void **state)
 {
 	(void)state;
-	release(acquire(0), BC_SEQUENCE_RESTARTS);
+	release(acquire(0), BC_SEQUENCE_MISORDERED);
 	assert_int_equal(table.lost, 1);
 }
 
@@ -169,9 +169,9 @@ static void test_slot_restart_after_success_is_allowed_again(void **state)
 {
 	(void)state;
 	release(acquire(0), BC_SEQUENCE_ADVANCES);
-	release(acquire(0), BC_SEQUENCE_RESTARTS);
+	release(acquire(0), BC_SEQUENCE_MISORDERED);
 	release(acquire(0), BC_SEQUENCE_ADVANCES);
-	release(acquire(0), BC_SEQUENCE_RESTARTS);
+	release(acquire(0), BC_SEQUENCE_MISORDERED);
 	assert_int_equal(table.lost, 0);
 	assert_int_equal(acquire(0)->sequence, 1);
 }
@@ -189,6 +189,13 @@ static void test_slot_lost_is_not_used_again(void **state)
 	assert_int_equal(bc_slots_acquire(&table), -ENOSPC);
 }
 
+static void set_target(uint32_t target)
+{
+	const struct bc_cb_sequence sent = { .highest_slot = SIZE };
+
+	bc_slots_set_highest(&table, &sent, SIZE - 1, target);
+}
+
 static void test_slot_target_smaller_holds_back_higher_slots(void **state)
 {
 	struct bc_slot *second;
@@ -196,7 +203,7 @@ static void test_slot_target_smaller_holds_back_higher_slots(void **state)
 	(void)state;
 	acquire(0);
 	second = acquire(1);
-	bc_slots_set_target(&table, 0);
+	set_target(0);
 	assert_false(bc_slots_available(&table));
 	release(second, BC_SEQUENCE_ADVANCES);
 	assert_false(bc_slots_available(&table));
@@ -206,10 +213,10 @@ static void test_slot_target_smaller_holds_back_higher_slots(void **state)
 static void test_slot_target_larger_frees_higher_slots(void **state)
 {
 	(void)state;
-	bc_slots_set_target(&table, 0);
+	set_target(0);
 	acquire(0);
 	assert_false(bc_slots_available(&table));
-	bc_slots_set_target(&table, 2);
+	set_target(2);
 	acquire(1);
 	acquire(2);
 	assert_false(bc_slots_available(&table));
@@ -218,11 +225,67 @@ static void test_slot_target_larger_frees_higher_slots(void **state)
 static void test_slot_target_beyond_size_is_size(void **state)
 {
 	(void)state;
-	bc_slots_set_target(&table, 0);
-	bc_slots_set_target(&table, SIZE);
+	set_target(0);
+	set_target(SIZE);
 	assert_int_equal(table.limit, SIZE);
-	bc_slots_set_target(&table, UINT32_MAX);
+	set_target(UINT32_MAX);
 	assert_int_equal(table.limit, SIZE);
+}
+
+/* A reply to a request in @slot while @in_use was the highest in use. */
+static void set_highest(uint32_t slot, uint32_t in_use, uint32_t highest)
+{
+	const struct bc_cb_sequence sent = { .slot = slot,
+					     .highest_slot = in_use };
+
+	bc_slots_set_highest(&table, &sent, highest, SIZE - 1);
+}
+
+static void test_slot_highest_smaller_holds_back_higher_slots(void **state)
+{
+	(void)state;
+	set_highest(0, 3, 1);
+	assert_int_equal(table.limit, 2);
+	set_highest(0, 1, 2);
+	assert_int_equal(table.limit, 3);
+	set_highest(0, 1, UINT32_MAX);
+	assert_int_equal(table.limit, SIZE);
+}
+
+static void test_slot_highest_echoed_changes_nothing(void **state)
+{
+	(void)state;
+	set_highest(0, 0, 0);
+	assert_int_equal(table.limit, SIZE);
+	bc_slots_refused(&table, 1);
+	set_highest(0, 0, 0);
+	assert_int_equal(table.limit, 1);
+	set_highest(2, 2, 2);
+	assert_int_equal(table.limit, 3);
+}
+
+static void test_slot_misordered_after_assumed_goes_back_by_one(void **state)
+{
+	(void)state;
+	release(acquire(0), BC_SEQUENCE_ADVANCES);
+	release(acquire(0), BC_SEQUENCE_ADVANCES);
+	release(acquire(0), BC_SEQUENCE_ASSUMED);
+	assert_int_equal(acquire(0)->sequence, 4);
+	release(&table.slots[0], BC_SEQUENCE_MISORDERED);
+	assert_int_equal(acquire(0)->sequence, 3);
+	/* Not again: then it starts over. */
+	release(&table.slots[0], BC_SEQUENCE_MISORDERED);
+	assert_int_equal(acquire(0)->sequence, 1);
+	assert_int_equal(table.lost, 0);
+}
+
+static void test_slot_assumed_then_answered_is_certain(void **state)
+{
+	(void)state;
+	release(acquire(0), BC_SEQUENCE_ASSUMED);
+	release(acquire(0), BC_SEQUENCE_ADVANCES);
+	release(acquire(0), BC_SEQUENCE_MISORDERED);
+	assert_int_equal(acquire(0)->sequence, 1);
 }
 
 static void test_slot_refused_limits_to_those_below(void **state)
@@ -243,7 +306,7 @@ static void test_slot_all_below_target_lost_is_not_usable(void **state)
 {
 	(void)state;
 	release(acquire(0), BC_SEQUENCE_IS_LOST);
-	bc_slots_set_target(&table, 0);
+	set_target(0);
 	assert_false(bc_slots_usable(&table));
 }
 
@@ -255,7 +318,7 @@ static void test_slot_busy_above_target_is_usable(void **state)
 	(void)state;
 	slot = acquire(0);
 	acquire(1);
-	bc_slots_set_target(&table, 0);
+	set_target(0);
 	release(slot, BC_SEQUENCE_IS_LOST);
 	assert_true(bc_slots_usable(&table));
 }
@@ -315,6 +378,10 @@ int main(void)
 		SLOT_TEST(test_slot_target_smaller_holds_back_higher_slots),
 		SLOT_TEST(test_slot_target_larger_frees_higher_slots),
 		SLOT_TEST(test_slot_target_beyond_size_is_size),
+		SLOT_TEST(test_slot_highest_smaller_holds_back_higher_slots),
+		SLOT_TEST(test_slot_highest_echoed_changes_nothing),
+		SLOT_TEST(test_slot_misordered_after_assumed_goes_back_by_one),
+		SLOT_TEST(test_slot_assumed_then_answered_is_certain),
 		SLOT_TEST(test_slot_refused_limits_to_those_below),
 		SLOT_TEST(test_slot_all_below_target_lost_is_not_usable),
 		SLOT_TEST(test_slot_busy_above_target_is_usable),
