@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The one file that talks to ntirpc, seen by the rest of the module.
+ * The one file that sends and receives over ntirpc, seen by the rest of the module.
  */
 #ifndef BC_TRANSPORT_H
 #define BC_TRANSPORT_H
@@ -16,7 +16,6 @@ void bc_transport_request_free(struct bc_request *req);
 int bc_transport_send(struct bc_request *req);
 void bc_transport_conn_release(struct bc_conn *conn);
 void bc_transport_conn_free(struct bc_conn *conn);
-void bc_transport_security_free(struct bc_security *security);
 
 /**
  * The connection of a transport; made if it has none yet.
@@ -28,21 +27,6 @@ void bc_transport_security_free(struct bc_security *security);
  * Context: an operation's handler.
  */
 struct bc_conn *bc_transport_conn(SVCXPRT *xprt);
-
-/**
- * The first usable security flavor of those that a client offers, in its own
- * order, with its program: what its callbacks will carry.  AUTH_NONE and
- * AUTH_SYS are usable.  RFC 5661, 18.36.3 and 2.10.8.3.
- *
- * @param[in] program
- * @param[in] parms   csa_sec_parms or bca_sec_parms
- * @param[in] count   their number
- *
- * @return +1 ref; or NULL: none can be used, or no memory
- */
-struct bc_security *bc_transport_security(uint32_t program,
-					  const callback_sec_parms4 *parms,
-					  uint32_t count);
 
 /**
  * Give every transport that is still there its own operations back.

@@ -11,6 +11,7 @@
  * Ganesha destroys it, the session has ended.
  */
 #include "callback.h"
+#include "security.h"
 #include "transport.h"
 
 #include "export_mgr.h"

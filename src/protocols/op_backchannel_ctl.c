@@ -6,6 +6,7 @@
  * Ganesha decodes and encodes the operation, and answers it as illegal.
  */
 #include "callback.h"
+#include "security.h"
 #include "transport.h"
 
 #include "nfsv41.h"

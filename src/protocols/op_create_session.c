@@ -9,6 +9,7 @@
  * that always works, and the answer is then made to say what is true.
  */
 #include "callback.h"
+#include "security.h"
 #include "transport.h"
 
 #include "nfsv41.h"

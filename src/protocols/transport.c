@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The transport: the one file that talks to ntirpc.
+ * The transport: the one file that sends and receives over ntirpc.
  *
  * ntirpc has what a multiplexed connection needs: XIDs, a tree of the requests
  * that wait for a reply, demultiplexing of calls and replies, serialised
@@ -24,14 +24,9 @@
 #include "transport.h"
 
 #include "bc_internal.h"
-#include "nfsv41.h"
+#include "cb_reply.h"
 
 #include <stdlib.h>
-
-/* Longest tag of a reply that is skipped rather than refused, bytes. */
-#define MAX_TAG 1024
-/* Bound of a CB_GETATTR result's attributes: change and size, bytes. */
-#define MAX_ATTRS 256
 
 /** A transport's connection. */
 struct connection {
@@ -50,10 +45,7 @@ struct request {
 	struct bc_request req;
 	struct clnt_req cc;
 	bool in_tree; /* [K] after send: ntirpc knows it */
-	struct bc_reply reply; /* ntirpc's until reply_processed(), then ours */
-	uint32_t opcode; /* [K] of the operation after CB_SEQUENCE */
-	struct fattr4 attrs; /* CB_GETATTR's result; its values are below */
-	char attr_values[MAX_ATTRS];
+	struct bc_cb_reply result; /* ntirpc's until reply_processed() */
 	struct rcu_head rcu;
 	uint8_t body[];
 };
@@ -75,93 +67,6 @@ static struct connection *connection_of_xprt(const SVCXPRT *xprt)
 }
 
 /* Replies ------------------------------------------------------------------ */
-
-static bool skip_opaque(XDR *xdrs, uint32_t max)
-{
-	char chunk[64];
-	uint32_t len;
-
-	if (!XDR_GETUINT32(xdrs, &len) || len > max)
-		return false;
-	len = RNDUP(len);
-	while (len > 0) {
-		uint32_t n = len < sizeof(chunk) ? len : sizeof(chunk);
-
-		if (!XDR_GETBYTES(xdrs, chunk, n))
-			return false;
-		len -= n;
-	}
-	return true;
-}
-
-/* CB_SEQUENCE4res, RFC 5661 20.9.2 */
-static bool decode_sequence(XDR *xdrs, struct bc_reply *reply)
-{
-	struct bc_cb_sequence *sequence = &reply->sequence;
-
-	if (!XDR_GETUINT32(xdrs, &reply->sequence_status))
-		return false;
-	if (reply->sequence_status != NFS4_OK)
-		return true;
-	return XDR_GETBYTES(xdrs, (char *)sequence->session,
-			    BC_SESSIONID_SIZE) &&
-	       XDR_GETUINT32(xdrs, &sequence->sequence) &&
-	       XDR_GETUINT32(xdrs, &sequence->slot) &&
-	       XDR_GETUINT32(xdrs, &sequence->highest_slot) &&
-	       XDR_GETUINT32(xdrs, &reply->target_highest_slot);
-}
-
-/* fattr4 of CB_GETATTR4resok, 20.1.2 */
-static bool decode_attrs(XDR *xdrs, struct request *request)
-{
-	struct fattr4 *attrs = &request->attrs;
-	uint32_t words, len;
-
-	if (!XDR_GETUINT32(xdrs, &words) || words > BITMAP4_MAPLEN)
-		return false;
-	attrs->attrmask.bitmap4_len = words;
-	for (uint32_t i = 0; i < words; i++)
-		if (!XDR_GETUINT32(xdrs, &attrs->attrmask.map[i]))
-			return false;
-	if (!XDR_GETUINT32(xdrs, &len) || len > MAX_ATTRS || len % 4)
-		return false;
-	attrs->attr_vals.attrlist4_len = len;
-	attrs->attr_vals.attrlist4_val = request->attr_values;
-	request->reply.op_result = attrs;
-	return XDR_GETBYTES(xdrs, request->attr_values, len);
-}
-
-static bool decode_operation(XDR *xdrs, struct request *request)
-{
-	uint32_t opcode;
-
-	if (!XDR_GETUINT32(xdrs, &opcode) || opcode != request->opcode ||
-	    !XDR_GETUINT32(xdrs, &request->reply.op_status))
-		return false;
-	if (opcode == NFS4_OP_CB_GETATTR && request->reply.op_status == NFS4_OK)
-		return decode_attrs(xdrs, request);
-	return true;
-}
-
-/* CB_COMPOUND4res, 20.2.2: no more results than operations were sent. */
-static bool decode_reply(XDR *xdrs, void *where)
-{
-	struct request *request = where;
-	struct bc_reply *reply = &request->reply;
-	uint32_t opcode;
-
-	if (!XDR_GETUINT32(xdrs, &reply->status) ||
-	    !skip_opaque(xdrs, MAX_TAG) ||
-	    !XDR_GETUINT32(xdrs, &reply->num_results) ||
-	    reply->num_results > BC_CB_COMPOUND_OPS)
-		return false;
-	if (reply->num_results == 0)
-		return true;
-	if (!XDR_GETUINT32(xdrs, &opcode) || opcode != NFS4_OP_CB_SEQUENCE ||
-	    !decode_sequence(xdrs, reply))
-		return false;
-	return reply->num_results < 2 || decode_operation(xdrs, request);
-}
 
 /* ntirpc's completion. Context: inside wrapped_decode()'s read-side section. */
 static void reply_processed(struct clnt_req *cc)
@@ -208,9 +113,11 @@ static enum xprt_stat wrapped_decode(struct svc_req *svc)
 	rcu_read_unlock();
 	request = replied;
 	if (request) {
-		request->reply.rpc_status = request->cc.cc_error.re_status;
-		request->reply.kind = kind_of(request->cc.cc_error.re_status);
-		bc_reply_arrived(&request->req, &request->reply);
+		request->result.reply.rpc_status =
+			request->cc.cc_error.re_status;
+		request->result.reply.kind =
+			kind_of(request->cc.cc_error.re_status);
+		bc_reply_arrived(&request->req, &request->result.reply);
 		bc_request_put(&request->req);
 	}
 	return stat;
@@ -280,8 +187,8 @@ static int send_locked(struct connection *connection, struct request *request)
 		connection->program = program;
 
 	clnt_req_fill(cc, clnt, security->auth, CB_COMPOUND,
-		      (xdrproc_t)encode_body, request, (xdrproc_t)decode_reply,
-		      request);
+		      (xdrproc_t)encode_body, request,
+		      (xdrproc_t)bc_cb_reply_decode, &request->result);
 	cc->cc_free_cb = request_released;
 	/* clnt_req_fill() leaves it locked for a waiter.  A reply that a peer
 	 * has guessed may meet ntirpc's own completion, which takes it, before
@@ -306,7 +213,7 @@ int bc_transport_send(struct bc_request *req)
 	struct connection *connection = connection_of(req->conn);
 	int rc;
 
-	request->opcode = bc_call_opcode(req->call);
+	request->result.opcode = bc_call_opcode(req->call);
 	pthread_mutex_lock(&connection->lock);
 	rc = send_locked(connection, request);
 	pthread_mutex_unlock(&connection->lock);
@@ -453,61 +360,4 @@ void bc_transport_fini(void)
 	}
 	pthread_mutex_unlock(&connections_lock);
 	rcu_barrier();
-}
-
-/* Security ----------------------------------------------------------------- */
-
-/* Credential and verifier without their bodies: flavor and length of each. */
-#define AUTH_WORDS 4
-
-static struct bc_security *security_new(uint32_t program, AUTH *auth,
-					size_t cred_body)
-{
-	struct bc_security *security = NULL;
-
-	if (AUTH_SUCCESS(auth))
-		security = bc_security_new(program, auth,
-					   4 * AUTH_WORDS + cred_body);
-	if (!security)
-		AUTH_DESTROY(auth);
-	return security;
-}
-
-/* authsys_parms, RFC 5531 appendix A: the client's own, as it gave them. */
-static struct bc_security *security_sys(uint32_t program,
-					const struct authunix_parms *parms)
-{
-	AUTH *auth = authunix_ncreate(parms->aup_machname, parms->aup_uid,
-				      parms->aup_gid, (int)parms->aup_len,
-				      parms->aup_gids);
-	size_t body =
-		4 * (5 + parms->aup_len) + RNDUP(strlen(parms->aup_machname));
-
-	return security_new(program, auth, body);
-}
-
-struct bc_security *bc_transport_security(uint32_t program,
-					  const callback_sec_parms4 *parms,
-					  uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		struct bc_security *security = NULL;
-
-		if (parms[i].cb_secflavor == AUTH_NONE)
-			security = security_new(program, authnone_ncreate(), 0);
-		else if (parms[i].cb_secflavor == AUTH_SYS)
-			security = security_sys(
-				program,
-				&parms[i].callback_sec_parms4_u.cbsp_sys_cred);
-		if (security)
-			return security;
-	}
-	return NULL;
-}
-
-void bc_transport_security_free(struct bc_security *security)
-{
-	AUTH *auth = security->auth;
-
-	AUTH_DESTROY(auth);
 }

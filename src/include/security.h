@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What callbacks are authenticated with: a client's choice, as ntirpc's AUTH.
+ */
+#ifndef BC_SECURITY_H
+#define BC_SECURITY_H
+
+#include "config.h"
+#include "nfsv41.h"
+
+#include "backchannel.h"
+
+/**
+ * The first usable security flavor of those that a client offers, in its own
+ * order, with its program: what its callbacks will carry.  AUTH_NONE and
+ * AUTH_SYS are usable.  RFC 5661, 18.36.3 and 2.10.8.3.
+ *
+ * @param[in] program
+ * @param[in] parms   csa_sec_parms or bca_sec_parms
+ * @param[in] count   their number
+ *
+ * @return +1 ref; or NULL: none can be used, or no memory
+ */
+struct bc_security *bc_transport_security(uint32_t program,
+					  const callback_sec_parms4 *parms,
+					  uint32_t count);
+
+/** The core's operation: the last reference is gone. */
+void bc_transport_security_free(struct bc_security *security);
+
+#endif /* BC_SECURITY_H */
