@@ -203,10 +203,10 @@ void bc_session_put(struct bc_session *session);
 int bc_session_set_security(struct bc_session *session,
 			    struct bc_security *security);
 
-/** What SEQUENCE has to say of a session's backchannel. */
+/** What SEQUENCE has to say of a session's backchannel, and of its client. */
 struct bc_session_status {
 	bool known; /* the session is one of ours */
-	uint32_t flags; /* SEQ4_STATUS_CB_* bits, RFC 5661 18.46.3 */
+	uint32_t flags; /* SEQ4_STATUS_* bits, RFC 5661 18.46.3 */
 	bool client_has_path; /* some session of its client has a path */
 };
 
@@ -222,11 +222,50 @@ struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
 					  const void *transport);
 
 /**
- * The client id is gone: complete all its callbacks with BC_OUTCOME_FAILED.
+ * The client id is gone: complete all its callbacks with BC_OUTCOME_FAILED,
+ * forget its revoked stateids.
  *
  * Context: any thread; holds no lock of the core.
  */
 void bc_client_destroy(uint64_t clientid);
+
+/* Revoked stateids: RFC 5661, 8.5, 10.4.5 and 18.38 ------------------------ */
+
+#define BC_STATEID_OTHER_SIZE 12 /* stateid4's other */
+
+/**
+ * Remember that a delegation was revoked, until its client frees it.
+ *
+ * Of a client without a session it is remembered for a lease.  A limited number
+ * is remembered of each client; beyond that it is only logged.
+ *
+ * @param[in] clientid
+ * @param[in] other     of the delegation's stateid
+ *
+ * Context: any thread, also under locks of the server.
+ */
+void bc_revoked_add(uint64_t clientid,
+		    const uint8_t other[BC_STATEID_OTHER_SIZE]);
+
+/**
+ * Is this a revoked stateid of the session's client, not freed yet?
+ *
+ * Context: any thread; lock-free when the client has none.
+ */
+bool bc_revoked_contains(const uint8_t sessionid[BC_SESSIONID_SIZE],
+			 const uint8_t other[BC_STATEID_OTHER_SIZE]);
+
+/**
+ * The client acknowledges the loss: forget the stateid.
+ *
+ * @param[out] last  it was the last one that the client had to free
+ *
+ * @return whether it was there
+ *
+ * Context: as bc_revoked_contains().
+ */
+bool bc_revoked_free(const uint8_t sessionid[BC_SESSIONID_SIZE],
+		     const uint8_t other[BC_STATEID_OTHER_SIZE], bool *last);
 
 /* Connections ------------------------------------------------------------- */
 

@@ -10,8 +10,8 @@
  * completed or waited for under any of them.
  *
  * Who holds a reference
- *  client   its table, while it has sessions or callbacks; each session; its
- *           armed timer
+ *  client   its table, while it has sessions, callbacks or (for a lease)
+ *           revoked stateids; each session; its armed timer
  *  session  itself while it is open, each binding, each request, its channel;
  *           its table entry is covered by the first
  *  conn     the transport (until it is destroyed), each binding, each request;
@@ -36,6 +36,7 @@
 
 /* SEQ4_STATUS_*, RFC 5661 18.46.1 */
 #define BC_SEQ4_CB_PATH_DOWN 0x00000001
+#define BC_SEQ4_RECALLABLE_STATE_REVOKED 0x00000040
 #define BC_SEQ4_CB_PATH_DOWN_SESSION 0x00000200
 #define BC_SEQ4_BACKCHANNEL_FAULT 0x00000400
 
@@ -266,6 +267,14 @@ struct bc_session {
 	struct bc_slot_table slots; /* [L] */
 };
 
+/** Stateids whose delegations were revoked and that the client must free. */
+struct bc_revoked {
+	uint32_t count; /* [A], changed under [L] */
+	uint32_t room; /* [L] allocated */
+	uint8_t (*others)[BC_STATEID_OTHER_SIZE]; /* [L] */
+	uint64_t until; /* [L] ms: forgotten then if no session comes, or 0 */
+};
+
 /** A client's sender: all its callbacks, whatever session they go out on. */
 struct bc_client {
 	struct cds_lfht_node node; /* [R] */
@@ -281,6 +290,7 @@ struct bc_client {
 	struct cds_list_head sessions; /* [L] */
 	struct cds_list_head queue; /* [L] calls, first in first out */
 	struct cds_list_head timed; /* [L] calls, by when */
+	struct bc_revoked revoked;
 	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */
 	struct bc_counts counts; /* [A] */
 	struct bc_timer timer;
@@ -330,8 +340,11 @@ void bc_client_put(struct bc_client *client);
  */
 struct bc_client *bc_client_lock(uint64_t clientid);
 
-/** Forget the client if it has neither sessions nor callbacks. */
+/** Forget the client if nothing needs it any more. */
 void bc_client_retire_locked(struct bc_client *client);
+
+/** Let bc_sender_expire() run at @a when or earlier. */
+void bc_client_arm_locked(struct bc_client *client, uint64_t when);
 
 /* session.c */
 
@@ -340,6 +353,17 @@ void bc_session_fault_locked(struct bc_session *session);
 
 /** The live back-bound connection with the latest activity, or NULL. [L] */
 struct bc_conn *bc_session_path_locked(const struct bc_session *session);
+
+/* revoked.c */
+
+/** Forget all revoked stateids. [L] */
+void bc_revoked_clear_locked(struct bc_client *client);
+
+/**
+ * Is a client without sessions to be kept for its revoked stateids? If so its
+ * timer is armed for the end of that. [L]
+ */
+bool bc_revoked_keep_locked(struct bc_client *client);
 
 /* conn.c */
 

@@ -7,8 +7,8 @@
  * Locking: client->lock guards a client's sessions, their bindings and slots,
  *   and its callbacks.  Two clients share no lock.
  * Lifetime: see "who holds a reference" in bc_internal.h.  A client leaves the
- *   table when it has neither sessions nor callbacks ("dead"); who finds it
- *   dead looks again.
+ *   table when it has neither sessions nor callbacks nor revoked stateids to
+ *   keep ("dead"); who finds it dead looks again.
  * Invariants: client->paths is the sum over its sessions; a dead client has no
  *   sessions and no callbacks and never gets any again.
  */
@@ -133,11 +133,25 @@ struct bc_client *bc_client_lock(uint64_t clientid)
 	}
 }
 
+void bc_client_arm_locked(struct bc_client *client, uint64_t when)
+{
+	bc_assert_locked(&client->lock);
+	if (client->armed && client->armed <= when)
+		return;
+	client->armed = when;
+	bc_client_ref(client);
+	if (!bc_timer_arm(&client->timer, when))
+		bc_client_put(client);
+}
+
 void bc_client_retire_locked(struct bc_client *client)
 {
 	bc_assert_locked(&client->lock);
-	if (client->dead || client->calls || !cds_list_empty(&client->sessions))
+	if (client->dead || client->calls ||
+	    !cds_list_empty(&client->sessions) ||
+	    bc_revoked_keep_locked(client))
 		return;
+	bc_revoked_clear_locked(client);
 	client->dead = true;
 	rcu_read_lock();
 	cds_lfht_del(bc_core.clients, &client->node);
@@ -152,5 +166,9 @@ void bc_client_destroy(uint64_t clientid)
 	if (!client)
 		return;
 	bc_sender_fail_all(client);
+	pthread_mutex_lock(&client->lock);
+	bc_revoked_clear_locked(client);
+	bc_client_retire_locked(client);
+	pthread_mutex_unlock(&client->lock);
 	bc_client_put(client);
 }

@@ -60,16 +60,6 @@ static void call_unlink(struct bc_call *call)
 	call->session = NULL;
 }
 
-static void arm(struct bc_client *client, uint64_t when)
-{
-	if (client->armed && client->armed <= when)
-		return;
-	client->armed = when;
-	bc_client_ref(client);
-	if (!bc_timer_arm(&client->timer, when))
-		bc_client_put(client);
-}
-
 /* Until when a callback may wait for a path: a lease, and in all not longer than
  * its attempts and one lease take, whatever the client does to its connections
  * and sessions meanwhile.
@@ -110,7 +100,7 @@ static void call_enqueue(struct bc_call *call, bool in_front)
 	else
 		cds_list_add_tail(&call->link, &client->queue);
 	client->queued++;
-	arm(client, call->when);
+	bc_client_arm_locked(client, call->when);
 }
 
 /* Look at the callback again at @when. */
@@ -126,7 +116,7 @@ static void call_time(struct bc_call *call, enum bc_call_state state,
 		if (cds_list_entry(pos, struct bc_call, link)->when <= when)
 			break;
 	cds_list_add(&call->link, pos);
-	arm(client, when);
+	bc_client_arm_locked(client, when);
 }
 
 /* Who calls this completes the callback. */
@@ -227,7 +217,7 @@ static void slot_wait(struct bc_session *session, struct bc_slot *slot,
 {
 	slot->when = bc_now() + delay;
 	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
-	arm(session->client, slot->when);
+	bc_client_arm_locked(session->client, slot->when);
 }
 
 /* Put a slot's callback on a connection. @return +2 refs: the slot's and the
@@ -829,6 +819,7 @@ void bc_sender_expire(struct bc_client *client)
 	client->armed = 0;
 	expire_timed(client, now);
 	expire_queue(client, now);
+	bc_client_retire_locked(client);
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
 		uint64_t delayed = expire_delayed(session, now);
 
@@ -845,7 +836,7 @@ void bc_sender_expire(struct bc_client *client)
 			when = call->when;
 	}
 	if (when != UINT64_MAX)
-		arm(client, when);
+		bc_client_arm_locked(client, when);
 	pthread_mutex_unlock(&client->lock);
 	bc_sender_run(client);
 }

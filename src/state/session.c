@@ -122,6 +122,7 @@ int bc_session_add(const struct bc_session_attrs *attrs,
 	if (node != &session->node)
 		goto exists;
 	cds_list_add(&session->client_link, &client->sessions);
+	client->revoked.until = 0;
 	bc_session_ref(session);
 	pthread_mutex_unlock(&client->lock);
 	*result = session;
@@ -253,6 +254,8 @@ struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
 			status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
 		if (uatomic_read(&session->fault))
 			status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
+		if (uatomic_read(&session->client->revoked.count))
+			status.flags |= BC_SEQ4_RECALLABLE_STATE_REVOKED;
 	}
 	rcu_read_unlock();
 	return status;

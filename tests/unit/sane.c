@@ -168,6 +168,26 @@ static uint32_t check_timed(const struct bc_client *client)
 	return timed;
 }
 
+static void check_revoked(struct bc_client *client)
+{
+	const struct bc_revoked *revoked = &client->revoked;
+
+	CHECK(revoked->count <= revoked->room);
+	CHECK(!revoked->room == !revoked->others);
+	CHECK(!revoked->count == !revoked->room);
+	if (revoked->until) {
+		CHECK(revoked->count);
+		CHECK(cds_list_empty(&client->sessions));
+	}
+}
+
+/* Whether something needs the client: what keeps it in its table. */
+static bool needed(struct bc_client *client)
+{
+	return client->calls || !cds_list_empty(&client->sessions) ||
+	       client->revoked.until;
+}
+
 void assert_sane_client(struct bc_client *client)
 {
 	uint32_t queued, timed;
@@ -178,12 +198,9 @@ void assert_sane_client(struct bc_client *client)
 	CHECK(client->queued == queued);
 	CHECK(client->calls == queued + timed);
 	CHECK(client->paths == check_sessions(client));
-	if (client->dead) {
-		CHECK(!client->calls);
-		CHECK(cds_list_empty(&client->sessions));
-	} else {
-		CHECK(client->calls || !cds_list_empty(&client->sessions));
-	}
+	check_revoked(client);
+	CHECK(client->dead == !needed(client));
+	CHECK(!client->dead || !client->revoked.count);
 	pthread_mutex_unlock(&client->lock);
 }
 
