@@ -436,11 +436,19 @@ static void show_tail(const char *path)
 	fclose(file);
 }
 
+void server_show(struct server *server)
+{
+	char output[PATH_MAX];
+
+	snprintf(output, sizeof(output), "%s/output", server->folder);
+	show_tail(server->log);
+	show_tail(output);
+}
+
 static int launch(struct server *server)
 {
 	unsigned int before = server_log_count(server, INITIALISED);
 	int error = spawn(server);
-	char output[PATH_MAX];
 
 	if (error)
 		return error;
@@ -450,9 +458,7 @@ static int launch(struct server *server)
 	fprintf(stderr, "server: %s\n",
 		server_alive(server) ? "not initialised in time"
 				     : "ended while starting");
-	snprintf(output, sizeof(output), "%s/output", server->folder);
-	show_tail(server->log);
-	show_tail(output);
+	server_show(server);
 	server_stop(server);
 	return -EIO;
 }

@@ -86,6 +86,8 @@ unsigned int server_log_count(struct server *server, const char *text);
 /** Wait until at least @a count lines of the log contain @a text. */
 bool server_wait_log(struct server *server, const char *text,
 		     unsigned int count, int timeout_ms);
+/** Print the ends of its log, and of what else it printed, on stderr. */
+void server_show(struct server *server);
 /** Overwrite the configuration with @a params' (for SIGHUP, restart). */
 int server_write_config(struct server *server,
 			const struct server_params *params);

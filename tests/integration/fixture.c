@@ -4,6 +4,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of the group of tests that fixture_run() runs. */
+static struct fixture group;
+static const struct server_params *group_params;
+static bool group_unclean; /* cmocka ignores a group teardown's result */
+
+void fixture_prepare(const struct server_params *params)
+{
+	group_params = params;
+}
+
+int fixture_setup(void **state)
+{
+	*state = &group;
+	return fixture_start(&group, group_params);
+}
+
+int fixture_teardown(void **state)
+{
+	group_unclean = fixture_stop(*state) != 0;
+	return group_unclean;
+}
+
+bool fixture_unclean(void)
+{
+	return group_unclean;
+}
+
 int fixture_start(struct fixture *fixture, const struct server_params *params)
 {
 	memset(fixture, 0, sizeof(*fixture));
@@ -16,9 +43,18 @@ int fixture_start(struct fixture *fixture, const struct server_params *params)
 
 int fixture_stop(struct fixture *fixture)
 {
+	int status;
+
 	nfs_loop_free(fixture->loop);
+	if (!fixture->server) /* it never started, or was stopped before */
+		return 0;
+	status = server_stop(fixture->server);
+	if (status) {
+		fprintf(stderr, "the server ended with %d\n", status);
+		server_show(fixture->server);
+	}
 	server_free(fixture->server);
-	return 0;
+	return status;
 }
 
 void fixture_client(struct fixture *fixture, struct nfs_client *client)

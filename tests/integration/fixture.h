@@ -42,8 +42,24 @@ struct fixture {
 	unsigned int nconns;
 };
 
-/** Start the server; cmocka's group setup and teardown are built on these. */
+/**
+ * main()'s result: an array of tests, run against one server that is started
+ * with @a params and must also end cleanly.
+ */
+#define fixture_run(tests, params)                                             \
+	(fixture_prepare(params),                                              \
+	 cmocka_run_group_tests(tests, fixture_setup, fixture_teardown) ||     \
+		 fixture_unclean())
+
+/* What fixture_run() is made of. */
+void fixture_prepare(const struct server_params *params);
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+bool fixture_unclean(void);
+
+/** Start a server, for tests that have one of their own. */
 int fixture_start(struct fixture *fixture, const struct server_params *params);
+/** End it. @return 0, or how it ended instead of cleanly */
 int fixture_stop(struct fixture *fixture);
 
 /** A test's setup: holder and opener, mounted. */

@@ -8,26 +8,11 @@
 
 #define PROGRAM 0x40000777
 
-static struct fixture fixture;
-
 static const struct nfs_sec_parms sys = {
 	.flavor = AUTH_SYS,
 	.sys = { .machine = "other.example", .uid = 1001, .gid = 1002,
 		 .ngids = 1, .gids = { 1003 } },
 };
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
 
 /* Callback number @n carries this. */
 static void assert_carries(struct fixture *f, unsigned int n, uint32_t program,
@@ -172,6 +157,7 @@ static void test_ctl_stands_anywhere_and_its_replay_says_the_same(void **state)
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_ctl_program_and_credential_change_together),
 		FIXTURE_TEST(test_ctl_first_usable_flavor_is_taken),
@@ -185,5 +171,5 @@ int main(void)
 			test_ctl_stands_anywhere_and_its_replay_says_the_same),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

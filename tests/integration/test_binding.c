@@ -10,21 +10,6 @@
 
 #define DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* A second session of the holder, made on a connection of its own. */
 static void second_session(struct fixture *f, struct nfs_session *session,
 			   const struct nfs_create_session_args *args)
@@ -470,6 +455,7 @@ static void test_callback_never_overtakes_the_reply_that_binds(void **state)
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_create_session_with_flag_binds_both),
 		FIXTURE_TEST(test_create_session_without_flag_binds_fore_only),
@@ -491,5 +477,5 @@ int main(void)
 		FIXTURE_TEST(test_callback_never_overtakes_the_reply_that_binds),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

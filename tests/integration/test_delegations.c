@@ -9,21 +9,6 @@
 #define WANT_READ (OPEN4_SHARE_ACCESS_READ | OPEN4_SHARE_ACCESS_WANT_READ_DELEG)
 #define PATH_DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* Make file @name and open it. */
 static void open_new(struct fixture *f, struct nfs_session *session,
 		     const char *name, uint32_t share, struct nfs_file *file)
@@ -153,6 +138,7 @@ static void test_recall_returned_opener_succeeds(void **state)
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(
 			test_open_fore_only_session_granted_only_after_bind),
@@ -163,5 +149,5 @@ int main(void)
 		FIXTURE_TEST(test_recall_returned_opener_succeeds),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

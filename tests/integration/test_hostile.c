@@ -33,61 +33,11 @@ struct hostile_reply {
 
 static const struct cb_answer held = { .when = CB_HELD };
 
-static struct fixture fixture;
-static bool valgrind;
-static bool unclean; /* the server's end: cmocka ignores a failed teardown */
-
 /* Fair: else a thread may wait for seconds while others run. */
 static const char *const valgrind_argv[] = {
-	"valgrind",	    "--error-exitcode=99", "--log-file=valgrind.log",
+	"valgrind",	    "--error-exitcode=99", "--quiet",
 	"--num-callers=32", "--fair-sched=try",	   NULL
 };
-
-static int setup(void **state)
-{
-	struct server_params params = { .module = true,
-					.backchannel =
-						"\tCallback_Timeout = 2;" };
-
-	if (valgrind) {
-		params.wrapper = valgrind_argv;
-		params.start_timeout_ms = 120000;
-	}
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static void show_valgrind_log(void)
-{
-	char path[512], line[512];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/valgrind.log",
-		 server_folder(fixture.server));
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		fputs(line, stderr);
-	if (file)
-		fclose(file);
-}
-
-/* The server ends cleanly, and valgrind has nothing to say against it. */
-static int teardown(void **state)
-{
-	int status;
-
-	if (!fixture.server) /* it never started */
-		return -1;
-	status = server_stop(fixture.server);
-	if (status) {
-		unclean = true;
-		fprintf(stderr, "the server ended with %d\n", status);
-		if (valgrind)
-			show_valgrind_log();
-	}
-	fixture_stop(*state);
-	return status;
-}
 
 /* Rounds ------------------------------------------------------------------- */
 
@@ -700,12 +650,14 @@ int main(int argc, char **argv)
 		FIXTURE_TEST(test_binds_in_a_loop),
 		FIXTURE_TEST(test_connects_and_vanishes),
 	};
-	int failed;
+	struct server_params params = {
+		.module = true,
+		.backchannel = "Callback_Timeout = 2;",
+	};
 
-	valgrind = argc > 1 && !strcmp(argv[1], "valgrind");
-	if (valgrind)
-		failed = cmocka_run_group_tests(replies, setup, teardown);
-	else
-		failed = cmocka_run_group_tests(all, setup, teardown);
-	return failed || unclean;
+	if (argc < 2 || strcmp(argv[1], "valgrind"))
+		return fixture_run(all, &params);
+	params.wrapper = valgrind_argv;
+	params.start_timeout_ms = 120000;
+	return fixture_run(replies, &params);
 }

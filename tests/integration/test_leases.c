@@ -7,21 +7,6 @@
 
 #include <stdio.h>
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* Open a file, made before. @return the delegation that came with it */
 static uint32_t open_file(struct nfs_session *session, const char *name,
 			  uint32_t access, struct nfs_file *file)
@@ -144,6 +129,7 @@ static void test_leases_off_grants_nothing(void **state)
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_only_opener_is_granted_a_write_delegation),
 		FIXTURE_TEST(
@@ -153,5 +139,5 @@ int main(void)
 		cmocka_unit_test(test_leases_off_grants_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

@@ -5,21 +5,6 @@
  */
 #include "fixture.h"
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 static void test_recall_healthy_path_arrives(void **state)
 {
 	struct fixture *f = *state;
@@ -110,6 +95,7 @@ static void test_recall_in_flight_fails_over_same_slot_and_sequence(
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_recall_healthy_path_arrives),
 		FIXTURE_TEST(test_recall_after_rebind_arrives_on_new_connection),
@@ -117,5 +103,5 @@ int main(void)
 		FIXTURE_TEST(test_recall_in_flight_fails_over_same_slot_and_sequence),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

@@ -9,21 +9,6 @@
 
 #define SLOT 5 /* of the fore channel, used by these tests alone */
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* As fixture_hold(), with the OPEN in SLOT. @return its sequence id there */
 static uint32_t hold_in_slot(struct fixture *f, const char *name,
 			     struct nfs_file *file)
@@ -127,6 +112,7 @@ static void test_recall_over_another_session_names_the_first(void **state)
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(
 			test_recall_names_the_open_that_made_the_delegation),
@@ -135,5 +121,5 @@ int main(void)
 		FIXTURE_TEST(test_recall_over_another_session_names_the_first),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

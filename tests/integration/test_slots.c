@@ -14,21 +14,6 @@
 static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer correct;
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* Hold @count delegations, then have all of them recalled. */
 static void recall_many(struct fixture *f, const char *prefix,
 			struct nfs_file *files, unsigned int count)
@@ -457,6 +442,7 @@ static void test_in_flight_session_destroyed_goes_to_another_session(
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_sequence_starts_at_one_and_counts),
 		FIXTURE_TEST(test_slot_in_flight_is_not_used_again),
@@ -487,5 +473,5 @@ int main(void)
 			test_in_flight_session_destroyed_goes_to_another_session),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

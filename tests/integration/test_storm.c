@@ -33,21 +33,6 @@ struct holder {
 	struct cb_responder *responder;
 };
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* Mount and hold a delegation. */
 static void holder_begin(struct fixture *f, struct holder *holder,
 			 unsigned int n, const struct cb_answer *ending)
@@ -174,9 +159,10 @@ static void test_clients_close_at_their_callback(void **state)
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_clients_close_at_their_callback),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

@@ -17,26 +17,6 @@
 static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer correct;
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = {
-		.module = true,
-		.backchannel = "Callback_Timeout = 1;\n"
-			       "Retry_First_Delay = 1;\n"
-			       "Retry_Attempts = 2;\n",
-	};
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* 9: silence */
 
 static void test_silent_client_spaced_attempts_then_path_down(void **state)
@@ -166,6 +146,12 @@ static void test_recalls_without_path_each_delivered_once_at_bind(void **state)
 
 int main(void)
 {
+	const struct server_params params = {
+		.module = true,
+		.backchannel = "Callback_Timeout = 1;\n"
+			       "Retry_First_Delay = 1;\n"
+			       "Retry_Attempts = 2;\n",
+	};
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_silent_client_spaced_attempts_then_path_down),
 		FIXTURE_TEST(test_late_answer_ends_attempts_and_frees_slot),
@@ -175,5 +161,5 @@ int main(void)
 			test_recalls_without_path_each_delivered_once_at_bind),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

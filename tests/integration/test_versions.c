@@ -6,21 +6,6 @@
 #include "fixture.h"
 #include "nfs40.h"
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 static void test_v40_client_is_dialled_out_to(void **state)
 {
 	struct fixture *f = *state;
@@ -78,10 +63,11 @@ static void test_v42_client_is_called_back_as_v42(void **state)
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_v40_client_is_dialled_out_to),
 		FIXTURE_TEST(test_v42_client_is_called_back_as_v42),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

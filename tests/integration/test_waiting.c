@@ -12,25 +12,6 @@
 #define MANY 10 /* more than Max_Queue */
 #define REVOKED_WITHIN 40000 /* ms: two leases, some retries, generously */
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-	static const struct server_params params = {
-		.module = true,
-		.backchannel = "Max_Queue = 4;\n",
-		.lease_lifetime = 5,
-	};
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
 /* The holder goes on over a connection that is not bound. */
 static void lose_path(struct fixture *f)
 {
@@ -180,6 +161,11 @@ static void test_no_path_for_a_lease_fails_and_is_revoked(void **state)
 
 int main(void)
 {
+	const struct server_params params = {
+		.module = true,
+		.backchannel = "Max_Queue = 4;\n",
+		.lease_lifetime = 5,
+	};
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_full_queue_defers_and_marks_nothing_down),
 		FIXTURE_TEST(test_unreachable_client_delays_nobody),
@@ -187,5 +173,5 @@ int main(void)
 		FIXTURE_TEST(test_no_path_for_a_lease_fails_and_is_revoked),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }
