@@ -41,6 +41,12 @@ struct bc_config {
 
 enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };
 
+/** Lines that a peer can cause at will: written at most once in 10 s a kind. */
+enum bc_limited {
+	BC_LIMITED_PRINCIPAL, /* not the principal that created the session */
+	BC_LIMITED_KINDS,
+};
+
 /** How an accepted callback ended. */
 enum bc_outcome {
 	BC_OUTCOME_REPLY, /* the client answered; the reply is the result */
@@ -133,6 +139,16 @@ void bc_core_stop_calls(void);
  */
 void bc_core_fini(void);
 
+/**
+ * Write a line to the server's log, unless one of its kind was written less than
+ * 10 s ago: then it is counted, and the next one says how many there were.
+ *
+ * Context: any thread, whatever locks are held.
+ */
+void bc_log_limited(enum bc_limited kind, enum bc_log_level level,
+		    const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Sessions ---------------------------------------------------------------- */
 
 /** What CREATE_SESSION agreed on (RFC 5661, 18.36). */
@@ -142,6 +158,8 @@ struct bc_session_attrs {
 	uint32_t max_requests; /* back channel's ca_maxrequests, >= 1 */
 	uint32_t max_request_size; /* back channel's ca_maxrequestsize, bytes */
 	struct bc_security *security; /* consumed; NULL: none */
+	const void *principal; /* of its creator: bytes that are copied */
+	size_t principal_len; /* 0: nobody */
 };
 
 /**
@@ -178,6 +196,17 @@ void bc_session_close(struct bc_session *session);
  * @return +1 ref, or NULL. Context: any thread, lock-free.
  */
 struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE]);
+
+/** Its client's id. Context: any thread that holds a reference. */
+uint64_t bc_session_clientid(const struct bc_session *session);
+
+/**
+ * Is this the principal that created the session?  Nobody (length 0) never is.
+ *
+ * Context: any thread that holds a reference.
+ */
+bool bc_session_same_principal(const struct bc_session *session,
+			       const void *principal, size_t len);
 
 /** Take a further reference. Context: any thread that holds one. */
 void bc_session_ref(struct bc_session *session);

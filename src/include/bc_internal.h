@@ -265,6 +265,8 @@ struct bc_session {
 	struct bc_security *security; /* [L] counted; NULL: no back channel */
 	struct cds_list_head bindings; /* [L] */
 	struct bc_slot_table slots; /* [L] */
+	size_t principal_len; /* [K] */
+	uint8_t principal[]; /* [K] its creator, as bytes to compare */
 };
 
 /** Stateids whose delegations were revoked and that the client must free. */
@@ -296,6 +298,12 @@ struct bc_client {
 	struct bc_timer timer;
 };
 
+/** Of one kind of lines in the log: when the next may be written. */
+struct bc_log_limit {
+	uint64_t next; /* [A] ms */
+	uint32_t omitted; /* [A] since the last one */
+};
+
 /** The core. */
 struct bc_core {
 	struct bc_config config; /* [K] */
@@ -306,12 +314,27 @@ struct bc_core {
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	bool stopping; /* [A] callbacks fail from now on */
 	struct bc_counts counts; /* [A] of the clients that are gone */
+	struct bc_log_limit limits[BC_LIMITED_KINDS];
 };
 
 extern struct bc_core bc_core;
 
+/* log.c */
+
+/** Write a line to the server's log. Context: whatever locks are held. */
 void bc_log(enum bc_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+#define BC_LOG_INTERVAL 10000 /* ms */
+
+/**
+ * Whether a line of a limited kind may be written now.
+ *
+ * @param[in]  limit
+ * @param[in]  now      ms
+ * @param[out] omitted  if so: how many were not since the last one
+ */
+bool bc_log_due(struct bc_log_limit *limit, uint64_t now, uint32_t *omitted);
 
 unsigned long bc_hash_u64(uint64_t key);
 unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE]);

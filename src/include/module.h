@@ -14,6 +14,12 @@
 #include "fsal.h"
 #include "config_parsing.h"
 
+/** Who may bind connections to a session. */
+enum bc_bind_policy {
+	BC_BIND_POLICY_SAME_PRINCIPAL, /* the principal that created it */
+	BC_BIND_POLICY_ANY, /* who knows its id */
+};
+
 /**
  * The BACKCHANNEL { } block. [K] after init_config.
  *
@@ -26,6 +32,7 @@ struct bc_module_config {
 	uint32_t max_queue; /* callbacks waiting per client */
 	uint32_t max_slots; /* callbacks in flight per session */
 	uint32_t max_connections; /* back-bound connections per session */
+	uint32_t bind_policy; /* enum bc_bind_policy */
 	uint32_t callback_timeout; /* s */
 	uint32_t retry_attempts;
 	uint32_t retry_first_delay; /* s, doubling */

@@ -10,6 +10,11 @@
 
 struct bc_module_config bc_module_config;
 
+static struct config_item_list bind_policies[] = {
+	CONFIG_LIST_TOK("same_principal", BC_BIND_POLICY_SAME_PRINCIPAL),
+	CONFIG_LIST_TOK("any", BC_BIND_POLICY_ANY), CONFIG_LIST_EOL
+};
+
 /* Name, smallest, largest, default, structure, member.  The parser's tables are
  * of char *, but it does not write to them.
  */
@@ -22,6 +27,8 @@ static struct config_item parameters[] = {
 		       max_slots),
 	CONF_ITEM_UI32((char *)"Max_Connections", 1, 1024, 16, bc_module_config,
 		       max_connections),
+	CONF_ITEM_TOKEN((char *)"Bind_Policy", BC_BIND_POLICY_SAME_PRINCIPAL,
+			bind_policies, bc_module_config, bind_policy),
 	CONF_ITEM_UI32((char *)"Callback_Timeout", 1, 600, 10, bc_module_config,
 		       callback_timeout),
 	CONF_ITEM_UI32((char *)"Retry_Attempts", 0, 16, 3, bc_module_config,

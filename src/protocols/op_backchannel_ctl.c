@@ -6,6 +6,7 @@
  * Ganesha decodes and encodes the operation, and answers it as illegal.
  */
 #include "callback.h"
+#include "principal.h"
 #include "security.h"
 #include "transport.h"
 
@@ -26,11 +27,15 @@ static bool names_gss_handle(const BACKCHANNEL_CTL4args *args)
 	return false;
 }
 
+/* 15.2 lists no error of access for this operation. */
 static nfsstat4 set_security(struct bc_session *session,
+			     const compound_data_t *data,
 			     const BACKCHANNEL_CTL4args *args)
 {
 	struct bc_security *security;
 
+	if (!bc_principal_may_bind(session, data, "BACKCHANNEL_CTL"))
+		return NFS4ERR_INVAL;
 	if (names_gss_handle(args))
 		return NFS4ERR_NOENT;
 	security = bc_transport_security(args->bca_cb_program,
@@ -60,7 +65,7 @@ enum nfs_req_result bc_op_backchannel_ctl(struct nfs_argop4 *op,
 		return NFS_REQ_ERROR;
 	session = bc_session_get((const uint8_t *)data->session->session_id);
 	if (session) {
-		res->bcr_status = set_security(session, args);
+		res->bcr_status = set_security(session, data, args);
 		bc_session_put(session);
 	} else {
 		res->bcr_status = NFS4ERR_INVAL;

@@ -3,6 +3,7 @@
  * BIND_CONN_TO_SESSION: what is answered is what is then true.  RFC 5661, 18.34.
  */
 #include "callback.h"
+#include "principal.h"
 #include "transport.h"
 
 #include "nfsv41.h"
@@ -54,6 +55,24 @@ static bool valid_dir(channel_dir_from_client4 dir)
 	       dir == CDFC4_FORE_OR_BOTH || dir == CDFC4_BACK_OR_BOTH;
 }
 
+/* Of our sessions those that the sender may bind to, +1 ref.  The check comes
+ * before Ganesha's part, which renews the lease and notes the address.
+ *
+ * 15.2 lists no error of access for this operation.  NFS4ERR_BADSESSION does
+ * not tell who guesses ids which of them are in use.
+ */
+static nfsstat4 find_session(const BIND_CONN_TO_SESSION4args *args,
+			     const compound_data_t *data,
+			     struct bc_session **session)
+{
+	*session = bc_session_get((const uint8_t *)args->bctsa_sessid);
+	if (!*session ||
+	    bc_principal_may_bind(*session, data, "BIND_CONN_TO_SESSION"))
+		return NFS4_OK;
+	bc_session_put(*session);
+	return NFS4ERR_BADSESSION;
+}
+
 enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 					       compound_data_t *data,
 					       struct nfs_resop4 *resp)
@@ -67,20 +86,22 @@ enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 	struct bc_session *session;
 	enum nfs_req_result result;
 
+	if (data->minorversion == 0)
+		return bc_original_bind_conn_to_session(op, data, resp);
 	resp->resop = NFS4_OP_BIND_CONN_TO_SESSION;
-	if (data->minorversion > 0 && !valid_dir(args->bctsa_dir)) {
-		res->bctsr_status = NFS4ERR_INVAL;
-		return NFS_REQ_ERROR;
-	}
-	result = bc_original_bind_conn_to_session(op, data, resp);
+	res->bctsr_status = NFS4ERR_INVAL;
+	if (valid_dir(args->bctsa_dir))
+		res->bctsr_status = find_session(args, data, &session);
 	if (res->bctsr_status != NFS4_OK)
-		return result;
-	session = bc_session_get((const uint8_t *)args->bctsa_sessid);
+		return NFS_REQ_ERROR;
+	result = bc_original_bind_conn_to_session(op, data, resp);
 	if (!session)
 		return result;
 
-	resok->bctsr_use_conn_in_rdma_mode = false;
-	res->bctsr_status = bind_to(session, args, data, resok);
+	if (res->bctsr_status == NFS4_OK) {
+		resok->bctsr_use_conn_in_rdma_mode = false;
+		res->bctsr_status = bind_to(session, args, data, resok);
+	}
 	bc_session_put(session);
 	return res->bctsr_status == NFS4_OK ? result : NFS_REQ_ERROR;
 }

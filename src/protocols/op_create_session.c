@@ -9,6 +9,7 @@
  * that always works, and the answer is then made to say what is true.
  */
 #include "callback.h"
+#include "principal.h"
 #include "security.h"
 #include "transport.h"
 
@@ -105,8 +106,12 @@ static bool adopt(const CREATE_SESSION4args *args,
 			resok->csr_back_chan_attrs.ca_maxrequestsize,
 		.security = security,
 	};
+	struct bc_principal principal;
 	struct bc_session *session;
 
+	bc_principal_of(data->req, &principal);
+	attrs.principal = principal.bytes;
+	attrs.principal_len = principal.len;
 	memcpy(attrs.id, resok->csr_sessionid, BC_SESSIONID_SIZE);
 	if (bc_session_add(&attrs, &session))
 		return false;

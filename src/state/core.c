@@ -13,25 +13,12 @@
 #include "bc_internal.h"
 
 #include <semaphore.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* More than a few clients are the rule; the tables grow by themselves. */
 #define TABLE_BUCKETS 64
 
 struct bc_core bc_core;
-
-void bc_log(enum bc_log_level level, const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	bc_core.ops->log(level, line);
-}
 
 /* Spread the bits of keys that differ in few: counters and addresses. */
 unsigned long bc_hash_u64(uint64_t key)

@@ -48,6 +48,18 @@ struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE])
 	return session;
 }
 
+uint64_t bc_session_clientid(const struct bc_session *session)
+{
+	return session->client->clientid;
+}
+
+bool bc_session_same_principal(const struct bc_session *session,
+			       const void *principal, size_t len)
+{
+	return len > 0 && len == session->principal_len &&
+	       !memcmp(principal, session->principal, len);
+}
+
 void bc_session_ref(struct bc_session *session)
 {
 	urcu_ref_get(&session->ref);
@@ -83,7 +95,8 @@ void bc_session_put(struct bc_session *session)
 
 static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 {
-	struct bc_session *session = calloc(1, sizeof(*session));
+	struct bc_session *session =
+		calloc(1, sizeof(*session) + attrs->principal_len);
 	uint32_t slots = attrs->max_requests;
 
 	if (!session)
@@ -93,6 +106,10 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 	memcpy(session->id, attrs->id, BC_SESSIONID_SIZE);
 	session->max_request_size = attrs->max_request_size;
 	session->security = attrs->security;
+	session->principal_len = attrs->principal_len;
+	if (attrs->principal_len)
+		memcpy(session->principal, attrs->principal,
+		       attrs->principal_len);
 	session->open = true;
 	CDS_INIT_LIST_HEAD(&session->bindings);
 	bc_slots_init(&session->slots, slots);

@@ -202,22 +202,22 @@ static unsigned int config_line(struct fixture *f, const char *text)
 	return found;
 }
 
-static void assert_refused(struct fixture *f, const char *name,
-			   unsigned int value)
+/* The log names the line of @setting and says @why. */
+static void assert_refused(struct fixture *f, const char *setting,
+			   const char *why)
 {
-	char line[64], text[64];
+	char text[128];
 	const struct server_params params = {
 		.module = true,
-		.backchannel = line,
+		.backchannel = setting,
 		.config = plain,
 	};
 
-	snprintf(line, sizeof(line), "%s = %u;", name, value);
 	start(f, &params);
-	snprintf(text, sizeof(text), "ganesha.conf:%u): (%u) is out of range",
-		 config_line(f, line), value);
+	snprintf(text, sizeof(text), "ganesha.conf:%u): %s",
+		 config_line(f, setting), why);
 	if (server_log_count(f->server, text) != 1)
-		fail_msg("%s: the log does not say: %s", line, text);
+		fail_msg("%s: the log does not say: %s", setting, text);
 	assert_int_equal(server_log_count(f->server, "attached to "), 0);
 	assert_served(f, "plain/file");
 	unmount(f);
@@ -225,13 +225,35 @@ static void assert_refused(struct fixture *f, const char *name,
 	memset(f, 0, sizeof(*f));
 }
 
+static void assert_out_of_range(struct fixture *f, const char *name,
+				unsigned int value)
+{
+	char setting[64], why[64];
+
+	snprintf(setting, sizeof(setting), "%s = %u;", name, value);
+	snprintf(why, sizeof(why), "(%u) is out of range", value);
+	assert_refused(f, setting, why);
+}
+
+static void test_module_unknown_words_plain_export_served(void **state)
+{
+	static const char *const names[] = { "Bind_Policy" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char setting[64];
+
+		snprintf(setting, sizeof(setting), "%s = other;", names[i]);
+		assert_refused(*state, setting, "Unknown token (other)");
+	}
+}
+
 #define RANGE_TEST(name, parameter, smallest, largest)                         \
 	static void test_module_##name##_out_of_range_plain_export_served(     \
 		void **state)                                                  \
 	{                                                                      \
 		if ((smallest) > 0)                                            \
-			assert_refused(*state, parameter, (smallest)-1u);      \
-		assert_refused(*state, parameter, (largest) + 1u);             \
+			assert_out_of_range(*state, parameter, (smallest)-1u); \
+		assert_out_of_range(*state, parameter, (largest) + 1u);        \
 	}
 
 RANGE_TEST(max_queue, "Max_Queue", 1, 1048576)
@@ -342,6 +364,7 @@ int main(void)
 			test_module_retry_attempts_out_of_range_plain_export_served),
 		MODULE_TEST(
 			test_module_retry_first_delay_out_of_range_plain_export_served),
+		MODULE_TEST(test_module_unknown_words_plain_export_served),
 		MODULE_TEST(test_module_sigterm_in_flight_exits),
 		MODULE_TEST(test_module_sigterm_queued_exits),
 		MODULE_TEST(test_module_reload_changed_export_recalls),

@@ -89,6 +89,35 @@ static void test_session_added_twice_is_eexist(void **state)
 	bc_session_put(second);
 }
 
+static void test_session_knows_the_principal_that_created_it(void **state)
+{
+	struct bc_session_attrs attrs = fake_attrs(ALICE, 1, 16);
+	char principal[] = { 1, 0, 2, 3 };
+	struct bc_session *session;
+
+	(void)state;
+	attrs.principal = principal;
+	attrs.principal_len = 3;
+	session = fake_session_add(&attrs);
+	assert_int_equal(bc_session_clientid(session), ALICE);
+	assert_true(bc_session_same_principal(session, principal, 3));
+	assert_false(bc_session_same_principal(session, principal, 2));
+	assert_false(bc_session_same_principal(session, principal, 4));
+	assert_false(bc_session_same_principal(session, principal, 0));
+	principal[2] = 4; /* the session has a copy */
+	assert_false(bc_session_same_principal(session, principal, 3));
+}
+
+static void test_session_of_nobody_is_nobodys(void **state)
+{
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	assert_false(bc_session_same_principal(session, "", 0));
+	assert_false(bc_session_same_principal(session, "a", 1));
+}
+
 static void test_session_slots_are_limited_by_configuration(void **state)
 {
 	(void)state;
@@ -400,9 +429,8 @@ static void test_core_fini_with_everything_pending_frees_all(void **state)
 	fake_submit(BOB);
 	fake_answer_error(fake_next(), NFS4ERR_DELAY);
 	other = fake_conn();
-	assert_int_equal(bc_bind(session, other, BC_BIND_BACK, &reply,
-				 &channels),
-			 0);
+	assert_int_equal(
+		bc_bind(session, other, BC_BIND_BACK, &reply, &channels), 0);
 	fake_bind(fake_session(BOB, 2, 1), conn);
 	bc_conn_down(conn);
 }
@@ -448,6 +476,8 @@ int main(void)
 		TABLE_TEST(test_session_added_is_found_with_its_client),
 		TABLE_TEST(test_session_unknown_is_not_found),
 		TABLE_TEST(test_session_added_twice_is_eexist),
+		TABLE_TEST(test_session_knows_the_principal_that_created_it),
+		TABLE_TEST(test_session_of_nobody_is_nobodys),
 		TABLE_TEST(test_session_slots_are_limited_by_configuration),
 		TABLE_TEST(test_session_closed_is_not_found),
 		TABLE_TEST(test_session_closed_twice_is_closed_once),

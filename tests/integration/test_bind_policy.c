@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Who may bind connections to a session, and how many.  RFC 5661 18.33, 18.34.
+ */
+#include "fixture.h"
+
+#include <stdio.h>
+
+#define PROGRAM 0x40000888
+
+#define REFUSED "its principal did not create the session"
+
+static struct fixture fixture; /* the parameters' defaults */
+static struct fixture own; /* of a test that has others */
+
+static const struct nfs_sec_parms sys = {
+	.flavor = AUTH_SYS,
+	.sys = { .machine = "stranger.example", .uid = 7, .gid = 8 },
+};
+
+static int setup(void **state)
+{
+	static const struct server_params params = { .module = true };
+
+	*state = &fixture;
+	return fixture_start(&fixture, &params);
+}
+
+static int teardown(void **state)
+{
+	return fixture_stop(*state);
+}
+
+/* Another server, with @backchannel in its BACKCHANNEL block. */
+static void start_own(const char *backchannel)
+{
+	const struct server_params params = {
+		.module = true,
+		.backchannel = backchannel,
+	};
+	void *state = &own;
+
+	assert_int_equal(fixture_start(&own, &params), 0);
+	assert_int_equal(fixture_mount(&state), 0);
+}
+
+static void stop_own(void)
+{
+	void *state = &own;
+
+	assert_int_equal(fixture_unmount(&state), 0);
+	assert_int_equal(fixture_stop(&own), 0);
+}
+
+/* Principals --------------------------------------------------------------- */
+
+/* What differs from the credential that created the session. */
+static struct rpc_cred other_uid(struct rpc_cred cred)
+{
+	cred.sys.uid++;
+	return cred;
+}
+
+static struct rpc_cred other_gid(struct rpc_cred cred)
+{
+	cred.sys.gid++;
+	return cred;
+}
+
+static struct rpc_cred other_flavor(struct rpc_cred cred)
+{
+	cred.flavor = AUTH_NONE;
+	return cred;
+}
+
+static int bind_as(struct fixture *f, const struct rpc_cred *cred,
+		   struct nfs_conn *conn, uint32_t *dir)
+{
+	struct nfs_compound compound;
+	int status;
+
+	nfs_compound_init_bare(&compound, &f->holder, conn);
+	compound.cred = cred;
+	nfs_put_bind_conn(&compound, f->session.id, CDFC4_FORE_OR_BOTH, 0);
+	status = nfs_compound_call(&compound);
+	if (!status)
+		*dir = nfs_compound_res(&compound, OP_BIND_CONN_TO_SESSION)
+			       ->bind_conn.dir;
+	nfs_compound_fini(&compound);
+	return status;
+}
+
+static int ctl_as(struct fixture *f, const struct rpc_cred *cred)
+{
+	struct nfs_compound compound;
+
+	nfs_compound_init(&compound, &f->session);
+	compound.cred = cred;
+	nfs_put_backchannel_ctl(&compound, PROGRAM, &sys, 1);
+	return nfs_compound_finish(&compound);
+}
+
+/* The next callback, number @n, comes as it came before. */
+static void assert_unchanged(struct fixture *f, unsigned int n)
+{
+	struct nfs_file file;
+	struct cb_call *call;
+	char name[64];
+
+	fixture_assert_flags(f, 0);
+	snprintf(name, sizeof(name), "unchanged-%u-%u", f->clients, n);
+	fixture_hold(f, name, &file);
+	fixture_conflict(f, name);
+	call = fixture_callback(f, n);
+	assert_ptr_equal(call->conn, f->session.conn);
+	assert_int_equal(call->prog, f->session.create_args.cb_program);
+	assert_int_equal(call->cred.sys.uid,
+			 f->session.create_args.sec->sys.uid);
+	fixture_return(f, &file);
+}
+
+static void assert_bind_refused(struct fixture *f, struct rpc_cred cred)
+{
+	struct nfs_conn *conn = fixture_connect(f, &f->holder);
+	uint32_t dir;
+
+	assert_int_equal(bind_as(f, &cred, conn, &dir), NFS4ERR_BADSESSION);
+	assert_unchanged(f, 0);
+	/* Nor does the refused connection stand in for the bound one. */
+	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
+	nfs_session_set_conn(&f->session, conn);
+	fixture_wait_flags(f, SEQ4_STATUS_CB_PATH_DOWN |
+				      SEQ4_STATUS_CB_PATH_DOWN_SESSION);
+	/* It is as good as any for who created the session. */
+	assert_int_equal(bind_as(f, &f->holder.cred, conn, &dir), NFS4_OK);
+	assert_int_equal(dir, CDFS4_BOTH);
+	assert_unchanged(f, 1);
+}
+
+static void test_bind_other_uid_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_bind_refused(f, other_uid(f->holder.cred));
+}
+
+static void test_bind_other_gid_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_bind_refused(f, other_gid(f->holder.cred));
+}
+
+static void test_bind_other_flavor_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_bind_refused(f, other_flavor(f->holder.cred));
+}
+
+static void test_bind_auth_none_session_by_auth_none(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_session session;
+	struct nfs_client client;
+	struct rpc_cred root;
+
+	fixture_client(f, &client);
+	root = client.cred;
+	client.cred.flavor = AUTH_NONE;
+	assert_int_equal(nfs_exchange_id(&client, fixture_connect(f, &client)),
+			 NFS4_OK);
+	assert_int_equal(nfs_create_session(&session, &client,
+					    fixture_connect(f, &client), NULL),
+			 NFS4_OK);
+	assert_int_equal(nfs_bind_conn(&session, fixture_connect(f, &client),
+				       CDFC4_BACK, NULL),
+			 NFS4_OK);
+	client.cred = root;
+	assert_int_equal(nfs_bind_conn(&session, fixture_connect(f, &client),
+				       CDFC4_BACK, NULL),
+			 NFS4ERR_BADSESSION);
+	client.cred.flavor = AUTH_NONE;
+	nfs_client_unmount(&session);
+}
+
+static void test_ctl_other_principal_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct rpc_cred creds[] = {
+		other_uid(f->holder.cred),
+		other_gid(f->holder.cred),
+		other_flavor(f->holder.cred),
+	};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(ctl_as(f, &creds[i]), NFS4ERR_INVAL);
+		assert_unchanged(f, i);
+	}
+	assert_int_equal(ctl_as(f, &f->holder.cred), NFS4_OK);
+}
+
+/* A client binds its own connection to a session whose id it has guessed. */
+static void test_bind_guessed_session_captures_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct cb_responder *responder = cb_responder_new();
+	struct nfs_session theirs;
+	struct nfs_client stranger;
+	struct nfs_compound compound;
+
+	fixture_client(f, &stranger);
+	stranger.cred = other_uid(stranger.cred);
+	stranger.responder = responder;
+	assert_int_equal(nfs_client_mount(&stranger, &theirs), NFS4_OK);
+	nfs_compound_init_bare(&compound, &stranger, theirs.conn);
+	nfs_put_bind_conn(&compound, f->session.id, CDFC4_BACK, 0);
+	assert_int_equal(nfs_compound_finish(&compound), NFS4ERR_BADSESSION);
+	assert_unchanged(f, 0);
+	assert_int_equal(cb_responder_count(responder), 0);
+	nfs_client_unmount(&theirs);
+	cb_responder_free(responder);
+}
+
+static void test_bind_policy_any_accepts(void **state)
+{
+	struct rpc_cred cred;
+	uint32_t dir;
+
+	(void)state;
+	start_own("Bind_Policy = any;");
+	cred = other_uid(own.holder.cred);
+	assert_int_equal(
+		bind_as(&own, &cred, fixture_connect(&own, &own.holder), &dir),
+		NFS4_OK);
+	assert_int_equal(dir, CDFS4_BOTH);
+	assert_int_equal(ctl_as(&own, &cred), NFS4_OK);
+	assert_int_equal(server_log_count(own.server, REFUSED), 0);
+	stop_own();
+}
+
+/* Of many refusals one line, with the stranger's address. */
+static void test_bind_refusals_are_logged_once(void **state)
+{
+	struct rpc_cred cred;
+	struct nfs_conn *conn;
+	char text[128];
+	uint32_t dir;
+
+	(void)state;
+	start_own("Bind_Policy = same_principal;");
+	cred = other_uid(own.holder.cred);
+	conn = fixture_connect(&own, &own.holder);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(bind_as(&own, &cred, conn, &dir),
+				 NFS4ERR_BADSESSION);
+	snprintf(text, sizeof(text), "%s refused, " REFUSED, own.holder.source);
+	assert_int_equal(server_log_count(own.server, REFUSED), 1);
+	assert_int_equal(server_log_count(own.server, text), 1);
+	stop_own();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_bind_other_uid_is_refused),
+		FIXTURE_TEST(test_bind_other_gid_is_refused),
+		FIXTURE_TEST(test_bind_other_flavor_is_refused),
+		FIXTURE_TEST(test_bind_auth_none_session_by_auth_none),
+		FIXTURE_TEST(test_ctl_other_principal_is_refused),
+		FIXTURE_TEST(test_bind_guessed_session_captures_nothing),
+		cmocka_unit_test(test_bind_policy_any_accepts),
+		cmocka_unit_test(test_bind_refusals_are_logged_once),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
