@@ -90,6 +90,14 @@ struct bc_ops {
 	 */
 	int (*send)(struct bc_request *req);
 
+	/**
+	 * Close a connection whose peer acknowledges nothing of what was sent,
+	 * as far as the transport can tell. bc_conn_down() follows if it does.
+	 *
+	 * @return whether it is closed
+	 */
+	bool (*conn_close_if_stalled)(struct bc_conn *conn);
+
 	/** The connection is down and unbound: let the transport go. */
 	void (*conn_release)(struct bc_conn *conn);
 

@@ -192,6 +192,7 @@ struct bc_call {
 	struct cds_list_head link; /* [L] queue or timed */
 	enum bc_call_state state; /* [L] */
 	uint64_t when; /* [L] ms: QUEUED, until when; else when to look again */
+	uint64_t answer_by; /* [L] ms: SENT, no answer by then is a failure */
 	uint64_t expires; /* [L] ms: SENT, until when parked or delayed */
 	uint64_t deadline; /* [K] ms: it has completed by then */
 	uint32_t attempts; /* [L] that have timed out or were refused */
@@ -245,6 +246,8 @@ struct bc_conn {
 	bool down; /* [A] once set, never cleared */
 	uint64_t activity; /* [A] ns: last heard on the fore channel */
 	struct bc_work down_work;
+	bool examined; /* [A] examine_work is queued */
+	struct bc_work examine_work;
 	pthread_mutex_t lock; /* leaf but for the timers' */
 	struct cds_list_head bindings; /* [C] */
 };
@@ -286,6 +289,8 @@ struct bc_client {
 	pthread_mutex_t lock;
 	bool dead; /* [L] removed from the table: look it up anew */
 	bool path_was_lost; /* [L] for the log */
+	uint64_t
+		heard; /* [A] ns: last heard on a connection that is not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
 	uint32_t calls; /* [L] accepted and not completed */
 	uint32_t queued; /* [L] length of queue */
@@ -390,8 +395,11 @@ bool bc_revoked_keep_locked(struct bc_client *client);
 
 /* conn.c */
 
-/** Note that a client was heard on a transport, if that is one of ours. */
-void bc_conn_heard_rcu(const void *transport);
+/** Note that a client was heard on a transport. @return whether that is ours */
+bool bc_conn_heard_rcu(const void *transport, uint64_t now_ns);
+
+/** Close the connection, a moment later, if its peer acknowledges nothing. */
+void bc_conn_examine(struct bc_conn *conn);
 
 /* binding.c */
 

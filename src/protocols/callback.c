@@ -499,6 +499,7 @@ const struct bc_ops bc_callback_ops = {
 	.request_new = bc_transport_request_new,
 	.request_free = bc_transport_request_free,
 	.send = bc_transport_send,
+	.conn_close_if_stalled = bc_transport_conn_close_if_stalled,
 	.conn_release = bc_transport_conn_release,
 	.conn_free = bc_transport_conn_free,
 	.security_free = bc_transport_security_free,

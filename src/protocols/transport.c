@@ -26,7 +26,9 @@
 #include "bc_internal.h"
 #include "cb_reply.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /** A transport's connection. */
 struct connection {
@@ -260,6 +262,31 @@ void bc_transport_conn_free(struct bc_conn *conn)
 
 	pthread_mutex_destroy(&connection->lock);
 	free(connection);
+}
+
+/* TCP has sent again what it had sent, and nothing of it was acknowledged. */
+static bool stalled(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+	       info.tcpi_unacked > 0 && info.tcpi_retransmits > 0;
+}
+
+bool bc_transport_conn_close_if_stalled(struct bc_conn *conn)
+{
+	struct connection *connection = connection_of(conn);
+	bool close = false;
+
+	/* The CLIENT keeps the transport, and so its descriptor. */
+	pthread_mutex_lock(&connection->lock);
+	if (connection->clnt && stalled(connection->xprt->xp_fd)) {
+		close = true;
+		shutdown(connection->xprt->xp_fd, SHUT_RDWR);
+	}
+	pthread_mutex_unlock(&connection->lock);
+	return close;
 }
 
 void bc_transport_conn_release(struct bc_conn *conn)

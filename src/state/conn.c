@@ -71,12 +71,34 @@ void bc_conn_put(struct bc_conn *conn)
 	urcu_ref_put(&conn->ref, conn_release);
 }
 
-void bc_conn_heard_rcu(const void *transport)
+bool bc_conn_heard_rcu(const void *transport, uint64_t now_ns)
 {
 	struct bc_conn *conn = conn_find_rcu(transport);
 
 	if (conn)
-		uatomic_set(&conn->activity, bc_now_ns());
+		uatomic_set(&conn->activity, now_ns);
+	return conn;
+}
+
+static void conn_examine_work(struct bc_work *work)
+{
+	struct bc_conn *conn =
+		caa_container_of(work, struct bc_conn, examine_work);
+
+	uatomic_set(&conn->examined, false);
+	if (!uatomic_read(&conn->down) &&
+	    bc_core.ops->conn_close_if_stalled(conn))
+		bc_log(BC_LOG_EVENT,
+		       "a back channel connection acknowledges nothing while its client is heard on another: closed");
+	bc_conn_put(conn); /* bc_conn_examine()'s */
+}
+
+void bc_conn_examine(struct bc_conn *conn)
+{
+	if (uatomic_xchg(&conn->examined, true))
+		return;
+	urcu_ref_get(&conn->ref);
+	bc_work_queue(&conn->examine_work);
 }
 
 /* Unbind the connection from one session. @return whether there was one */
@@ -155,7 +177,9 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	conn->transport = transport;
 	conn->down = false;
 	conn->activity = bc_now_ns();
+	conn->examined = false;
 	conn->down_work.run = conn_down_work;
+	conn->examine_work.run = conn_examine_work;
 	pthread_mutex_init(&conn->lock, NULL);
 	CDS_INIT_LIST_HEAD(&conn->bindings);
 	urcu_ref_init(&conn->ref);

@@ -40,6 +40,9 @@
 #define DELAY_FIRST 100 /* ms */
 #define DELAY_MAX 5000 /* ms */
 
+/* How often the connection of an unanswered request is looked at. */
+#define LOOK_INTERVAL 500 /* ms */
+
 /* A callback's states ------------------------------------------------------ */
 
 static void call_unlink(struct bc_call *call)
@@ -211,6 +214,16 @@ void bc_call_defer(struct bc_call *call)
 
 /* Sending ------------------------------------------------------------------ */
 
+/* Look at a callback that is out once more before its answer is due. */
+static void call_look_again(struct bc_call *call)
+{
+	uint64_t when = bc_now() + LOOK_INTERVAL;
+
+	cds_list_del(&call->link);
+	call_time(call, BC_CALL_SENT,
+		  when < call->answer_by ? when : call->answer_by);
+}
+
 /* Send a slot's request, again or at last, in @delay ms. */
 static void slot_wait(struct bc_session *session, struct bc_slot *slot,
 		      uint64_t delay)
@@ -257,10 +270,9 @@ static struct bc_request *slot_request(struct bc_session *session,
 	bc_cb_compound_encode(req->body, call->minorversion, &req->sequence,
 			      call->args, call->args_len);
 	if (call->state == BC_CALL_SENT && call->slot == slot) {
-		cds_list_del(&call->link);
-		call_time(call, BC_CALL_SENT,
-			  not_beyond_deadline(call,
-					      bc_core.config.callback_timeout));
+		call->answer_by = not_beyond_deadline(
+			call, bc_core.config.callback_timeout);
+		call_look_again(call);
 	}
 	return req;
 }
@@ -709,13 +721,48 @@ static void held_expired(struct bc_call *call, uint64_t now)
 	}
 }
 
+/* Whether the client was last heard on another connection than this. */
+static bool heard_elsewhere(const struct bc_client *client,
+			    const struct bc_conn *conn)
+{
+	uint64_t here = uatomic_read(&conn->activity);
+	const struct bc_session *session;
+	const struct bc_binding *binding;
+
+	if (uatomic_read(&client->heard) > here)
+		return true;
+	cds_list_for_each_entry(session, &client->sessions, client_link)
+		cds_list_for_each_entry(binding, &session->bindings,
+					session_link)
+			if (uatomic_read(&binding->conn->activity) > here)
+				return true;
+	return false;
+}
+
+/* The path may be dead and TCP not know it yet: of a client that is merely slow,
+ * its system acknowledges what we sent.  A client that we hear nowhere else may
+ * as well be behind a network that comes back.
+ */
+static void look_at_path(struct bc_call *call)
+{
+	struct bc_conn *conn = call->slot->req->conn;
+
+	if (heard_elsewhere(call->client, conn))
+		bc_conn_examine(conn);
+	call_look_again(call);
+}
+
 static void sent_expired(struct bc_call *call, uint64_t now)
 {
+	bool out = call->slot && call->slot->state == BC_SLOT_BUSY;
+
 	/* The slot stays reserved until its reply, or its connection's or its
 	 * session's end: no request is sent again on the same connection
 	 * (2.10.6.2), and no other in the same slot.
 	 */
-	if (call->slot && call->slot->state == BC_SLOT_BUSY)
+	if (out && now < call->answer_by)
+		look_at_path(call);
+	else if (out)
 		attempt_failed(call, call->slot->req->conn);
 	else if (call->slot)
 		held_expired(call, now);

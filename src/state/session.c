@@ -6,7 +6,8 @@
  * Data: struct bc_session, in a lock-free hash table by session id.
  * Locking: a session's bindings, slots and security are under its client's
  *   lock.  bc_session_heard(), called for every SEQUENCE, takes no lock and
- *   writes only to the connection that the SEQUENCE came on.
+ *   writes only when the client was heard, to the connection that the SEQUENCE
+ *   came on or, if that is not a bound one, to the client.
  * Lifetime: open from bc_session_add() to bc_session_close(), which takes it
  *   out of the table; freed a grace period after its last reference.
  * Invariants: session->paths counts its bindings that may carry a callback;
@@ -257,11 +258,15 @@ struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
 {
 	struct bc_session_status status = { .known = false };
 	const struct bc_session *session;
+	uint64_t now = bc_now_ns();
+	bool bound;
 
 	rcu_read_lock();
-	bc_conn_heard_rcu(transport);
+	bound = bc_conn_heard_rcu(transport, now);
 	session = session_find_rcu(id);
 	if (session) {
+		if (!bound)
+			uatomic_set(&session->client->heard, now);
 		status.known = true;
 		status.client_has_path =
 			uatomic_read(&session->client->paths) > 0;

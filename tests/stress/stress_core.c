@@ -175,6 +175,15 @@ static void conn_release(struct bc_conn *conn)
 	bc_conn_put(conn); /* the transport's */
 }
 
+/* Now and then one is found dead. */
+static bool conn_close_if_stalled(struct bc_conn *conn)
+{
+	if (pick(&faults, 10))
+		return false;
+	bc_conn_down(conn);
+	return true;
+}
+
 static void conn_free(struct bc_conn *conn)
 {
 	uatomic_sub_return(&conns_live, 1);
@@ -203,6 +212,7 @@ static const struct bc_ops ops = {
 	.request_new = request_new,
 	.request_free = request_free,
 	.send = send_request,
+	.conn_close_if_stalled = conn_close_if_stalled,
 	.conn_release = conn_release,
 	.conn_free = conn_free,
 	.security_free = security_free,

@@ -54,6 +54,7 @@ static struct {
 	unsigned int request_failures;
 	struct bc_conn *conns[FAKE_CONNS_MAX]; /* counted */
 	unsigned int num_conns;
+	struct bc_conn *stalled; /* atomic */
 	long requests_live; /* [A] */
 	long conns_live; /* [A] */
 	long securities_live; /* [A] */
@@ -186,6 +187,15 @@ static void fake_conn_release(struct bc_conn *conn)
 	bc_conn_put(conn);
 }
 
+/* A transport that is closed tells of its end like any other. */
+static bool fake_conn_close_if_stalled(struct bc_conn *conn)
+{
+	if (conn != uatomic_read(&fake.stalled))
+		return false;
+	bc_conn_down(conn);
+	return true;
+}
+
 static void fake_conn_free(struct bc_conn *conn)
 {
 	uatomic_dec(&fake.conns_live);
@@ -228,6 +238,7 @@ const struct bc_ops fake_ops = {
 	.request_new = fake_request_new,
 	.request_free = fake_request_free,
 	.send = fake_send,
+	.conn_close_if_stalled = fake_conn_close_if_stalled,
 	.conn_release = fake_conn_release,
 	.conn_free = fake_conn_free,
 	.security_free = fake_security_free,
@@ -244,6 +255,7 @@ void fake_start(const struct bc_config *config)
 	fake.failed_sends = 0;
 	fake.request_failures = 0;
 	fake.num_conns = 0;
+	fake.stalled = NULL;
 }
 
 static void drop_sent(void)
@@ -398,6 +410,16 @@ void fake_down(struct bc_conn *conn)
 {
 	bc_conn_down(conn);
 	fake_flush();
+}
+
+void fake_stall(struct bc_conn *conn)
+{
+	uatomic_set(&fake.stalled, conn);
+}
+
+void fake_heard_unbound(const struct bc_session *session)
+{
+	CHECK(bc_session_heard(session->id, &fake).known);
 }
 
 void fake_heard(struct bc_conn *conn)

@@ -99,6 +99,12 @@ void fake_down(struct bc_conn *conn);
 /** The client is heard on a connection, later than on any other. */
 void fake_heard(struct bc_conn *conn);
 
+/** The session's client is heard on a connection that is not bound. */
+void fake_heard_unbound(const struct bc_session *session);
+
+/** From now on nothing that is sent on @a conn is acknowledged. */
+void fake_stall(struct bc_conn *conn);
+
 /** Bind to both channels; the reply is on its way. */
 void fake_bind(struct bc_session *session, struct bc_conn *conn);
 

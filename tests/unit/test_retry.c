@@ -19,6 +19,7 @@
 #define TIMEOUT 40 /* ms */
 #define DELAY 20 /* ms */
 #define LEASE 60 /* ms */
+#define LOOK 700 /* ms: more than one interval between two looks */
 #define LONG_LEASE 400 /* ms: half of it is noticeable on a slow machine */
 
 /* No reply is noticed soon; a lease is long. */
@@ -68,6 +69,13 @@ static int setup_long_lease(void **state)
 	return 0;
 }
 
+static int setup_defaults(void **state)
+{
+	(void)state;
+	fake_start(NULL);
+	return 0;
+}
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -102,6 +110,11 @@ static bool backs_off(struct bc_client *client)
 	return !cds_list_empty(&client->timed) &&
 	       cds_list_first_entry(&client->timed, struct bc_call, link)
 			       ->state == BC_CALL_BACKOFF;
+}
+
+static bool has_no_path(struct bc_client *client)
+{
+	return client->paths == 0;
 }
 
 static bool queues(struct bc_client *client)
@@ -341,6 +354,95 @@ static void test_timeout_of_one_client_delays_no_other(void **state)
 	}
 }
 
+/* Half-open connections ------------------------------------------------------ */
+
+static void test_look_stalled_and_heard_elsewhere_is_closed(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *dead, *other;
+	struct bc_request *req;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &dead);
+	fake_stall(dead);
+	fake_submit(ALICE);
+	fake_next();
+	fake_heard_unbound(session);
+	wait_until(session->client, has_no_path);
+	assert_int_equal(fake_flags(session), NO_PATH);
+	other = fake_conn();
+	fake_bind(session, other);
+	req = fake_next();
+	assert_request(req, 0, 1);
+	assert_ptr_equal(req->conn, other);
+	assert_true(req->retry);
+}
+
+static void test_look_stalled_fails_over_to_the_conn_that_speaks(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *dead, *other;
+	struct bc_request *req;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &dead);
+	other = fake_conn();
+	fake_bind(session, other);
+	fake_heard(dead);
+	fake_stall(dead);
+	fake_submit(ALICE);
+	assert_ptr_equal(fake_next()->conn, dead);
+	fake_heard(other);
+	req = fake_next();
+	assert_request(req, 0, 1);
+	assert_ptr_equal(req->conn, other);
+}
+
+/* Wait until a request that is out has been looked at. */
+static void wait_for_look(void)
+{
+	uint64_t until = bc_now() + LOOK;
+
+	while (bc_now() < until)
+		sched_yield();
+	fake_flush();
+}
+
+static void test_look_slow_client_is_left_alone(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	fake_heard_unbound(session);
+	wait_for_look();
+	assert_int_equal(fake_flags(session), 0);
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_look_stalled_and_unheard_is_left_alone(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	fake_stall(conn);
+	fake_heard_unbound(session);
+	fake_heard(conn);
+	fake_submit(ALICE);
+	fake_next();
+	wait_for_look();
+	assert_int_equal(fake_flags(session), 0);
+}
+
 /* No path ------------------------------------------------------------------- */
 
 static void test_queue_without_path_fails_after_a_lease(void **state)
@@ -511,6 +613,9 @@ static void test_queue_without_free_slot_for_a_lease_is_path_down(void **state)
 	cmocka_unit_test_setup_teardown(test, setup_persistent, teardown)
 #define LEASE_TEST(test) \
 	cmocka_unit_test_setup_teardown(test, setup_lease, teardown)
+/* Neither a timeout nor a lease ends within such a test. */
+#define LOOK_TEST(test) \
+	cmocka_unit_test_setup_teardown(test, setup_defaults, teardown)
 
 int main(void)
 {
@@ -525,6 +630,10 @@ int main(void)
 		LATE_TEST(test_timeout_slots_all_silent_waits_for_reply),
 		RETRY_TEST(test_timeout_then_lost_conn_settles_slot_elsewhere),
 		RETRY_TEST(test_timeout_of_one_client_delays_no_other),
+		LOOK_TEST(test_look_stalled_and_heard_elsewhere_is_closed),
+		LOOK_TEST(test_look_stalled_fails_over_to_the_conn_that_speaks),
+		LOOK_TEST(test_look_slow_client_is_left_alone),
+		LOOK_TEST(test_look_stalled_and_unheard_is_left_alone),
 		LEASE_TEST(test_queue_without_path_fails_after_a_lease),
 		cmocka_unit_test_setup_teardown(
 			test_queue_expired_marks_unanswered_conn_only,
