@@ -117,6 +117,25 @@ class Network:
                   *self._of_client(client))
         return set(re.findall(r"\bsk:(\w+)", out))
 
+    def black_hole(self, client):
+        """Swallow what a client sends on its present connections.
+
+        The client is reset at its next segment and reconnects from another
+        port; the server never learns.
+        """
+        peers = run("ss", "-Htn", "state", "established",
+                    *self._of_client(client)).split()
+        ports = [peer.rpartition(":")[2] for peer in peers
+                 if peer.startswith((client + ":", f"[::ffff:{client}]:"))]
+        if not ports:
+            raise LabError(f"{client} has no connection")
+        run("nft", "add", "table", "inet", "lab")
+        run("nft", "add", "chain", "inet", "lab", "in",
+            "{ type filter hook input priority 0 ; }")
+        run("nft", "add", "rule", "inet", "lab", "in", "ip", "saddr", client,
+            "tcp", "sport", "{ " + ", ".join(ports) + " }",
+            "reject", "with", "tcp", "reset")
+
     def abort(self, client):
         """Reset the server's connections with a client's address.
 
@@ -431,6 +450,7 @@ def why_not():
     for tool, package in (
             ("linux.uml", "user-mode-linux"), ("ganesha.nfsd", "nfs-ganesha"),
             ("ip", "iproute2"), ("ss", "iproute2"), ("ethtool", "ethtool"),
+            ("nft", "nftables"),
             ("insmod", "kmod"), ("unshare", "util-linux"),
             ("setpriv", "util-linux")):
         if not shutil.which(tool):

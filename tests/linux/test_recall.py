@@ -17,6 +17,7 @@ import lab
 from lab import LabError
 
 LIMIT = 0.3  # s, for the second client's open() during a recall
+BLACK_HOLE_LIMIT = 3  # s, the same where TCP has to find out first
 
 # How the holder opens its file, how the other then opens it, and which of
 # them writes what the other one must see.
@@ -150,12 +151,38 @@ def reset(world):
         world, lambda holder: world.network.abort(holder.address))
 
 
+def black_hole(world):
+    """The holder has reconnected, and the server never learns that its old
+    connection, the only bound one, is gone."""
+    holder, other = pair(world)
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    world.network.black_hole(holder.address)
+    holder.touch_server()
+    opening = other.submit("open", path=path, flags=os.O_RDWR)
+    # The holder's application goes on working.
+    lab.wait_until(lambda: holder.touch_server() and opening.done(),
+                   "the second client's open()")
+    opened = opening.result()
+    world.server.check()
+    if opened.seconds > BLACK_HOLE_LIMIT:
+        raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
+    other.write(opened.value, NEW)
+    other.close(opened.value)
+    holder.close(handle)
+    again = holder.open(path, os.O_RDONLY).value
+    expect_read(holder, again, NEW, "stale")
+    world.server.stop()
+    return {"read delegation": f"{opened.seconds:.3f} s"}
+
+
 def multiplex_off(world):
     """Multiplex = false: the same, healthy, over Ganesha's own path."""
     return recall_each_kind(world, multiplex=False)
 
 
-SCENARIOS = (without_module, healthy, closed, reset, multiplex_off)
+SCENARIOS = (without_module, healthy, closed, reset, black_hole,
+             multiplex_off)
 
 if __name__ == "__main__":
     sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))
