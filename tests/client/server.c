@@ -420,6 +420,32 @@ bool server_wait_log(struct server *server, const char *text,
 	return found;
 }
 
+bool server_callbacks_agree(struct server *server)
+{
+	unsigned long submitted, completed;
+	FILE *file = fopen(server->log, "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool agree = true;
+
+	while (file && getline(&line, &size, file) >= 0) {
+		const char *totals = strstr(line, "callbacks: ");
+
+		if (!totals ||
+		    sscanf(totals, "callbacks: %lu submitted, %lu completed",
+			   &submitted, &completed) != 2)
+			continue;
+		if (submitted != completed) {
+			fputs(totals, stderr);
+			agree = false;
+		}
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return agree;
+}
+
 static void show_tail(const char *path)
 {
 	FILE *file = fopen(path, "re");

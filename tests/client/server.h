@@ -86,6 +86,11 @@ unsigned int server_log_count(struct server *server, const char *text);
 /** Wait until at least @a count lines of the log contain @a text. */
 bool server_wait_log(struct server *server, const char *text,
 		     unsigned int count, int timeout_ms);
+/**
+ * Whether as many callbacks have completed as were submitted, by the module's
+ * last line in the log. True without one: it crashed, or has no module.
+ */
+bool server_callbacks_agree(struct server *server);
 /** Print the ends of its log, and of what else it printed, on stderr. */
 void server_show(struct server *server);
 /** Overwrite the configuration with @a params' (for SIGHUP, restart). */

@@ -53,6 +53,8 @@ int fixture_stop(struct fixture *fixture)
 		fprintf(stderr, "the server ended with %d\n", status);
 		server_show(fixture->server);
 	}
+	if (!server_callbacks_agree(fixture->server))
+		status = -1;
 	server_free(fixture->server);
 	return status;
 }
