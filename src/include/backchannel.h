@@ -33,6 +33,7 @@ struct bc_config {
 	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
+	uint32_t max_server_connections; /* the same over all sessions, >= 1 */
 	uint64_t callback_timeout; /* ms until an unanswered attempt failed */
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
@@ -44,6 +45,8 @@ enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };
 /** Lines that a peer can cause at will: written at most once in 10 s a kind. */
 enum bc_limited {
 	BC_LIMITED_PRINCIPAL, /* not the principal that created the session */
+	BC_LIMITED_SESSION_BINDINGS, /* max_connections reached */
+	BC_LIMITED_SERVER_BINDINGS, /* max_server_connections reached */
 	BC_LIMITED_KINDS,
 };
 
@@ -240,6 +243,9 @@ void bc_session_put(struct bc_session *session);
 int bc_session_set_security(struct bc_session *session,
 			    struct bc_security *security);
 
+/** Has any connection been back-bound? Context: any thread; holds no lock. */
+bool bc_session_had_back(struct bc_session *session);
+
 /** What SEQUENCE has to say of a session's backchannel, and of its client. */
 struct bc_session_status {
 	bool known; /* the session is one of ours */
@@ -374,8 +380,9 @@ enum bc_bind_dir {
  * @retval 0         bound, or was bound so already
  * @retval -EINVAL   an explicit binding to other channels exists, or @a dir is
  *                   not one of the four values
- * @retval -ENOSPC   the back channel was demanded and the session has as many
- *                   connections as it may have, or has no usable security
+ * @retval -ENOSPC   the back channel was demanded and the session or the server
+ *                   has as many connections as it may have, or the session has
+ *                   no usable security
  * @retval -ENOTCONN the connection or the session has just ended
  * @retval -ENOMEM
  *

@@ -317,6 +317,7 @@ struct bc_core {
 	struct cds_lfht *sessions; /* [R] by session id */
 	struct cds_lfht *conns; /* [R] by transport */
 	unsigned long opening; /* [A] bindings that wait for a reply */
+	uint32_t back_bound; /* [A] back-bound connections of all sessions */
 	bool stopping; /* [A] callbacks fail from now on */
 	struct bc_counts counts; /* [A] of the clients that are gone */
 	struct bc_log_limit limits[BC_LIMITED_KINDS];

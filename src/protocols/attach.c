@@ -213,6 +213,7 @@ int bc_attach(void)
 		.max_queue = from->max_queue,
 		.max_slots = from->max_slots,
 		.max_connections = from->max_connections,
+		.max_server_connections = from->max_server_connections,
 		.callback_timeout = from->callback_timeout * UINT64_C(1000),
 		.retry_attempts = from->retry_attempts,
 		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),

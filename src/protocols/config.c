@@ -27,6 +27,8 @@ static struct config_item parameters[] = {
 		       max_slots),
 	CONF_ITEM_UI32((char *)"Max_Connections", 1, 1024, 16, bc_module_config,
 		       max_connections),
+	CONF_ITEM_UI32((char *)"Max_Server_Connections", 1, 1048576, 65536,
+		       bc_module_config, max_server_connections),
 	CONF_ITEM_TOKEN((char *)"Bind_Policy", BC_BIND_POLICY_SAME_PRINCIPAL,
 			bind_policies, bc_module_config, bind_policy),
 	CONF_ITEM_UI32((char *)"Callback_Timeout", 1, 600, 10, bc_module_config,

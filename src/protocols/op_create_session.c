@@ -121,6 +121,22 @@ static bool adopt(const CREATE_SESSION4args *args,
 	return bound;
 }
 
+/* Whether the session got its back channel at once: a client that has no reply
+ * yet does not know the session's id, and cannot have bound one since.
+ */
+static bool was_bound(const CREATE_SESSION4resok *resok)
+{
+	struct bc_session *session =
+		bc_session_get((const uint8_t *)resok->csr_sessionid);
+	bool bound;
+
+	if (!session)
+		return false;
+	bound = bc_session_had_back(session);
+	bc_session_put(session);
+	return bound;
+}
+
 /* "csr_flags ... CREATE_SESSION4_FLAG_CONN_BACK_CHAN" is repeated only if the
  * back channel is bound, 18.36.3.
  */
@@ -184,11 +200,9 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 		bc_channel_put(channel);
 		return result;
 	}
-	/* A replay says what the first answer said: that depends on the
-	 * arguments alone, and those are the same.
-	 */
+	/* A replay says what the first answer said. */
 	if (res->csr_status == NFS4_OK && bc_layout() == BC_LAYOUT_FITS)
-		answer_bound(resok, asks_for_back(args) && usable == USABLE);
+		answer_bound(resok, asks_for_back(args) && was_bound(resok));
 	if (security)
 		bc_security_put(security);
 	return result;

@@ -13,7 +13,7 @@
  * Invariants: paths of session and client count the back-bound bindings that
  *   are not SILENT, of sessions without a fault; callbacks go out over LIVE
  *   ones only; none is added to a closed session or to a connection that
- *   is down.
+ *   is down; back_bound of session and core count the back-bound bindings.
  */
 #include "bc_internal.h"
 
@@ -65,6 +65,21 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 	return NULL;
 }
 
+/* One more back-bound connection on the server, if the limit allows. */
+static bool server_acquire(void)
+{
+	if (uatomic_add_return(&bc_core.back_bound, 1) <=
+	    bc_core.config.max_server_connections)
+		return true;
+	uatomic_dec(&bc_core.back_bound);
+	return false;
+}
+
+static void server_release(void)
+{
+	uatomic_dec(&bc_core.back_bound);
+}
+
 static void forget_reply(struct bc_binding *binding)
 {
 	if (!binding->reply)
@@ -80,8 +95,10 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 
 	bc_binding_set_locked(binding, BC_BINDING_SILENT);
 	cds_list_del(&binding->session_link);
-	if (binding->channels & BC_CHANNEL_BACK)
+	if (binding->channels & BC_CHANNEL_BACK) {
 		session->back_bound--;
+		server_release();
+	}
 	pthread_mutex_lock(&conn->lock);
 	cds_list_del(&binding->conn_link);
 	forget_reply(binding);
@@ -91,16 +108,14 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	bc_conn_put(conn);
 }
 
-/* Whether one more connection may be back-bound. Those that are down but not
- * yet taken apart do not count.
+/* Whether the session may have one more back-bound connection.  Those that are
+ * down but not yet taken apart do not count.
  */
-static bool back_possible(const struct bc_session *session)
+static bool session_has_room(const struct bc_session *session)
 {
 	const struct bc_binding *binding;
 	uint32_t bound = 0;
 
-	if (!session->security)
-		return false;
 	if (session->back_bound < bc_core.config.max_connections)
 		return true;
 	cds_list_for_each_entry(binding, &session->bindings, session_link)
@@ -109,14 +124,39 @@ static bool back_possible(const struct bc_session *session)
 	return bound < bc_core.config.max_connections;
 }
 
+/* Whether one more connection may be back-bound: then the server counts it. */
+static bool back_acquire(const struct bc_session *session)
+{
+	unsigned long clientid = (unsigned long)session->client->clientid;
+
+	if (!session->security)
+		return false;
+	if (!session_has_room(session)) {
+		bc_log_limited(
+			BC_LIMITED_SESSION_BINDINGS, BC_LOG_WARN,
+			"client %#lx: back channel refused, its session has %u connections (Max_Connections)",
+			clientid, session->back_bound);
+		return false;
+	}
+	if (!server_acquire()) {
+		bc_log_limited(
+			BC_LIMITED_SERVER_BINDINGS, BC_LOG_WARN,
+			"client %#lx: back channel refused, the server has %u connections (Max_Server_Connections)",
+			clientid, bc_core.config.max_server_connections);
+		return false;
+	}
+	return true;
+}
+
 /* Channels for a connection that has no explicit association yet.
  * "If the client specified CDFC4_FORE, the server MUST return CDFS4_FORE ..."
- * 18.34.3.  The back channel is given whenever it is asked for and can be.
+ * 18.34.3.  The back channel is given whenever it is asked for and can be: it
+ * is then counted already.
  */
 static int choose_channels(const struct bc_session *session,
 			   enum bc_bind_dir dir, enum bc_channels *channels)
 {
-	bool back = back_possible(session);
+	bool back = dir != BC_BIND_FORE && back_acquire(session);
 
 	switch (dir) {
 	case BC_BIND_FORE:
@@ -214,10 +254,14 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 		*channels = binding->channels;
 	} else {
 		rc = choose_channels(session, dir, channels);
-		if (!rc)
-			rc = binding_new(session, conn, *channels, &binding);
 		if (rc)
 			return rc;
+		rc = binding_new(session, conn, *channels, &binding);
+		if (rc) {
+			if (*channels & BC_CHANNEL_BACK)
+				server_release();
+			return rc;
+		}
 	}
 	if ((*channels & BC_CHANNEL_BACK) && binding->state != BC_BINDING_LIVE)
 		expect_reply(binding, reply);

@@ -214,6 +214,16 @@ struct bc_conn *bc_session_path_locked(const struct bc_session *session)
 	return best;
 }
 
+bool bc_session_had_back(struct bc_session *session)
+{
+	bool had_back;
+
+	pthread_mutex_lock(&session->client->lock);
+	had_back = session->had_back;
+	pthread_mutex_unlock(&session->client->lock);
+	return had_back;
+}
+
 int bc_session_set_security(struct bc_session *session,
 			    struct bc_security *security)
 {

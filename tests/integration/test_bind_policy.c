@@ -260,6 +260,70 @@ static void test_bind_refusals_are_logged_once(void **state)
 	stop_own();
 }
 
+/* Limits ------------------------------------------------------------------- */
+
+#define SESSION_FULL "its session has 2 connections (Max_Connections)"
+#define SERVER_FULL "the server has 4 connections (Max_Server_Connections)"
+
+static uint32_t bind_another(struct nfs_session *session)
+{
+	uint32_t dir = 0;
+
+	assert_int_equal(nfs_bind_conn(session,
+				       fixture_connect(&own, session->client),
+				       CDFC4_FORE_OR_BOTH, &dir),
+			 NFS4_OK);
+	return dir;
+}
+
+static void test_bind_limits_are_kept_and_logged_once(void **state)
+{
+	struct nfs_session session, *other = &own.opener_session;
+
+	(void)state;
+	start_own("Max_Connections = 2; Max_Server_Connections = 4;");
+	/* CREATE_SESSION's are the first two. */
+	assert_int_equal(bind_another(&own.session), CDFS4_BOTH);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(bind_another(&own.session), CDFS4_FORE);
+	assert_int_equal(server_log_count(own.server, SESSION_FULL), 1);
+	assert_int_equal(server_log_count(own.server, SERVER_FULL), 0);
+
+	assert_int_equal(bind_another(other), CDFS4_BOTH);
+	for (int i = 0; i < 5; i++) {
+		struct nfs_conn *conn = fixture_connect(&own, &own.holder);
+		uint32_t flags;
+
+		assert_int_equal(
+			nfs_create_session(&session, &own.holder, conn, NULL),
+			NFS4_OK);
+		assert_int_equal(
+			session.flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN, 0);
+		assert_int_equal(
+			nfs_replay_create_session(&session, conn, NULL, &flags),
+			NFS4_OK);
+		assert_int_equal(flags, session.flags);
+		assert_int_equal(
+			nfs_bind_conn(&session, conn, CDFC4_BACK, NULL),
+			NFS4ERR_SERVERFAULT);
+		assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
+		nfs_session_fini(&session);
+	}
+	assert_int_equal(server_log_count(own.server, SESSION_FULL), 1);
+	assert_int_equal(server_log_count(own.server, SERVER_FULL), 1);
+	fixture_assert_flags(&own, 0);
+
+	/* What ends makes room. */
+	assert_int_equal(nfs_destroy_session(other, NULL), NFS4_OK);
+	nfs_session_fini(other);
+	assert_int_equal(nfs_create_session(other, &own.opener,
+					    fixture_connect(&own, &own.opener),
+					    NULL),
+			 NFS4_OK);
+	assert_true(other->flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
+	stop_own();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +335,7 @@ int main(void)
 		FIXTURE_TEST(test_bind_guessed_session_captures_nothing),
 		cmocka_unit_test(test_bind_policy_any_accepts),
 		cmocka_unit_test(test_bind_refusals_are_logged_once),
+		cmocka_unit_test(test_bind_limits_are_kept_and_logged_once),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

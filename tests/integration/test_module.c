@@ -259,6 +259,7 @@ static void test_module_unknown_words_plain_export_served(void **state)
 RANGE_TEST(max_queue, "Max_Queue", 1, 1048576)
 RANGE_TEST(max_slots, "Max_Slots", 1, 1024)
 RANGE_TEST(max_connections, "Max_Connections", 1, 1024)
+RANGE_TEST(max_server_connections, "Max_Server_Connections", 1, 1048576)
 RANGE_TEST(callback_timeout, "Callback_Timeout", 1, 600)
 RANGE_TEST(retry_attempts, "Retry_Attempts", 0, 16)
 RANGE_TEST(retry_first_delay, "Retry_First_Delay", 1, 600)
@@ -358,6 +359,8 @@ int main(void)
 			test_module_max_slots_out_of_range_plain_export_served),
 		MODULE_TEST(
 			test_module_max_connections_out_of_range_plain_export_served),
+		MODULE_TEST(
+			test_module_max_server_connections_out_of_range_plain_export_served),
 		MODULE_TEST(
 			test_module_callback_timeout_out_of_range_plain_export_served),
 		MODULE_TEST(

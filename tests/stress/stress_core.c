@@ -45,6 +45,7 @@ static const struct bc_config config = {
 	.max_queue = 50,
 	.max_slots = 8,
 	.max_connections = 4,
+	.max_server_connections = 24,
 	.callback_timeout = 20,
 	.retry_attempts = 2,
 	.retry_first_delay = 5,

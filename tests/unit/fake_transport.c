@@ -28,6 +28,7 @@ const struct bc_config fake_config = {
 	.max_queue = 100,
 	.max_slots = 16,
 	.max_connections = 4,
+	.max_server_connections = 1000,
 	.callback_timeout = 600 * 1000,
 	.retry_attempts = 2,
 	.retry_first_delay = 600 * 1000,
@@ -294,6 +295,7 @@ void fake_stop(void)
 		free(call);
 	}
 	CHECK(uatomic_read(&bc_core.opening) == 0);
+	CHECK(uatomic_read(&bc_core.back_bound) == 0);
 	fake_check_freed();
 }
 

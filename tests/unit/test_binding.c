@@ -275,6 +275,49 @@ static void test_bind_beyond_max_connections_is_enospc_or_fore(void **state)
 	assert_int_equal(session->paths, 4);
 }
 
+static void test_bind_beyond_servers_limit_is_enospc_or_fore(void **state)
+{
+	struct bc_config config = fake_config;
+	struct bc_session *alices, *bobs;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_stop();
+	config.max_server_connections = 2;
+	fake_start(&config);
+	alices = fake_path(ALICE, 1, 16, &conn);
+	bobs = fake_session(BOB, 2, 16);
+	fake_bind(bobs, conn); /* the same connection, and it counts again */
+	conn = fake_conn();
+	assert_int_equal(bind_to(alices, conn, BC_BIND_BACK), -ENOSPC);
+	assert_int_equal(bind_to(bobs, conn, BC_BIND_BACK_OR_BOTH), -ENOSPC);
+	assert_int_equal(bind_to(alices, conn, BC_BIND_FORE_OR_BOTH),
+			 BC_CHANNEL_FORE);
+	assert_int_equal(bc_core.back_bound, 2);
+
+	/* What ends makes room: a session, a connection. */
+	fake_close(bobs);
+	assert_int_equal(bc_core.back_bound, 1);
+	conn = fake_conn();
+	fake_bind(alices, conn);
+	fake_down(conn);
+	assert_int_equal(bc_core.back_bound, 1);
+	fake_bind(alices, fake_conn());
+}
+
+static void test_bind_that_fails_does_not_count(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	assert_int_equal(bind_to(session, conn, BC_BIND_BACK), -EINVAL);
+	bind_to(session, conn, BC_BIND_BACK_OR_BOTH);
+	bind_to(session, fake_conn(), BC_BIND_FORE);
+	assert_int_equal(bc_core.back_bound, 1);
+}
+
 static void test_bind_after_one_ended_is_possible_again(void **state)
 {
 	struct bc_conn *conns[4];
@@ -472,6 +515,8 @@ int main(void)
 		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_conn),
 		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_session),
 		BIND_TEST(test_bind_beyond_max_connections_is_enospc_or_fore),
+		BIND_TEST(test_bind_beyond_servers_limit_is_enospc_or_fore),
+		BIND_TEST(test_bind_that_fails_does_not_count),
 		BIND_TEST(test_bind_after_one_ended_is_possible_again),
 		BIND_TEST(test_bind_right_after_conn_down_is_possible),
 		BIND_TEST(test_bind_fore_does_not_count_against_limit),
