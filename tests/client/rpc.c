@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -682,6 +683,15 @@ void nfs_conn_stop_reading(struct nfs_conn *conn)
 void nfs_conn_resume_reading(struct nfs_conn *conn)
 {
 	conn_pause(conn, false);
+}
+
+bool nfs_conn_wait_readable(const struct nfs_conn *conn, int timeout_ms)
+{
+	struct pollfd in = { .fd = conn->fd, .events = POLLIN };
+
+	if (timeout_ms < 0)
+		timeout_ms = nfs_timeout_ms();
+	return poll(&in, 1, timeout_ms) == 1;
 }
 
 void nfs_conn_set_receive_buffer(struct nfs_conn *conn, int bytes)

@@ -108,6 +108,11 @@ void nfs_conn_half_close(struct nfs_conn *conn);
 /** Be a client that never reads: leave everything in the socket. */
 void nfs_conn_stop_reading(struct nfs_conn *conn);
 void nfs_conn_resume_reading(struct nfs_conn *conn);
+/**
+ * While reading is stopped: wait until there is something in the socket.
+ * @return false when the time is over
+ */
+bool nfs_conn_wait_readable(const struct nfs_conn *conn, int timeout_ms);
 /** Shrink the socket's receive buffer, for a peer that shall block early. */
 void nfs_conn_set_receive_buffer(struct nfs_conn *conn, int bytes);
 

@@ -9,9 +9,9 @@
 
 #define SLOT 5 /* of the fore channel, used by these tests alone */
 
-/* As fixture_hold(), with the OPEN in SLOT. @return its sequence id there */
-static uint32_t hold_in_slot(struct fixture *f, const char *name,
-			     struct nfs_file *file)
+/* An OPEN of a new file in SLOT of @session, not sent yet. */
+static void prepare_open(struct fixture *f, struct nfs_compound *compound,
+			 struct nfs_session *session, const char *name)
 {
 	struct nfs_open_args args = {
 		.share_access = OPEN4_SHARE_ACCESS_READ |
@@ -20,25 +20,51 @@ static uint32_t hold_in_slot(struct fixture *f, const char *name,
 		.clientid = f->holder.clientid,
 		.owner = f->holder.owner,
 	};
-	struct nfs_compound compound;
-	const struct nfs_res *res;
-	uint32_t sequence;
 
 	server_make_file(f->server, name, "contents");
-	nfs_compound_init(&compound, &f->session);
-	compound.slot = SLOT;
-	nfs_put_path(&compound, "export");
-	nfs_put_open(&compound, &args);
-	nfs_put_getfh(&compound);
-	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
-	sequence = nfs_compound_res(&compound, OP_SEQUENCE)->sequence.sequence;
-	res = nfs_compound_res(&compound, OP_OPEN);
+	nfs_compound_init(compound, session);
+	compound->slot = SLOT;
+	nfs_put_path(compound, "export");
+	nfs_put_open(compound, &args);
+	nfs_put_getfh(compound);
+}
+
+/* The OPEN's reply has come. @return its sequence id in SLOT */
+static uint32_t finish_open(struct nfs_compound *compound,
+			    struct nfs_file *file)
+{
+	const struct nfs_res *res = nfs_compound_res(compound, OP_OPEN);
+	uint32_t sequence;
+
+	assert_int_equal(compound->status, NFS4_OK);
+	sequence = nfs_compound_res(compound, OP_SEQUENCE)->sequence.sequence;
 	file->stateid = res->open.stateid;
 	file->delegation = res->open.delegation;
-	file->fh = nfs_compound_res(&compound, OP_GETFH)->fh;
+	file->fh = nfs_compound_res(compound, OP_GETFH)->fh;
 	assert_int_equal(file->delegation.type, OPEN_DELEGATE_READ);
-	nfs_compound_fini(&compound);
+	nfs_compound_fini(compound);
 	return sequence;
+}
+
+/* As fixture_hold(), with the OPEN in SLOT. @return its sequence id there */
+static uint32_t hold_in_slot(struct fixture *f, const char *name,
+			     struct nfs_file *file)
+{
+	struct nfs_compound compound;
+
+	prepare_open(f, &compound, &f->session, name);
+	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
+	return finish_open(&compound, file);
+}
+
+static void assert_refers(const struct cb_call *call,
+			  const struct nfs_session *session, uint32_t sequence)
+{
+	assert_int_equal(call->seq.nreferring, 1);
+	assert_memory_equal(call->seq.referring[0].session, session->id,
+			    NFS4_SESSIONID_SIZE);
+	assert_int_equal(call->seq.referring[0].slot, SLOT);
+	assert_int_equal(call->seq.referring[0].sequence, sequence);
 }
 
 static void use_slot(struct fixture *f)
@@ -55,16 +81,10 @@ static void test_recall_names_the_open_that_made_the_delegation(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_file file;
-	struct cb_call *call;
 	uint32_t sequence = hold_in_slot(f, "refers", &file);
 
 	fixture_conflict(f, "refers");
-	call = fixture_callback(f, 0);
-	assert_int_equal(call->seq.nreferring, 1);
-	assert_memory_equal(call->seq.referring[0].session, f->session.id,
-			    NFS4_SESSIONID_SIZE);
-	assert_int_equal(call->seq.referring[0].slot, SLOT);
-	assert_int_equal(call->seq.referring[0].sequence, sequence);
+	assert_refers(fixture_callback(f, 0), &f->session, sequence);
 	fixture_return(f, &file);
 }
 
@@ -101,11 +121,62 @@ static void test_recall_over_another_session_names_the_first(void **state)
 	fixture_conflict(f, "another");
 	call = fixture_callback(f, 0);
 	assert_memory_equal(call->seq.session, other.id, NFS4_SESSIONID_SIZE);
-	assert_int_equal(call->seq.nreferring, 1);
-	assert_memory_equal(call->seq.referring[0].session, f->session.id,
-			    NFS4_SESSIONID_SIZE);
-	assert_int_equal(call->seq.referring[0].sequence, sequence);
+	assert_refers(call, &f->session, sequence);
 	fixture_return(f, &file);
+	assert_int_equal(nfs_destroy_session(&other, NULL), NFS4_OK);
+	nfs_session_fini(&other);
+}
+
+/*
+ * The OPEN goes over a connection whose reply is left in the socket, so that
+ * the recall, over the session's own connection, wins the race.
+ */
+static void recall_overtakes_open(struct fixture *f,
+				  struct nfs_session *session, const char *name)
+{
+	struct nfs_conn *fore = fixture_connect(f, &f->holder);
+	struct nfs_compound compound;
+	struct nfs_file file;
+	struct cb_call *call;
+
+	prepare_open(f, &compound, session, name);
+	compound.conn = fore;
+	nfs_conn_stop_reading(fore);
+	assert_int_equal(nfs_compound_send(&compound), 0);
+	assert_true(nfs_conn_wait_readable(fore, SOON));
+	fixture_conflict(f, name);
+	call = fixture_callback(f, 0);
+	assert_ptr_not_equal(call->conn, fore);
+	nfs_conn_resume_reading(fore);
+	assert_int_equal(nfs_compound_wait(&compound, SOON), NFS4_OK);
+	assert_refers(call, session, finish_open(&compound, &file));
+	assert_memory_equal(call->recall.stateid.other,
+			    file.delegation.stateid.other,
+			    NFS4_STATEID_OTHER_SIZE);
+	fixture_return(f, &file);
+}
+
+static void test_recall_overtakes_the_reply_of_the_open(void **state)
+{
+	struct fixture *f = *state;
+
+	recall_overtakes_open(f, &f->session, "overtaken");
+}
+
+/* The slot's sequence ids differ: else both sessions would be named. */
+static void
+test_recall_overtakes_the_open_of_one_of_several_sessions(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_session other;
+
+	use_slot(f);
+	use_slot(f);
+	assert_int_equal(nfs_create_session(&other, &f->holder,
+					    fixture_connect(f, &f->holder),
+					    NULL),
+			 NFS4_OK);
+	recall_overtakes_open(f, &other, "overtaken-other");
 	assert_int_equal(nfs_destroy_session(&other, NULL), NFS4_OK);
 	nfs_session_fini(&other);
 }
@@ -119,6 +190,9 @@ int main(void)
 		FIXTURE_TEST(
 			test_recall_names_nothing_once_the_slot_was_used_again),
 		FIXTURE_TEST(test_recall_over_another_session_names_the_first),
+		FIXTURE_TEST(test_recall_overtakes_the_reply_of_the_open),
+		FIXTURE_TEST(
+			test_recall_overtakes_the_open_of_one_of_several_sessions),
 	};
 
 	return fixture_run(tests, &params);
