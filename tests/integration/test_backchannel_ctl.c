@@ -3,10 +3,14 @@
  * BACKCHANNEL_CTL. RFC 5661 18.33; statements 12 and 13.
  */
 #include "fixture.h"
+#include "nfs40.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define PROGRAM 0x40000777
+#define MANY_BYTES (10u << 20)
 
 static const struct nfs_sec_parms sys = {
 	.flavor = AUTH_SYS,
@@ -155,6 +159,97 @@ static void test_ctl_stands_anywhere_and_its_replay_says_the_same(void **state)
 	assert_carries(f, 0, PROGRAM, &sys);
 }
 
+static void test_ctl_of_a_v40_client_is_illegal(void **state)
+{
+	struct fixture *f = *state;
+	struct cb_responder *responder = cb_responder_new();
+	struct nfs40_client client;
+	struct nfs_compound compound;
+
+	assert_int_equal(nfs40_client_mount(&client, f->loop,
+					    server_port(f->server),
+					    ++f->clients, responder),
+			 NFS4_OK);
+	nfs_compound_init_bare(&compound, &client.base, client.conn);
+	nfs_put_backchannel_ctl(&compound, PROGRAM, &sys, 1);
+	assert_int_equal(nfs_compound_finish(&compound), NFS4ERR_OP_ILLEGAL);
+	nfs40_client_fini(&client);
+	cb_responder_free(responder);
+	assert_carries(f, 0, f->session.create_args.cb_program,
+		       f->session.create_args.sec);
+}
+
+/* What follows the operation's number, @count words, and then nothing more. */
+static int ctl_with_words(struct fixture *f, const uint32_t *words,
+			  size_t count)
+{
+	struct nfs_compound compound;
+	struct xdr_buf *ops;
+
+	nfs_compound_init(&compound, &f->session);
+	compound.conn = fixture_connect(f, &f->holder);
+	ops = nfs_put_op(&compound, OP_BACKCHANNEL_CTL);
+	for (size_t i = 0; i < count; i++)
+		xdr_put_u32(ops, words[i]);
+	return nfs_compound_finish(&compound);
+}
+
+static void test_ctl_that_does_not_decode_changes_nothing(void **state)
+{
+	static const struct {
+		uint32_t count;
+		uint32_t words[12]; /* program, number of flavors, flavors */
+	} bad[] = {
+		{ 0, { 0 } },
+		{ 1, { PROGRAM } },
+		{ 2, { PROGRAM, 1 } },
+		{ 3, { PROGRAM, 2, AUTH_NONE } },
+		{ 3, { PROGRAM, UINT32_MAX, AUTH_NONE } },
+		{ 3, { PROGRAM, 0x40000001, AUTH_NONE } },
+		{ 3, { PROGRAM, 1, AUTH_SYS } },
+		{ 3, { PROGRAM, 1, 99 } },
+		{ 4, { PROGRAM, 2, AUTH_NONE, 99 } },
+		/* stamp, machine, uid, gid, gids */
+		{ 5, { PROGRAM, 1, AUTH_SYS, 0, UINT32_MAX } },
+		{ 6, { PROGRAM, 1, AUTH_SYS, 0, 4096, 'm' } },
+		{ 8, { PROGRAM, 1, AUTH_SYS, 0, 0, 0, 0, UINT32_MAX } },
+		{ 9, { PROGRAM, 1, AUTH_SYS, 0, 0, 0, 0, 17, 1 } },
+		/* service, the server's handle, the client's */
+		{ 5, { PROGRAM, 1, RPCSEC_GSS, 1, UINT32_MAX } },
+		{ 6, { PROGRAM, 1, RPCSEC_GSS, 1, 0, 0x7fffffff } },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		int status = ctl_with_words(f, bad[i].words, bad[i].count);
+
+		/* The RPC layer may be the one that says GARBAGE_ARGS. */
+		if (status != NFS4ERR_BADXDR && status != -EPROTO)
+			fail_msg("number %zu: %d", i, status);
+		assert_carries(f, (unsigned int)i,
+			       f->session.create_args.cb_program,
+			       f->session.create_args.sec);
+	}
+}
+
+/* As many flavors as 10 MB hold. */
+static void test_ctl_of_10_mb_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t count = MANY_BYTES / sizeof(uint32_t);
+	uint32_t *words = calloc(count, sizeof(*words)); /* AUTH_NONE */
+	int status;
+
+	assert_non_null(words);
+	words[0] = PROGRAM;
+	words[1] = count - 2;
+	status = ctl_with_words(f, words, count);
+	free(words);
+	assert_int_not_equal(status, NFS4_OK);
+	assert_carries(f, 0, f->session.create_args.cb_program,
+		       f->session.create_args.sec);
+}
+
 int main(void)
 {
 	const struct server_params params = { .module = true };
@@ -169,6 +264,9 @@ int main(void)
 		FIXTURE_TEST(test_ctl_without_sequence_is_refused),
 		FIXTURE_TEST(
 			test_ctl_stands_anywhere_and_its_replay_says_the_same),
+		FIXTURE_TEST(test_ctl_of_a_v40_client_is_illegal),
+		FIXTURE_TEST(test_ctl_that_does_not_decode_changes_nothing),
+		FIXTURE_TEST(test_ctl_of_10_mb_changes_nothing),
 	};
 
 	return fixture_run(tests, &params);
