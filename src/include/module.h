@@ -20,6 +20,12 @@ enum bc_bind_policy {
 	BC_BIND_POLICY_ANY, /* who knows its id */
 };
 
+/** Which of the security flavors that a client offers is taken. */
+enum bc_security_order {
+	BC_SECURITY_ORDER_CLIENT, /* the first usable one in the client's order */
+	BC_SECURITY_ORDER_STRONGEST, /* AUTH_SYS before AUTH_NONE */
+};
+
 /**
  * The BACKCHANNEL { } block. [K] after init_config.
  *
@@ -34,6 +40,7 @@ struct bc_module_config {
 	uint32_t max_connections; /* back-bound connections per session */
 	uint32_t max_server_connections; /* the same over all sessions */
 	uint32_t bind_policy; /* enum bc_bind_policy */
+	uint32_t security_order; /* enum bc_security_order */
 	uint32_t callback_timeout; /* s */
 	uint32_t retry_attempts;
 	uint32_t retry_first_delay; /* s, doubling */

@@ -11,9 +11,9 @@
 #include "backchannel.h"
 
 /**
- * The first usable security flavor of those that a client offers, in its own
- * order, with its program: what its callbacks will carry.  AUTH_NONE and
- * AUTH_SYS are usable.  RFC 5661, 18.36.3 and 2.10.8.3.
+ * The first usable security flavor of those that a client offers, with its
+ * program: what its callbacks will carry.  AUTH_NONE and AUTH_SYS are usable;
+ * Security_Order says which comes first.  RFC 5661, 18.36.3 and 2.10.8.3.
  *
  * @param[in] program
  * @param[in] parms   csa_sec_parms or bca_sec_parms

@@ -15,6 +15,12 @@ static struct config_item_list bind_policies[] = {
 	CONFIG_LIST_TOK("any", BC_BIND_POLICY_ANY), CONFIG_LIST_EOL
 };
 
+static struct config_item_list security_orders[] = {
+	CONFIG_LIST_TOK("client", BC_SECURITY_ORDER_CLIENT),
+	CONFIG_LIST_TOK("strongest", BC_SECURITY_ORDER_STRONGEST),
+	CONFIG_LIST_EOL
+};
+
 /* Name, smallest, largest, default, structure, member.  The parser's tables are
  * of char *, but it does not write to them.
  */
@@ -31,6 +37,8 @@ static struct config_item parameters[] = {
 		       bc_module_config, max_server_connections),
 	CONF_ITEM_TOKEN((char *)"Bind_Policy", BC_BIND_POLICY_SAME_PRINCIPAL,
 			bind_policies, bc_module_config, bind_policy),
+	CONF_ITEM_TOKEN((char *)"Security_Order", BC_SECURITY_ORDER_CLIENT,
+			security_orders, bc_module_config, security_order),
 	CONF_ITEM_UI32((char *)"Callback_Timeout", 1, 600, 10, bc_module_config,
 		       callback_timeout),
 	CONF_ITEM_UI32((char *)"Retry_Attempts", 0, 16, 3, bc_module_config,
