@@ -63,15 +63,11 @@ void bc_channel_put(struct bc_channel *channel);
  */
 struct bc_channel *bc_channel_install(nfs41_session_t *session);
 
-/* The operations' handlers, and what they extend. The originals are set by
- * bc_attach() before the handlers are in place. [K]
+/**
+ * What the operations' handlers extend, by opcode. Set by bc_attach() before
+ * the handlers are in place. [K]
  */
-extern nfs4_function_t bc_original_create_session;
-extern nfs4_function_t bc_original_backchannel_ctl;
-extern nfs4_function_t bc_original_bind_conn_to_session;
-extern nfs4_function_t bc_original_sequence;
-extern nfs4_function_t bc_original_destroy_session;
-extern nfs4_function_t bc_original_destroy_clientid;
+extern nfs4_function_t bc_originals[NFS4_OP_LAST_ONE];
 
 enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 					 compound_data_t *data,
@@ -90,6 +86,29 @@ enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
 enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
 					   compound_data_t *data,
 					   struct nfs_resop4 *resp);
+
+enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
+				       compound_data_t *data,
+				       struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_test_stateid(struct nfs_argop4 *op,
+				       compound_data_t *data,
+				       struct nfs_resop4 *resp);
+/** Any operation that takes the stateid of a delegation. */
+enum nfs_req_result bc_op_use_stateid(struct nfs_argop4 *op,
+				      compound_data_t *data,
+				      struct nfs_resop4 *resp);
+
+/**
+ * Ganesha revokes a delegation: its client is told so from now on.
+ *
+ * Does nothing for a v4.0 client, and while callbacks are Ganesha's own.
+ *
+ * @param[in] state  the delegation
+ * @param[in] owner  its owner
+ *
+ * Context: holds the file's st_lock.
+ */
+void bc_delegation_revoked(const state_t *state, const state_owner_t *owner);
 
 /** Whether the structures that we read are laid out as we know them. */
 enum bc_layout { BC_LAYOUT_UNKNOWN, BC_LAYOUT_FITS, BC_LAYOUT_MISFIT };

@@ -4,7 +4,7 @@
  *
  * Two things of libganesha_nfsd.so are changed, both found by name and verified
  * before anything is written: six of its imports from libntirpc.so, and the
- * handlers of six operations in its table of NFSv4 operations.  If anything
+ * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
  * not there.
  *
@@ -37,21 +37,29 @@ struct operation {
 static const struct {
 	nfs_opnum4 opcode;
 	nfs4_function_t handler;
-	nfs4_function_t *original;
 } extended[] = {
-	{ NFS4_OP_CREATE_SESSION, bc_op_create_session,
-	  &bc_original_create_session },
-	{ NFS4_OP_BACKCHANNEL_CTL, bc_op_backchannel_ctl,
-	  &bc_original_backchannel_ctl },
-	{ NFS4_OP_BIND_CONN_TO_SESSION, bc_op_bind_conn_to_session,
-	  &bc_original_bind_conn_to_session },
-	{ NFS4_OP_SEQUENCE, bc_op_sequence, &bc_original_sequence },
-	{ NFS4_OP_DESTROY_SESSION, bc_op_destroy_session,
-	  &bc_original_destroy_session },
-	{ NFS4_OP_DESTROY_CLIENTID, bc_op_destroy_clientid,
-	  &bc_original_destroy_clientid },
+	{ NFS4_OP_CREATE_SESSION, bc_op_create_session },
+	{ NFS4_OP_BACKCHANNEL_CTL, bc_op_backchannel_ctl },
+	{ NFS4_OP_BIND_CONN_TO_SESSION, bc_op_bind_conn_to_session },
+	{ NFS4_OP_SEQUENCE, bc_op_sequence },
+	{ NFS4_OP_DESTROY_SESSION, bc_op_destroy_session },
+	{ NFS4_OP_DESTROY_CLIENTID, bc_op_destroy_clientid },
+	{ NFS4_OP_FREE_STATEID, bc_op_free_stateid },
+	{ NFS4_OP_TEST_STATEID, bc_op_test_stateid },
+	{ NFS4_OP_DELEGRETURN, bc_op_use_stateid },
+	{ NFS4_OP_OPEN, bc_op_use_stateid },
+	{ NFS4_OP_READ, bc_op_use_stateid },
+	{ NFS4_OP_WRITE, bc_op_use_stateid },
+	{ NFS4_OP_SETATTR, bc_op_use_stateid },
+	{ NFS4_OP_LAYOUTGET, bc_op_use_stateid },
+	{ NFS4_OP_ALLOCATE, bc_op_use_stateid },
+	{ NFS4_OP_DEALLOCATE, bc_op_use_stateid },
+	{ NFS4_OP_READ_PLUS, bc_op_use_stateid },
+	{ NFS4_OP_SEEK, bc_op_use_stateid },
 };
 #define EXTENDED (sizeof(extended) / sizeof(extended[0]))
+
+nfs4_function_t bc_originals[NFS4_OP_LAST_ONE];
 
 /* clang-format off */
 /** The names of all operations from the first opcode on, without OP_. [K] */
@@ -171,11 +179,13 @@ static void put_back(void)
 	if (!attachment.replaced)
 		return;
 	attachment.replaced = false;
-	for (size_t i = 0; i < EXTENDED; i++)
-		if (*extended[i].original)
-			write_pointer(&attachment.operations[extended[i].opcode]
-					       .funct,
-				      (void *)*extended[i].original);
+	for (size_t i = 0; i < EXTENDED; i++) {
+		nfs_opnum4 opcode = extended[i].opcode;
+
+		if (bc_originals[opcode])
+			write_pointer(&attachment.operations[opcode].funct,
+				      (void *)bc_originals[opcode]);
+	}
 	for (int i = 0; i < BC_IMPORTS; i++)
 		write_pointer(attachment.imports[i],
 			      bc_import_hooks[i].original);
@@ -190,10 +200,10 @@ static int replace(void)
 		rc = write_pointer(attachment.imports[i],
 				   bc_import_hooks[i].function);
 	for (size_t i = 0; i < EXTENDED && !rc; i++) {
-		struct operation *operation =
-			&attachment.operations[extended[i].opcode];
+		nfs_opnum4 opcode = extended[i].opcode;
+		struct operation *operation = &attachment.operations[opcode];
 
-		*extended[i].original = operation->funct;
+		bc_originals[opcode] = operation->funct;
 		rc = write_pointer(&operation->funct,
 				   (void *)extended[i].handler);
 	}
@@ -249,6 +259,7 @@ void bc_detach(void)
 	if (!attachment.attached)
 		return;
 	attachment.attached = false;
+	uatomic_set(&attachment.layout, BC_LAYOUT_UNKNOWN);
 	put_back();
 	bc_core_fini();
 	bc_transport_fini();

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Delegations for an FSAL that has none of its own.
+ * The leases behind delegations.
  *
  * Purpose: Ganesha keeps delegations itself and asks the FSAL two things: the
  * export whether it supports them (fs_supports), the file for the lease
- * (lease_op2).  For an adopted export, both are answered here.
+ * (lease_op2).  For an adopted export whose FSAL has no delegations of its own,
+ * both are answered here.  Whoever answers lease_op2, it passes through here: a
+ * lease that is given back without a request is a delegation that is revoked.
  *
  * Data: the methods of an export belong to it alone, so an export of the same
  * FSAL that is not adopted stays as it is.  The methods of a file belong to
@@ -23,6 +25,7 @@
  *
  * Invariant: fs_supports promises delegations only once lease_op2 answers.
  */
+#include "callback.h"
 #include "module.h"
 
 #include "FSAL/fsal_commonlib.h"
@@ -38,19 +41,23 @@ struct lease_fsal {
 	struct lease_fsal *next; /* [K] */
 	const struct fsal_module *fsal; /* [K] */
 	struct export_ops original; /* [K] the methods of its exports */
-	bool ready; /* [A] lease_op2 of its files is ours */
+	/* [K] once that of its files is ours */
+	fsal_status_t (*lease_op2)(struct fsal_obj_handle *obj_hdl,
+				   struct state_t *state, void *owner,
+				   fsal_deleg_t deleg);
+	bool ready; /* [A] it has no delegations: lease_op2 is answered here */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lease_fsal *fsals; /* [R], changed under [L] lock */
 static bool disabled; /* [A] */
 
-/** The entry of an adopted export's FSAL, or NULL. Context: any thread. */
-static struct lease_fsal *lease_fsal_find(const struct fsal_export *export)
+/** The entry of an FSAL, or NULL: it has no adopted export. */
+static struct lease_fsal *lease_fsal_find(const struct fsal_module *fsal)
 {
 	struct lease_fsal *entry = rcu_dereference(fsals);
 
-	while (entry && entry->fsal != export->fsal)
+	while (entry && entry->fsal != fsal)
 		entry = entry->next;
 	return entry;
 }
@@ -117,27 +124,37 @@ static bool file_conflicts(const state_t *state, const nfs_client_id_t *client,
 }
 
 /**
- * Grant or give back the lease behind a delegation.
+ * Grant the lease behind a delegation.
  *
  * A read delegation guarantees that nobody else has the file open for writing,
  * a write delegation that nobody else has it open at all: RFC 5661, 10.4.1.
  *
  * ERR_FSAL_DELAY is what Ganesha takes for contention: OPEN succeeds, without
  * a delegation and with WND4_CONTENTION.
- *
- * Context: holds the file's st_lock.
  */
+static fsal_status_t grant(const state_t *state, const state_owner_t *holder,
+			   fsal_deleg_t deleg)
+{
+	if (file_conflicts(state, holder->so_owner.so_nfs4_owner.so_clientrec,
+			   deleg))
+		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+	return fsalstat(ERR_FSAL_NO_ERROR, 0);
+}
+
+/** The lease behind a delegation. Context: holds the file's st_lock. */
 static fsal_status_t bc_lease_op2(struct fsal_obj_handle *obj_hdl,
 				  struct state_t *state, void *owner,
 				  fsal_deleg_t deleg)
 {
-	const state_owner_t *holder = owner;
+	const struct lease_fsal *entry = lease_fsal_find(obj_hdl->fsal);
 
-	(void)obj_hdl;
-	if (deleg != FSAL_DELEG_NONE &&
-	    file_conflicts(state, holder->so_owner.so_nfs4_owner.so_clientrec,
-			   deleg))
-		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
+	if (deleg == FSAL_DELEG_NONE && op_ctx->req_type == UNKNOWN_REQUEST)
+		bc_delegation_revoked(state, owner);
+	if (!uatomic_read(&entry->ready))
+		return entry->lease_op2(obj_hdl, state, owner, deleg);
+	if (deleg != FSAL_DELEG_NONE)
+		return grant(state, owner, deleg);
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 
@@ -146,7 +163,7 @@ static fsal_status_t bc_lease_op2(struct fsal_obj_handle *obj_hdl,
 static bool bc_fs_supports(struct fsal_export *export,
 			   fsal_fsinfo_options_t option)
 {
-	struct lease_fsal *entry = lease_fsal_find(export);
+	struct lease_fsal *entry = lease_fsal_find(export->fsal);
 
 	/* Pairs with lease_methods_take(): lease_op2 is ours by then. */
 	if ((option == fso_delegations_r || option == fso_delegations_w) &&
@@ -155,7 +172,10 @@ static bool bc_fs_supports(struct fsal_export *export,
 	return entry->original.fs_supports(export, option);
 }
 
-/** Make lease_op2 of an FSAL's files ours, unless the FSAL has its own. */
+/**
+ * Make lease_op2 of an FSAL's files ours; answer it if the FSAL has none and
+ * this export's fs_supports is ours.
+ */
 static void lease_methods_take(struct fsal_export *export,
 			       struct lease_fsal *entry,
 			       struct fsal_obj_ops *obj_ops)
@@ -164,9 +184,14 @@ static void lease_methods_take(struct fsal_export *export,
 
 	fsal_default_obj_ops_init(&defaults);
 	pthread_mutex_lock(&lock);
-	if (obj_ops->lease_op2 == defaults.lease_op2)
+	if (!entry->lease_op2)
+		entry->lease_op2 = obj_ops->lease_op2;
+	cmm_smp_wmb();
+	if (obj_ops->lease_op2 == entry->lease_op2)
 		uatomic_set(&obj_ops->lease_op2, bc_lease_op2);
-	if (obj_ops->lease_op2 == bc_lease_op2) {
+	if (obj_ops->lease_op2 == bc_lease_op2 &&
+	    entry->lease_op2 == defaults.lease_op2 &&
+	    export->exp_ops.fs_supports == bc_fs_supports) {
 		cmm_smp_wmb();
 		uatomic_set(&entry->ready, true);
 	}
@@ -181,7 +206,7 @@ static fsal_status_t bc_lookup_path(struct fsal_export *export,
 				    struct fsal_obj_handle **handle,
 				    struct fsal_attrlist *attrs_out)
 {
-	struct lease_fsal *entry = lease_fsal_find(export);
+	struct lease_fsal *entry = lease_fsal_find(export->fsal);
 	fsal_status_t status =
 		entry->original.lookup_path(export, path, handle, attrs_out);
 
@@ -195,7 +220,7 @@ static fsal_status_t bc_create_handle(struct fsal_export *export,
 				      struct fsal_obj_handle **handle,
 				      struct fsal_attrlist *attrs_out)
 {
-	struct lease_fsal *entry = lease_fsal_find(export);
+	struct lease_fsal *entry = lease_fsal_find(export->fsal);
 	fsal_status_t status = entry->original.create_handle(export, fh_desc,
 							     handle, attrs_out);
 
@@ -207,7 +232,7 @@ static fsal_status_t bc_create_handle(struct fsal_export *export,
 /** Find or add the entry of an export's FSAL. Context: holds lock. */
 static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 {
-	struct lease_fsal *entry = lease_fsal_find(export);
+	struct lease_fsal *entry = lease_fsal_find(export->fsal);
 
 	if (entry)
 		return entry;
@@ -223,10 +248,12 @@ void bc_lease_adopt(struct fsal_export *sub_export)
 {
 	struct export_ops *ops = &sub_export->exp_ops;
 	struct lease_fsal *entry;
+	bool answer = bc_module_config.leases &&
+		      !ops->fs_supports(sub_export, fso_delegations_r) &&
+		      !ops->fs_supports(sub_export, fso_delegations_w);
 
-	if (!bc_module_config.leases ||
-	    ops->fs_supports(sub_export, fso_delegations_r) ||
-	    ops->fs_supports(sub_export, fso_delegations_w))
+	/* Revocations are of interest while callbacks are ours. */
+	if (!answer && !bc_module_config.multiplex)
 		return;
 
 	pthread_mutex_lock(&lock);
@@ -234,12 +261,12 @@ void bc_lease_adopt(struct fsal_export *sub_export)
 	/* Otherwise it is waiting for its first handle since an earlier call,
 	 * or of a kind whose methods are not those of its FSAL's other exports.
 	 */
-	if (ops->fs_supports == entry->original.fs_supports &&
-	    ops->lookup_path == entry->original.lookup_path &&
+	if (ops->lookup_path == entry->original.lookup_path &&
 	    ops->create_handle == entry->original.create_handle) {
 		uatomic_set(&ops->lookup_path, bc_lookup_path);
 		uatomic_set(&ops->create_handle, bc_create_handle);
-		uatomic_set(&ops->fs_supports, bc_fs_supports);
+		if (answer && ops->fs_supports == entry->original.fs_supports)
+			uatomic_set(&ops->fs_supports, bc_fs_supports);
 	}
 	pthread_mutex_unlock(&lock);
 }

@@ -12,8 +12,6 @@
 
 #include "nfsv41.h"
 
-nfs4_function_t bc_original_backchannel_ctl;
-
 /* "If the RPCSEC_GSS handle identified by gcbp_handle_from_server does not
  * exist on the server, the server MUST return NFS4ERR_NOENT." 18.33.3.  No
  * handle is known here: callbacks are not made with RPCSEC_GSS.
@@ -58,7 +56,7 @@ enum nfs_req_result bc_op_backchannel_ctl(struct nfs_argop4 *op,
 	 * our back channels.
 	 */
 	if (data->minorversion == 0 || bc_layout() != BC_LAYOUT_FITS)
-		return bc_original_backchannel_ctl(op, data, resp);
+		return bc_originals[NFS4_OP_BACKCHANNEL_CTL](op, data, resp);
 	resp->resop = NFS4_OP_BACKCHANNEL_CTL;
 	res->bcr_status = NFS4ERR_OP_NOT_IN_SESSION;
 	if (!data->session)

@@ -8,8 +8,6 @@
 
 #include "nfsv41.h"
 
-nfs4_function_t bc_original_bind_conn_to_session;
-
 /* An error is one of those that 15.2 lists for this operation. */
 static nfsstat4 status_of(int rc)
 {
@@ -87,14 +85,15 @@ enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 	enum nfs_req_result result;
 
 	if (data->minorversion == 0)
-		return bc_original_bind_conn_to_session(op, data, resp);
+		return bc_originals[NFS4_OP_BIND_CONN_TO_SESSION](op, data,
+								  resp);
 	resp->resop = NFS4_OP_BIND_CONN_TO_SESSION;
 	res->bctsr_status = NFS4ERR_INVAL;
 	if (valid_dir(args->bctsa_dir))
 		res->bctsr_status = find_session(args, data, &session);
 	if (res->bctsr_status != NFS4_OK)
 		return NFS_REQ_ERROR;
-	result = bc_original_bind_conn_to_session(op, data, resp);
+	result = bc_originals[NFS4_OP_BIND_CONN_TO_SESSION](op, data, resp);
 	if (!session)
 		return result;
 

@@ -15,8 +15,6 @@
 
 #include "nfsv41.h"
 
-nfs4_function_t bc_original_create_session;
-
 /* Call the original so that it makes a channel of ours, whatever was asked. */
 static enum nfs_req_result create(struct nfs_argop4 *op, compound_data_t *data,
 				  struct nfs_resop4 *resp,
@@ -32,7 +30,7 @@ static enum nfs_req_result create(struct nfs_argop4 *op, compound_data_t *data,
 	args->csa_sec_parms.csa_sec_parms_len = 1;
 	args->csa_sec_parms.csa_sec_parms_val = &none;
 	bc_channel_creation_begin(&creation);
-	result = bc_original_create_session(op, data, resp);
+	result = bc_originals[NFS4_OP_CREATE_SESSION](op, data, resp);
 	bc_channel_creation_end();
 	*args = asked;
 	*channel = creation.channel;
@@ -164,7 +162,7 @@ static enum nfs_req_result create_or_verify(struct nfs_argop4 *op,
 	if (bc_layout() == BC_LAYOUT_FITS)
 		return create(op, data, resp, channel);
 	*channel = NULL;
-	result = bc_original_create_session(op, data, resp);
+	result = bc_originals[NFS4_OP_CREATE_SESSION](op, data, resp);
 	if (res->csr_status == NFS4_OK)
 		*channel =
 			bc_layout_verify(data, args->csa_clientid,
@@ -185,7 +183,7 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	enum usable usable;
 
 	if (data->minorversion == 0 || bc_layout() == BC_LAYOUT_MISFIT)
-		return bc_original_create_session(op, data, resp);
+		return bc_originals[NFS4_OP_CREATE_SESSION](op, data, resp);
 
 	usable = choose_security(args, &security);
 	if (usable == TOO_SMALL && asks_for_back(args)) {

@@ -10,9 +10,6 @@
 
 #include "nfsv41.h"
 
-nfs4_function_t bc_original_destroy_session;
-nfs4_function_t bc_original_destroy_clientid;
-
 enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
 					  compound_data_t *data,
 					  struct nfs_resop4 *resp)
@@ -22,7 +19,7 @@ enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
 	struct bc_session *session =
 		bc_session_get((const uint8_t *)args->dsa_sessionid);
 	enum nfs_req_result result =
-		bc_original_destroy_session(op, data, resp);
+		bc_originals[NFS4_OP_DESTROY_SESSION](op, data, resp);
 
 	if (!session)
 		return result;
@@ -41,7 +38,7 @@ enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
 	const DESTROY_CLIENTID4res *res =
 		&resp->nfs_resop4_u.opdestroy_clientid;
 	enum nfs_req_result result =
-		bc_original_destroy_clientid(op, data, resp);
+		bc_originals[NFS4_OP_DESTROY_CLIENTID](op, data, resp);
 
 	if (res->dcr_status == NFS4_OK)
 		bc_client_destroy(args->dca_clientid);

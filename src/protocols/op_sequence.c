@@ -7,12 +7,14 @@
 #include "nfs_rpc_callback.h"
 #include "nfsv41.h"
 
-nfs4_function_t bc_original_sequence;
+#include <urcu/uatomic.h>
 
-#define CALLBACK_FLAGS                                                         \
+/* The flags that we answer for; Ganesha never sets the last. */
+#define OWN_FLAGS                                                              \
 	((uint32_t)(SEQ4_STATUS_CB_PATH_DOWN |                                 \
 		    SEQ4_STATUS_CB_PATH_DOWN_SESSION |                         \
-		    SEQ4_STATUS_BACKCHANNEL_FAULT))
+		    SEQ4_STATUS_BACKCHANNEL_FAULT |                            \
+		    SEQ4_STATUS_RECALLABLE_STATE_REVOKED))
 
 enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *resp)
@@ -20,7 +22,8 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	const SEQUENCE4args *args = &op->nfs_argop4_u.opsequence;
 	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
 	uint32_t *flags = &res->SEQUENCE4res_u.sr_resok4.sr_status_flags;
-	enum nfs_req_result result = bc_original_sequence(op, data, resp);
+	enum nfs_req_result result =
+		bc_originals[NFS4_OP_SEQUENCE](op, data, resp);
 	struct bc_session_status status;
 	nfs_client_id_t *client;
 
@@ -31,11 +34,15 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				  data->req->rq_xprt);
 	if (!status.known)
 		return result;
-	*flags = (*flags & ~CALLBACK_FLAGS) | status.flags;
+	*flags = (*flags & ~OWN_FLAGS) | status.flags;
 
 	/* An OPEN that follows asks this before it grants a delegation. */
 	client = data->session->clientid_record;
-	if (get_cb_chan_down(client) == status.client_has_path)
+	if (get_cb_chan_down(client) == status.client_has_path) {
 		set_cb_chan_down(client, !status.client_has_path);
+		/* What was revoked for want of a path is no fault of its own. */
+		if (status.client_has_path)
+			uatomic_set(&client->num_revokes, 0);
+	}
 	return result;
 }
