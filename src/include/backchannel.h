@@ -107,9 +107,6 @@ struct bc_ops {
 	/** The last reference is gone, a grace period ago: free it. */
 	void (*conn_free)(struct bc_conn *conn);
 
-	/** The last reference is gone, a grace period ago: free ->auth. */
-	void (*security_free)(struct bc_security *security);
-
 	/**
 	 * An accepted callback has ended. Called exactly once for each, never
 	 * from inside its submission. May block.
@@ -467,14 +464,14 @@ void bc_request_put(struct bc_request *req);
 /**
  * Make the pair of program and credential that a session's callbacks carry.
  *
- * @param[in] program    the client's callback program
- * @param[in] auth       the transport's credential, owned by the pair
- * @param[in] cred_size  bytes that credential and verifier take in a call
+ * @param[in] program  the client's callback program
+ * @param[in] cred     credential and verifier as XDR; copied
+ * @param[in] size     its bytes
  *
  * @return +1 ref, or NULL: out of memory
  */
-struct bc_security *bc_security_new(uint32_t program, void *auth,
-				    size_t cred_size);
+struct bc_security *bc_security_new(uint32_t program, const void *cred,
+				    size_t size);
 void bc_security_put(struct bc_security *security);
 
 /**

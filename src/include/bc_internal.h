@@ -166,10 +166,9 @@ bool bc_slots_usable(const struct bc_slot_table *table);
 
 struct bc_security {
 	struct urcu_ref ref;
-	struct rcu_head rcu;
 	uint32_t program; /* [K] */
-	void *auth; /* [K] the transport's */
-	size_t cred_size; /* [K] bytes of credential and verifier in a call */
+	uint32_t cred_size; /* [K] bytes */
+	uint8_t cred[]; /* [K] credential and verifier as XDR */
 };
 
 enum bc_call_state {

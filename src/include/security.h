@@ -25,7 +25,12 @@ struct bc_security *bc_transport_security(uint32_t program,
 					  const callback_sec_parms4 *parms,
 					  uint32_t count);
 
-/** The core's operation: the last reference is gone. */
-void bc_transport_security_free(struct bc_security *security);
+/**
+ * Fill in what ntirpc takes a call's credential and verifier from.
+ *
+ * @param[out] auth      zeroed by the caller; destroyed by nobody
+ * @param[in]  security  valid until the call is encoded
+ */
+void bc_security_auth(AUTH *auth, const struct bc_security *security);
 
 #endif /* BC_SECURITY_H */

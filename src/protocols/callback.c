@@ -502,6 +502,5 @@ const struct bc_ops bc_callback_ops = {
 	.conn_close_if_stalled = bc_transport_conn_close_if_stalled,
 	.conn_release = bc_transport_conn_release,
 	.conn_free = bc_transport_conn_free,
-	.security_free = bc_transport_security_free,
 	.complete = callback_complete,
 };

@@ -7,47 +7,118 @@
 #include "bc_internal.h"
 #include "module.h"
 
-/* Credential and verifier without their bodies: flavor and length of each. */
-#define AUTH_WORDS 4
+/* An opaque_auth of the largest size, and a verifier without a body; RFC 5531,
+ * 8.2.
+ */
+#define CRED_MAX (4 + 4 + MAX_AUTH_BYTES + 4 + 4)
 
-static struct bc_security *security_new(uint32_t program, AUTH *auth,
-					size_t cred_body)
+/* What ntirpc asks of a credential ------------------------------------------ */
+
+static void cred_nextverf(AUTH *auth)
 {
-	struct bc_security *security = NULL;
-
-	if (AUTH_SUCCESS(auth))
-		security = bc_security_new(program, auth,
-					   4 * AUTH_WORDS + cred_body);
-	if (!security)
-		AUTH_DESTROY(auth);
-	return security;
+	(void)auth;
 }
+
+static bool cred_marshal(AUTH *auth, XDR *xdrs)
+{
+	const struct bc_security *security = auth->ah_private;
+
+	return XDR_PUTBYTES(xdrs, (const char *)security->cred,
+			    security->cred_size);
+}
+
+/* AUTH_NONE and AUTH_SYS prove nothing; a short-hand credential is not used. */
+static bool cred_validate(AUTH *auth, struct opaque_auth *verf)
+{
+	(void)auth;
+	(void)verf;
+	return true;
+}
+
+static bool cred_refresh(AUTH *auth, void *message)
+{
+	(void)auth;
+	(void)message;
+	return false;
+}
+
+static void cred_destroy(AUTH *auth)
+{
+	(void)auth;
+}
+
+static bool cred_code(AUTH *auth, XDR *xdrs, xdrproc_t proc, void *where)
+{
+	(void)auth;
+	return proc(xdrs, where);
+}
+
+void bc_security_auth(AUTH *auth, const struct bc_security *security)
+{
+	static struct auth_ops ops = {
+		.ah_nextverf = cred_nextverf,
+		.ah_marshal = cred_marshal,
+		.ah_validate = cred_validate,
+		.ah_refresh = cred_refresh,
+		.ah_destroy = cred_destroy,
+		.ah_wrap = cred_code,
+		.ah_unwrap = cred_code,
+	};
+
+	auth->ah_ops = &ops;
+	auth->ah_private = (void *)security;
+	auth->ah_refcnt = 1;
+}
+
+/* What a client offers ------------------------------------------------------- */
 
 /* authsys_parms, RFC 5531 appendix A: the client's own, as it gave them. */
-static struct bc_security *security_sys(uint32_t program,
-					const struct authunix_parms *parms)
+static bool encode_sys(XDR *xdrs, const struct authunix_parms *parms)
 {
-	AUTH *auth = authunix_ncreate(parms->aup_machname, parms->aup_uid,
-				      parms->aup_gid, (int)parms->aup_len,
-				      parms->aup_gids);
-	size_t body =
-		4 * (5 + parms->aup_len) + RNDUP(strlen(parms->aup_machname));
+	u_int name = (u_int)strlen(parms->aup_machname);
+	u_int body = 4 * (5 + parms->aup_len) + RNDUP(name);
+	static const char padding[4];
 
-	return security_new(program, auth, body);
+	if (!XDR_PUTUINT32(xdrs, AUTH_SYS) || !XDR_PUTUINT32(xdrs, body) ||
+	    !XDR_PUTUINT32(xdrs, (uint32_t)parms->aup_time) ||
+	    !XDR_PUTUINT32(xdrs, name) ||
+	    !XDR_PUTBYTES(xdrs, parms->aup_machname, name) ||
+	    !XDR_PUTBYTES(xdrs, padding, RNDUP(name) - name) ||
+	    !XDR_PUTUINT32(xdrs, parms->aup_uid) ||
+	    !XDR_PUTUINT32(xdrs, parms->aup_gid) ||
+	    !XDR_PUTUINT32(xdrs, parms->aup_len))
+		return false;
+	for (u_int i = 0; i < parms->aup_len; i++)
+		if (!XDR_PUTUINT32(xdrs, parms->aup_gids[i]))
+			return false;
+	return true;
 }
 
-/* @return +1 ref, or NULL: the flavor cannot be used, or no memory */
-static struct bc_security *security_of(uint32_t program,
-				       const callback_sec_parms4 *parms)
+static bool encode_none(XDR *xdrs)
 {
-	switch (parms->cb_secflavor) {
-	case AUTH_NONE:
-		return security_new(program, authnone_ncreate(), 0);
-	case AUTH_SYS:
-		return security_sys(
-			program, &parms->callback_sec_parms4_u.cbsp_sys_cred);
-	}
-	return NULL;
+	return XDR_PUTUINT32(xdrs, AUTH_NONE) && XDR_PUTUINT32(xdrs, 0);
+}
+
+/* @return +1 ref; NULL: not usable, or no memory */
+static struct bc_security *security_from(uint32_t program,
+					 const callback_sec_parms4 *parms)
+{
+	struct bc_security *security = NULL;
+	char cred[CRED_MAX];
+	bool encoded = false;
+	XDR xdrs;
+
+	xdrmem_create(&xdrs, cred, sizeof(cred), XDR_ENCODE);
+	if (parms->cb_secflavor == AUTH_NONE)
+		encoded = encode_none(&xdrs);
+	else if (parms->cb_secflavor == AUTH_SYS)
+		encoded = encode_sys(
+			&xdrs, &parms->callback_sec_parms4_u.cbsp_sys_cred);
+	/* "the verifier is ... AUTH_NONE", RFC 5531 appendix A and 8.2 */
+	if (encoded && encode_none(&xdrs))
+		security = bc_security_new(program, cred, XDR_GETPOS(&xdrs));
+	XDR_DESTROY(&xdrs);
+	return security;
 }
 
 /* The first usable one, of AUTH_SYS only if @sys_only. */
@@ -59,7 +130,7 @@ static struct bc_security *first_of(uint32_t program,
 
 	for (uint32_t i = 0; i < count && !security; i++)
 		if (!sys_only || parms[i].cb_secflavor == AUTH_SYS)
-			security = security_of(program, &parms[i]);
+			security = security_from(program, &parms[i]);
 	return security;
 }
 
@@ -72,11 +143,4 @@ struct bc_security *bc_transport_security(uint32_t program,
 	if (bc_module_config.security_order == BC_SECURITY_ORDER_STRONGEST)
 		security = first_of(program, parms, count, true);
 	return security ? security : first_of(program, parms, count, false);
-}
-
-void bc_transport_security_free(struct bc_security *security)
-{
-	AUTH *auth = security->auth;
-
-	AUTH_DESTROY(auth);
 }

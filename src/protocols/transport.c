@@ -22,6 +22,7 @@
  * and destroy wrapped.
  */
 #include "transport.h"
+#include "security.h"
 
 #include "bc_internal.h"
 #include "cb_reply.h"
@@ -46,6 +47,7 @@ struct connection {
 struct request {
 	struct bc_request req;
 	struct clnt_req cc;
+	AUTH auth; /* cc's; reads the security while it is sent */
 	bool in_tree; /* [K] after send: ntirpc knows it */
 	struct bc_cb_reply result; /* ntirpc's until reply_processed() */
 	struct rcu_head rcu;
@@ -188,7 +190,8 @@ static int send_locked(struct connection *connection, struct request *request)
 	    CLNT_CONTROL(clnt, CLSET_PROG, &program))
 		connection->program = program;
 
-	clnt_req_fill(cc, clnt, security->auth, CB_COMPOUND,
+	bc_security_auth(&request->auth, security);
+	clnt_req_fill(cc, clnt, &request->auth, CB_COMPOUND,
 		      (xdrproc_t)encode_body, request,
 		      (xdrproc_t)bc_cb_reply_decode, &request->result);
 	cc->cc_free_cb = request_released;

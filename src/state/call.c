@@ -81,17 +81,17 @@ void bc_request_put(struct bc_request *req)
 	urcu_ref_put(&req->ref, request_release);
 }
 
-struct bc_security *bc_security_new(uint32_t program, void *auth,
-				    size_t cred_size)
+struct bc_security *bc_security_new(uint32_t program, const void *cred,
+				    size_t size)
 {
-	struct bc_security *security = calloc(1, sizeof(*security));
+	struct bc_security *security = malloc(sizeof(*security) + size);
 
 	if (!security)
 		return NULL;
 	urcu_ref_init(&security->ref);
 	security->program = program;
-	security->auth = auth;
-	security->cred_size = cred_size;
+	security->cred_size = (uint32_t)size;
+	memcpy(security->cred, cred, size);
 	return security;
 }
 
@@ -109,22 +109,9 @@ bool bc_security_fits(const struct bc_security *security,
 	       max_request_size;
 }
 
-static void security_free_rcu(struct rcu_head *rcu)
-{
-	struct bc_security *security =
-		caa_container_of(rcu, struct bc_security, rcu);
-
-	bc_core.ops->security_free(security);
-	free(security);
-}
-
 static void security_release(struct urcu_ref *ref)
 {
-	struct bc_security *security =
-		caa_container_of(ref, struct bc_security, ref);
-
-	/* The transport may be reading a reply to a request that has ended. */
-	call_rcu(&security->rcu, security_free_rcu);
+	free(caa_container_of(ref, struct bc_security, ref));
 }
 
 void bc_security_put(struct bc_security *security)

@@ -57,7 +57,7 @@ void fake_start(const struct bc_config *config);
 
 /**
  * Stop the core. Checks that each callback has completed exactly once, and
- * that requests, connections and securities are all freed.
+ * that requests and connections are all freed.
  */
 void fake_stop(void);
 
