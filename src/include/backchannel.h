@@ -34,6 +34,7 @@ struct bc_config {
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
 	uint32_t max_server_connections; /* the same over all sessions, >= 1 */
+	bool probe; /* CB_NULL once on each connection that is back-bound */
 	uint64_t callback_timeout; /* ms until an unanswered attempt failed */
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
@@ -47,6 +48,7 @@ enum bc_limited {
 	BC_LIMITED_PRINCIPAL, /* not the principal that created the session */
 	BC_LIMITED_SESSION_BINDINGS, /* max_connections reached */
 	BC_LIMITED_SERVER_BINDINGS, /* max_server_connections reached */
+	BC_LIMITED_PROBE, /* a probe was not answered, or refused */
 	BC_LIMITED_KINDS,
 };
 
@@ -70,7 +72,8 @@ struct bc_ops {
 	void (*log)(enum bc_log_level level, const char *line);
 
 	/**
-	 * Allocate a request with room for @a body_len bytes of CB_COMPOUND.
+	 * Allocate a request with room for @a body_len bytes of CB_COMPOUND;
+	 * 0: it will be a CB_NULL, and have neither session nor call.
 	 * Called with the client's lock held; must not block.
 	 *
 	 * @return the request with ->body set, or NULL: out of memory.

@@ -3,10 +3,10 @@
  * The core's objects, with every field's guard, and what its files share.
  *
  * Guards: [K] constant after the object is published, [A] atomic, [L] the
- * client's lock, [C] the connection's lock, [T] the timers' lock, [R] read
- * under rcu_read_lock().
+ * client's lock, [C] the connection's lock, [P] the probes' lock, [T] the
+ * timers' lock, [R] read under rcu_read_lock().
  *
- * Lock order: client->lock, conn->lock, timers' lock.  Nothing is sent,
+ * Lock order: client->lock, conn->lock, probes' lock, timers' lock.  Nothing is sent,
  * completed or waited for under any of them.
  *
  * Who holds a reference
@@ -17,8 +17,8 @@
  *  conn     the transport (until it is destroyed), each binding, each request;
  *           its table entry is covered by the transport's reference
  *  call     whoever completes it, each slot that carries it, each request
- *  request  the slot that waits for its reply; the thread that sends it; the
- *           thread that handles a reply to it
+ *  request  the slot or the probe that waits for its reply; the thread that
+ *           sends it; the thread that handles a reply to it
  */
 #ifndef BC_INTERNAL_H
 #define BC_INTERNAL_H
@@ -210,10 +210,10 @@ struct bc_call {
 
 struct bc_request {
 	struct urcu_ref ref;
-	struct bc_session *session; /* [K] counted */
+	struct bc_session *session; /* [K] counted; NULL: a probe, */
+	struct bc_call *call; /* [K] counted; and NULL here, too */
 	struct bc_conn *conn; /* [K] counted */
 	struct bc_security *security; /* [K] counted */
-	struct bc_call *call; /* [K] counted */
 	struct bc_cb_sequence sequence; /* [K] */
 	bool retry; /* [K] */
 	size_t body_len; /* [K] */
@@ -237,6 +237,24 @@ struct bc_binding {
 	const void *reply; /* [C] OPENING: the reply waited for */
 };
 
+enum bc_probe_state {
+	BC_PROBE_NONE, /* not begun, or ended */
+	BC_PROBE_WAITING, /* for its turn */
+	BC_PROBE_OUT, /* sent, or just about to be */
+	BC_PROBE_LATE, /* not answered in time */
+};
+
+/** CB_NULL on a connection, to see whether anybody answers. */
+struct bc_probe {
+	bool begun; /* [A] once set, never cleared */
+	enum bc_probe_state state; /* [P] */
+	struct cds_list_head link; /* [P] WAITING, OUT */
+	uint64_t until; /* [P] ms: OUT */
+	struct bc_request *req; /* [P] counted; NULL: NONE */
+	uint64_t
+		clientid; /* [K] once begun: whose binding it was, for the log */
+};
+
 struct bc_conn {
 	struct cds_lfht_node node; /* [R] */
 	struct rcu_head rcu;
@@ -249,6 +267,7 @@ struct bc_conn {
 	struct bc_work examine_work;
 	pthread_mutex_t lock; /* leaf but for the timers' */
 	struct cds_list_head bindings; /* [C] */
+	struct bc_probe probe;
 };
 
 struct bc_session {
@@ -413,6 +432,30 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 /** Change a binding's state, keeping the counts of paths. [L] */
 void bc_binding_set_locked(struct bc_binding *binding,
 			   enum bc_binding_state state);
+
+/**
+ * A connection is known to answer, or not to: what it is back-bound to is live,
+ * or silent.  Context: holds no lock.
+ */
+void bc_conn_answers(struct bc_conn *conn, bool answers);
+
+/* probe.c */
+
+/** Probes that may wait for an answer at a time, on the whole server. */
+#define BC_PROBES_OUT 16
+
+/** Queue a connection's probe if it is to have one. [L], of the session's. */
+void bc_probe_add_locked(const struct bc_session *session,
+			 struct bc_conn *conn);
+
+/** Send the probes whose turn it is. Holds no lock. */
+void bc_probe_run(void);
+
+/** A probe's reply has arrived. Holds no lock. */
+void bc_probe_replied(struct bc_request *req, const struct bc_reply *reply);
+
+/** The connection is down: its probe ends. Context: the timers' thread. */
+void bc_probe_conn_lost(struct bc_conn *conn);
 
 /* call.c */
 void bc_call_put(struct bc_call *call);

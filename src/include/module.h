@@ -26,6 +26,12 @@ enum bc_security_order {
 	BC_SECURITY_ORDER_STRONGEST, /* AUTH_SYS before AUTH_NONE */
 };
 
+/** When a connection is asked with CB_NULL whether it answers. */
+enum bc_probe_when {
+	BC_PROBE_WHEN_NONE, /* never */
+	BC_PROBE_WHEN_ON_BIND, /* when it is first bound to a back channel */
+};
+
 /**
  * The BACKCHANNEL { } block. [K] after init_config.
  *
@@ -41,6 +47,7 @@ struct bc_module_config {
 	uint32_t max_server_connections; /* the same over all sessions */
 	uint32_t bind_policy; /* enum bc_bind_policy */
 	uint32_t security_order; /* enum bc_security_order */
+	uint32_t probe; /* enum bc_probe_when */
 	uint32_t callback_timeout; /* s */
 	uint32_t retry_attempts;
 	uint32_t retry_first_delay; /* s, doubling */

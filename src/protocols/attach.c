@@ -224,6 +224,7 @@ int bc_attach(void)
 		.max_slots = from->max_slots,
 		.max_connections = from->max_connections,
 		.max_server_connections = from->max_server_connections,
+		.probe = from->probe == BC_PROBE_WHEN_ON_BIND,
 		.callback_timeout = from->callback_timeout * UINT64_C(1000),
 		.retry_attempts = from->retry_attempts,
 		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),

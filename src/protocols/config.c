@@ -21,6 +21,11 @@ static struct config_item_list security_orders[] = {
 	CONFIG_LIST_EOL
 };
 
+static struct config_item_list probes[] = {
+	CONFIG_LIST_TOK("none", BC_PROBE_WHEN_NONE),
+	CONFIG_LIST_TOK("on_bind", BC_PROBE_WHEN_ON_BIND), CONFIG_LIST_EOL
+};
+
 /* Name, smallest, largest, default, structure, member.  The parser's tables are
  * of char *, but it does not write to them.
  */
@@ -39,6 +44,8 @@ static struct config_item parameters[] = {
 			bind_policies, bc_module_config, bind_policy),
 	CONF_ITEM_TOKEN((char *)"Security_Order", BC_SECURITY_ORDER_CLIENT,
 			security_orders, bc_module_config, security_order),
+	CONF_ITEM_TOKEN((char *)"Probe", BC_PROBE_WHEN_NONE, probes,
+			bc_module_config, probe),
 	CONF_ITEM_UI32((char *)"Callback_Timeout", 1, 600, 10, bc_module_config,
 		       callback_timeout),
 	CONF_ITEM_UI32((char *)"Retry_Attempts", 0, 16, 3, bc_module_config,

@@ -191,9 +191,12 @@ static int send_locked(struct connection *connection, struct request *request)
 		connection->program = program;
 
 	bc_security_auth(&request->auth, security);
-	clnt_req_fill(cc, clnt, &request->auth, CB_COMPOUND,
+	clnt_req_fill(cc, clnt, &request->auth,
+		      request->req.call ? CB_COMPOUND : CB_NULL,
 		      (xdrproc_t)encode_body, request,
-		      (xdrproc_t)bc_cb_reply_decode, &request->result);
+		      request->req.call ? (xdrproc_t)bc_cb_reply_decode :
+					  (xdrproc_t)xdr_void,
+		      &request->result);
 	cc->cc_free_cb = request_released;
 	/* clnt_req_fill() leaves it locked for a waiter.  A reply that a peer
 	 * has guessed may meet ntirpc's own completion, which takes it, before
@@ -218,7 +221,8 @@ int bc_transport_send(struct bc_request *req)
 	struct connection *connection = connection_of(req->conn);
 	int rc;
 
-	request->result.opcode = bc_call_opcode(req->call);
+	if (req->call)
+		request->result.opcode = bc_call_opcode(req->call);
 	pthread_mutex_lock(&connection->lock);
 	rc = send_locked(connection, request);
 	pthread_mutex_unlock(&connection->lock);

@@ -318,11 +318,63 @@ void bc_bind_replied(const void *transport, const void *reply)
 
 		pthread_mutex_lock(&client->lock);
 		binding = bc_binding_find_locked(session, conn);
-		if (binding)
+		if (binding) {
 			bc_binding_set_locked(binding, BC_BINDING_LIVE);
+			bc_probe_add_locked(session, conn);
+		}
 		pthread_mutex_unlock(&client->lock);
 		bc_sender_run(client);
 		bc_session_put(session);
 	}
+	bc_probe_run();
 	bc_conn_put(conn);
+}
+
+/* The sessions that a connection is back-bound to: +1 ref each.
+ * @return them, to be freed; NULL: none, or out of memory
+ */
+static struct bc_session **sessions_of(struct bc_conn *conn, size_t *count)
+{
+	struct bc_session **sessions;
+	struct bc_binding *binding;
+	size_t max = 0;
+
+	*count = 0;
+	pthread_mutex_lock(&conn->lock);
+	cds_list_for_each_entry(binding, &conn->bindings, conn_link)
+		max += (binding->channels & BC_CHANNEL_BACK) != 0;
+	sessions = max ? calloc(max, sizeof(struct bc_session *)) : NULL;
+	cds_list_for_each_entry(binding, &conn->bindings, conn_link) {
+		if (!sessions || !(binding->channels & BC_CHANNEL_BACK))
+			continue;
+		bc_session_ref(binding->session);
+		sessions[(*count)++] = binding->session;
+	}
+	pthread_mutex_unlock(&conn->lock);
+	return sessions;
+}
+
+void bc_conn_answers(struct bc_conn *conn, bool answers)
+{
+	enum bc_binding_state from =
+		answers ? BC_BINDING_SILENT : BC_BINDING_LIVE;
+	enum bc_binding_state to =
+		answers ? BC_BINDING_LIVE : BC_BINDING_SILENT;
+	size_t count;
+	struct bc_session **sessions = sessions_of(conn, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct bc_client *client = sessions[i]->client;
+		struct bc_binding *binding;
+
+		pthread_mutex_lock(&client->lock);
+		binding = bc_binding_find_locked(sessions[i], conn);
+		if (binding && binding->state == from)
+			bc_binding_set_locked(binding, to);
+		pthread_mutex_unlock(&client->lock);
+		if (answers)
+			bc_sender_run(client);
+		bc_session_put(sessions[i]);
+	}
+	free(sessions);
 }

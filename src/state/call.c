@@ -70,10 +70,12 @@ static void request_release(struct urcu_ref *ref)
 	struct bc_call *call = req->call;
 
 	bc_core.ops->request_free(req);
-	bc_call_put(call);
+	if (call)
+		bc_call_put(call);
 	bc_security_put(security);
 	bc_conn_put(conn);
-	bc_session_put(session);
+	if (session)
+		bc_session_put(session);
 }
 
 void bc_request_put(struct bc_request *req)

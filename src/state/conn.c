@@ -152,6 +152,7 @@ static void conn_down_work(struct bc_work *work)
 
 	while (unbind_one(conn))
 		;
+	bc_probe_conn_lost(conn);
 	bc_core.ops->conn_release(conn);
 	bc_conn_put(conn); /* bc_conn_down()'s */
 }
@@ -180,6 +181,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	conn->examined = false;
 	conn->down_work.run = conn_down_work;
 	conn->examine_work.run = conn_examine_work;
+	conn->probe = (struct bc_probe){ .state = BC_PROBE_NONE };
 	pthread_mutex_init(&conn->lock, NULL);
 	CDS_INIT_LIST_HEAD(&conn->bindings);
 	urcu_ref_init(&conn->ref);

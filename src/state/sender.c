@@ -626,7 +626,7 @@ static bool awaited(const struct bc_session *session,
 		slot->sequence == req->sequence.sequence);
 }
 
-void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
+static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 {
 	struct bc_session *session = req->session;
 	struct bc_client *client = session->client;
@@ -667,6 +667,14 @@ void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
 	/* The client may have raised its target; sending may have failed. */
 	if (next)
 		bc_sender_run(client);
+}
+
+void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
+{
+	if (req->call)
+		callback_replied(req, reply);
+	else
+		bc_probe_replied(req, reply);
 }
 
 /* Timeouts and retries ----------------------------------------------------- */

@@ -125,6 +125,26 @@ int fixture_unmount(void **state)
 	return 0;
 }
 
+void fixture_begin(struct fixture *fixture, const char *backchannel)
+{
+	const struct server_params params = {
+		.module = true,
+		.backchannel = backchannel,
+	};
+	void *state = fixture;
+
+	assert_int_equal(fixture_start(fixture, &params), 0);
+	assert_int_equal(fixture_mount(&state), 0);
+}
+
+void fixture_end(struct fixture *fixture)
+{
+	void *state = fixture;
+
+	assert_int_equal(fixture_unmount(&state), 0);
+	assert_int_equal(fixture_stop(fixture), 0);
+}
+
 void fixture_hold(struct fixture *fixture, const char *name,
 		  struct nfs_file *file)
 {

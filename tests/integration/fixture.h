@@ -71,6 +71,13 @@ int fixture_mount(void **state);
  */
 int fixture_unmount(void **state);
 
+/**
+ * For a test with a server of its own: start it with these lines in its
+ * BACKCHANNEL block, and mount; unmount, and end it.
+ */
+void fixture_begin(struct fixture *fixture, const char *backchannel);
+void fixture_end(struct fixture *fixture);
+
 /** A further client at an address of its own, without a responder. */
 void fixture_client(struct fixture *fixture, struct nfs_client *client);
 

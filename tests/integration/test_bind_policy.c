@@ -10,47 +10,12 @@
 
 #define REFUSED "its principal did not create the session"
 
-static struct fixture fixture; /* the parameters' defaults */
-static struct fixture own; /* of a test that has others */
+static struct fixture own; /* of a test with parameters of its own */
 
 static const struct nfs_sec_parms sys = {
 	.flavor = AUTH_SYS,
 	.sys = { .machine = "stranger.example", .uid = 7, .gid = 8 },
 };
-
-static int setup(void **state)
-{
-	static const struct server_params params = { .module = true };
-
-	*state = &fixture;
-	return fixture_start(&fixture, &params);
-}
-
-static int teardown(void **state)
-{
-	return fixture_stop(*state);
-}
-
-/* Another server, with @backchannel in its BACKCHANNEL block. */
-static void start_own(const char *backchannel)
-{
-	const struct server_params params = {
-		.module = true,
-		.backchannel = backchannel,
-	};
-	void *state = &own;
-
-	assert_int_equal(fixture_start(&own, &params), 0);
-	assert_int_equal(fixture_mount(&state), 0);
-}
-
-static void stop_own(void)
-{
-	void *state = &own;
-
-	assert_int_equal(fixture_unmount(&state), 0);
-	assert_int_equal(fixture_stop(&own), 0);
-}
 
 /* Principals --------------------------------------------------------------- */
 
@@ -228,7 +193,7 @@ static void test_bind_policy_any_accepts(void **state)
 	uint32_t dir;
 
 	(void)state;
-	start_own("Bind_Policy = any;");
+	fixture_begin(&own, "Bind_Policy = any;");
 	cred = other_uid(own.holder.cred);
 	assert_int_equal(
 		bind_as(&own, &cred, fixture_connect(&own, &own.holder), &dir),
@@ -236,7 +201,7 @@ static void test_bind_policy_any_accepts(void **state)
 	assert_int_equal(dir, CDFS4_BOTH);
 	assert_int_equal(ctl_as(&own, &cred), NFS4_OK);
 	assert_int_equal(server_log_count(own.server, REFUSED), 0);
-	stop_own();
+	fixture_end(&own);
 }
 
 /* Of many refusals one line, with the stranger's address. */
@@ -248,7 +213,7 @@ static void test_bind_refusals_are_logged_once(void **state)
 	uint32_t dir;
 
 	(void)state;
-	start_own("Bind_Policy = same_principal;");
+	fixture_begin(&own, "Bind_Policy = same_principal;");
 	cred = other_uid(own.holder.cred);
 	conn = fixture_connect(&own, &own.holder);
 	for (int i = 0; i < 10; i++)
@@ -257,7 +222,7 @@ static void test_bind_refusals_are_logged_once(void **state)
 	snprintf(text, sizeof(text), "%s refused, " REFUSED, own.holder.source);
 	assert_int_equal(server_log_count(own.server, REFUSED), 1);
 	assert_int_equal(server_log_count(own.server, text), 1);
-	stop_own();
+	fixture_end(&own);
 }
 
 /* Limits ------------------------------------------------------------------- */
@@ -281,7 +246,7 @@ static void test_bind_limits_are_kept_and_logged_once(void **state)
 	struct nfs_session session, *other = &own.opener_session;
 
 	(void)state;
-	start_own("Max_Connections = 2; Max_Server_Connections = 4;");
+	fixture_begin(&own, "Max_Connections = 2; Max_Server_Connections = 4;");
 	/* CREATE_SESSION's are the first two. */
 	assert_int_equal(bind_another(&own.session), CDFS4_BOTH);
 	for (int i = 0; i < 5; i++)
@@ -321,11 +286,12 @@ static void test_bind_limits_are_kept_and_logged_once(void **state)
 					    NULL),
 			 NFS4_OK);
 	assert_true(other->flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
-	stop_own();
+	fixture_end(&own);
 }
 
 int main(void)
 {
+	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_bind_other_uid_is_refused),
 		FIXTURE_TEST(test_bind_other_gid_is_refused),
@@ -338,5 +304,5 @@ int main(void)
 		cmocka_unit_test(test_bind_limits_are_kept_and_logged_once),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return fixture_run(tests, &params);
 }

@@ -18,26 +18,6 @@ static const struct nfs_sec_parms offered[] = {
 	  .sys = { .machine = "second.example", .uid = 33, .gid = 34 } },
 };
 
-static void start(const char *backchannel)
-{
-	const struct server_params params = {
-		.module = true,
-		.backchannel = backchannel,
-	};
-	void *state = &fixture;
-
-	assert_int_equal(fixture_start(&fixture, &params), 0);
-	assert_int_equal(fixture_mount(&state), 0);
-}
-
-static void stop(void)
-{
-	void *state = &fixture;
-
-	assert_int_equal(fixture_unmount(&state), 0);
-	assert_int_equal(fixture_stop(&fixture), 0);
-}
-
 /* The holder's session, made anew with these @count flavors. */
 static void offer(const struct nfs_sec_parms *sec, uint32_t count)
 {
@@ -76,20 +56,20 @@ static void assert_carried(unsigned int n, const char *name,
 static void test_security_order_client_takes_the_first_usable(void **state)
 {
 	(void)state;
-	start("Security_Order = client;");
+	fixture_begin(&fixture, "Security_Order = client;");
 	offer(offered + 1, 3);
 	assert_carried(0, "create", &offered[1]);
 	assert_int_equal(
 		nfs_backchannel_ctl(&fixture.session, PROGRAM, offered + 2, 2),
 		NFS4_OK);
 	assert_carried(1, "control", &offered[2]);
-	stop();
+	fixture_end(&fixture);
 }
 
 static void test_security_order_strongest_prefers_auth_sys(void **state)
 {
 	(void)state;
-	start("Security_Order = strongest;");
+	fixture_begin(&fixture, "Security_Order = strongest;");
 	offer(offered, 4);
 	assert_carried(0, "create", &offered[2]);
 	assert_int_equal(
@@ -100,7 +80,7 @@ static void test_security_order_strongest_prefers_auth_sys(void **state)
 		nfs_backchannel_ctl(&fixture.session, PROGRAM, offered + 1, 3),
 		NFS4_OK);
 	assert_carried(2, "control", &offered[2]);
-	stop();
+	fixture_end(&fixture);
 }
 
 int main(void)

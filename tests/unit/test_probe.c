@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * CB_NULL on connections that are bound to a back channel for the first time.
+ */
+#include "unit.h"
+
+#include <sched.h>
+
+#include "check.h"
+#include "fake_transport.h"
+#include "sane.h"
+
+#define ALICE 0xa11ce
+#define BOB 0xb0b
+#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
+#define CONNS 40
+#define SHORT 20 /* ms */
+
+static const struct bc_reply answered = { .kind = BC_REPLY_DECODED };
+static const struct bc_reply refused = { .kind = BC_REPLY_RPC_ERROR };
+
+static int start(uint64_t callback_timeout)
+{
+	struct bc_config config = fake_config;
+
+	config.probe = true;
+	config.max_connections = CONNS;
+	config.callback_timeout = callback_timeout;
+	fake_start(&config);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return start(fake_config.callback_timeout);
+}
+
+static int setup_short(void **state)
+{
+	(void)state;
+	return start(SHORT);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_stop();
+	return 0;
+}
+
+/* The next request is the probe of a connection. */
+static struct bc_request *next_probe(const struct bc_conn *conn)
+{
+	struct bc_request *req = fake_next();
+
+	CHECK(!req->call && !req->session);
+	CHECK(req->body_len == 0);
+	CHECK(req->conn == conn);
+	return req;
+}
+
+/* Wait until SEQUENCE says this of a session. */
+static void wait_flags(const struct bc_session *session, uint32_t flags)
+{
+	uint64_t until = bc_now() + FAKE_PATIENCE * 1000;
+
+	while (fake_flags(session) != flags) {
+		CHECK(bc_now() < until);
+		sched_yield();
+	}
+}
+
+static void test_probe_none_unless_configured(void **state)
+{
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_stop();
+	fake_start(NULL);
+	fake_path(ALICE, 1, 16, &conn);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_probe_once_for_each_connection(void **state)
+{
+	struct bc_session *first, *second;
+	struct bc_conn *conns[2];
+	struct bc_request *req;
+
+	(void)state;
+	first = fake_path(ALICE, 1, 16, &conns[0]);
+	req = next_probe(conns[0]);
+	assert_ptr_equal(req->security, first->security);
+	second = fake_session(BOB, 2, 16);
+	fake_bind(second, conns[0]); /* another session */
+	fake_bind(first, conns[0]); /* the same again */
+	fake_answer(req, answered);
+	fake_bind(second, conns[0]);
+	assert_int_equal(fake_pending(), 0);
+	conns[1] = fake_conn();
+	fake_bind(first, conns[1]);
+	next_probe(conns[1]);
+	assert_int_equal(fake_pending(), 0);
+	assert_int_equal(fake_flags(first), 0);
+}
+
+static void test_probe_not_before_the_reply_nor_for_fore(void **state)
+{
+	struct bc_session *session;
+	enum bc_channels channels;
+	struct bc_conn *conn;
+	int reply;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	conn = fake_conn();
+	assert_int_equal(
+		bc_bind(session, conn, BC_BIND_BACK, &reply, &channels), 0);
+	assert_int_equal(fake_pending(), 0);
+	bc_bind_replied(conn->transport, &reply);
+	next_probe(conn);
+
+	conn = fake_conn();
+	assert_int_equal(
+		bc_bind(session, conn, BC_BIND_FORE, &reply, &channels), 0);
+	bc_bind_replied(conn->transport, &reply);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_probe_delays_no_callback(void **state)
+{
+	struct bc_session *session;
+	struct fake_call *calls[2];
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	calls[0] = fake_submit(ALICE);
+	conn = fake_conn();
+	fake_bind(session, conn);
+	req = fake_next();
+	assert_int_equal(fake_number(req), calls[0]->number);
+	next_probe(conn);
+	calls[1] = fake_submit(ALICE);
+	fake_answer_ok(req);
+	fake_answer_ok(fake_next());
+	assert_int_equal(fake_wait(calls[0]), BC_OUTCOME_REPLY);
+	assert_int_equal(fake_wait(calls[1]), BC_OUTCOME_REPLY);
+}
+
+/* Refused: no session has a path over that connection, until one binds it. */
+static void test_probe_refused_is_no_path_until_bound_anew(void **state)
+{
+	struct bc_session *first, *second;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	first = fake_path(ALICE, 1, 16, &conn);
+	second = fake_session(BOB, 2, 16);
+	fake_bind(second, conn);
+	req = next_probe(conn);
+	fake_answer(req, refused);
+	assert_int_equal(fake_flags(first), NO_PATH);
+	assert_int_equal(fake_flags(second), NO_PATH);
+	fake_answer(req, answered); /* too late: it had its answer */
+	assert_int_equal(fake_flags(first), NO_PATH);
+	fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+
+	fake_bind(first, conn);
+	assert_int_equal(fake_flags(first), 0);
+	assert_int_equal(fake_flags(second), NO_PATH);
+	assert_true(fake_next()->call != NULL);
+	assert_int_equal(fake_pending(), 0);
+}
+
+static void test_probe_refused_leaves_other_connections(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conns[2];
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conns[0]);
+	conns[1] = fake_conn();
+	fake_bind(session, conns[1]);
+	fake_answer(next_probe(conns[0]), refused);
+	fake_answer(next_probe(conns[1]), answered);
+	assert_int_equal(fake_flags(session), 0);
+	fake_heard(conns[0]);
+	fake_submit(ALICE);
+	assert_ptr_equal(fake_next()->conn, conns[1]);
+}
+
+static void test_probe_that_cannot_be_sent_is_no_path(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_fail_sends(-EIO, 1);
+	session = fake_path(ALICE, 1, 16, &conn);
+	assert_int_equal(fake_failed_sends(), 1);
+	assert_int_equal(fake_flags(session), NO_PATH);
+}
+
+static void test_probe_without_memory_is_none(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_fail_requests(1);
+	session = fake_path(ALICE, 1, 16, &conn);
+	assert_int_equal(fake_pending(), 0);
+	assert_int_equal(fake_flags(session), 0);
+}
+
+static void test_probe_late_answer_is_a_path_again(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	req = next_probe(conn);
+	wait_flags(session, NO_PATH);
+	fake_submit(ALICE);
+	assert_int_equal(fake_pending(), 0);
+	fake_answer(req, answered);
+	assert_int_equal(fake_flags(session), 0);
+	assert_true(fake_next()->call != NULL);
+}
+
+/* So many at a time; the others in turn, as one is answered or lost. */
+static void test_probe_outstanding_are_bounded_and_in_turn(void **state)
+{
+	struct bc_request *reqs[CONNS];
+	struct bc_conn *conns[CONNS];
+	struct bc_session *session;
+	int sent = 0;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < CONNS; i++) {
+		conns[i] = fake_conn();
+		fake_bind(session, conns[i]);
+	}
+	assert_int_equal(fake_pending(), BC_PROBES_OUT);
+	for (; sent < BC_PROBES_OUT; sent++)
+		reqs[sent] = next_probe(conns[sent]);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(fake_pending(), 0);
+		if (i % 2)
+			fake_answer(reqs[i], i % 4 == 1 ? answered : refused);
+		else
+			fake_down(conns[i]);
+		assert_int_equal(fake_pending(), 1);
+		reqs[sent] = next_probe(conns[sent]);
+		sent++;
+	}
+	/* One that is still waiting goes: the next in turn is another. */
+	fake_down(conns[sent]);
+	assert_int_equal(fake_pending(), 0);
+	fake_answer(reqs[8], answered);
+	next_probe(conns[sent + 1]);
+	/* The rest is still out or waiting when the core ends. */
+}
+
+static void test_probe_unanswered_lets_the_others_go(void **state)
+{
+	struct bc_conn *conns[CONNS];
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < CONNS; i++) {
+		conns[i] = fake_conn();
+		fake_bind(session, conns[i]);
+	}
+	for (int i = 0; i < CONNS; i++)
+		next_probe(conns[i]);
+	wait_flags(session, NO_PATH);
+}
+
+#define PROBE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SHORT_TEST(test)                                                       \
+	cmocka_unit_test_setup_teardown(test, setup_short, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PROBE_TEST(test_probe_none_unless_configured),
+		PROBE_TEST(test_probe_once_for_each_connection),
+		PROBE_TEST(test_probe_not_before_the_reply_nor_for_fore),
+		PROBE_TEST(test_probe_delays_no_callback),
+		PROBE_TEST(test_probe_refused_is_no_path_until_bound_anew),
+		PROBE_TEST(test_probe_refused_leaves_other_connections),
+		PROBE_TEST(test_probe_that_cannot_be_sent_is_no_path),
+		PROBE_TEST(test_probe_without_memory_is_none),
+		SHORT_TEST(test_probe_late_answer_is_a_path_again),
+		PROBE_TEST(test_probe_outstanding_are_bounded_and_in_turn),
+		SHORT_TEST(test_probe_unanswered_lets_the_others_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
