@@ -35,10 +35,11 @@ static const uint8_t *session_id(const compound_data_t *data)
 	return (const uint8_t *)data->session->session_id;
 }
 
-/* What Ganesha says of a stateid that it does not know any more. */
+/* What Ganesha says of a stateid whose state is gone, or going just now. */
 static bool is_gone(nfsstat4 status)
 {
-	return status == NFS4ERR_BAD_STATEID || status == NFS4ERR_EXPIRED;
+	return status == NFS4ERR_BAD_STATEID || status == NFS4ERR_EXPIRED ||
+	       status == NFS4ERR_STALE;
 }
 
 static bool is_revoked(const compound_data_t *data, const stateid4 *stateid)
