@@ -38,6 +38,7 @@ struct referring {
 };
 
 static __thread struct bc_creation *creation_here;
+static bool shutting_down; /* [A] */
 
 /* Channels ----------------------------------------------------------------- */
 
@@ -381,6 +382,7 @@ static int hook_svc_shutdown(u_long flags)
 {
 	int rc;
 
+	CMM_STORE_SHARED(shutting_down, true);
 	bc_core_stop_calls();
 	rc = svc_shutdown(flags);
 	bc_core_stop_calls(); /* what came while requests were drained */
@@ -419,21 +421,67 @@ static void set_result(rpc_call_t *call, nfsstat4 status,
 			.obj_attributes = *attrs;
 }
 
-/* Ganesha's completion of a recall drops its reference to the delegation's
- * state without an operation context if the client is returning the delegation
- * at that moment; if that reference is the last, it follows the null pointer.
- * So it finds a context: that of the export that the file handle names.
+/* layoutrec_completion() looks at the status alone: it takes a callback that
+ * nobody answered for one that succeeded, and never revokes the layout.  After
+ * NFS4ERR_DELAY it tries again, and revokes when a lease has passed.  Nothing is
+ * tried again while the server shuts down.
+ */
+static void set_failed(rpc_call_t *call, uint32_t opcode)
+{
+	call->call_req.cc_error.re_status = RPC_TIMEDOUT;
+	if (opcode == NFS4_OP_CB_LAYOUTRECALL &&
+	    !CMM_LOAD_SHARED(shutting_down))
+		set_result(call, NFS4ERR_DELAY, NULL);
+}
+
+/* handle_getattr_response() decodes whatever the client returned, and takes a
+ * size that is missing for 0.
+ * @return whether these are the attributes that were asked for: the size and
+ *         perhaps the change attribute
+ */
+static bool getattr_fits(const struct fattr4 *attrs)
+{
+	const struct bitmap4 *mask = &attrs->attrmask;
+
+	for (u_int i = 1; i < mask->bitmap4_len; i++)
+		if (mask->map[i])
+			return false;
+	return mask->bitmap4_len &&
+	       (mask->map[0] | 1 << FATTR4_CHANGE) ==
+		       (1 << FATTR4_CHANGE | 1 << FATTR4_SIZE);
+}
+
+static void set_replied(rpc_call_t *call, uint32_t opcode,
+			const struct bc_reply *reply)
+{
+	/* The answer is of no use: Ganesha recalls the delegation. */
+	if (opcode == NFS4_OP_CB_GETATTR && reply->status == NFS4_OK &&
+	    !(reply->op_result && getattr_fits(reply->op_result)))
+		set_result(call, NFS4ERR_BADXDR, NULL);
+	else
+		set_result(call, reply->status, reply);
+}
+
+/* The completions of CB_RECALL and CB_GETATTR drop their references to the
+ * delegation's state and to the file without an operation context; if it is the
+ * last, they follow the null pointer.  So they find a context: that of the
+ * export that the file handle names.
  * @return whether @context is to be released
  */
-static bool completion_context(rpc_call_t *call, struct req_op_context *context)
+static bool completion_context(const rpc_call_t *call,
+			       struct req_op_context *context)
 {
-	nfs_cb_argop4 *op = &call->cbt.v_u.v4.args.argarray.argarray_val[1];
+	const nfs_cb_argop4 *op =
+		&call->cbt.v_u.v4.args.argarray.argarray_val[1];
 	const file_handle_v4_t *handle;
 	struct gsh_export *export;
 
-	if (op->argop != NFS4_OP_CB_RECALL)
+	if (op->argop == NFS4_OP_CB_RECALL)
+		handle = (void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
+	else if (op->argop == NFS4_OP_CB_GETATTR)
+		handle = (void *)op->nfs_cb_argop4_u.opcbgetattr.fh.nfs_fh4_val;
+	else
 		return false;
-	handle = (const void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
 	export = get_gsh_export(ntohs(handle->id.exports));
 	if (!export)
 		return false;
@@ -441,25 +489,51 @@ static bool completion_context(rpc_call_t *call, struct req_op_context *context)
 	return true;
 }
 
+/* Of all that Ganesha exports, only the end of a COMPOUND gives a reference to
+ * a session back.
+ */
+static void session_put(nfs41_session_t *session)
+{
+	compound_data_t *data = gsh_calloc(1, sizeof(*data));
+
+	data->session = session;
+	data->slotid = UINT32_MAX; /* it holds no slot */
+	compound_data_Free(data);
+}
+
+/* Ganesha's completion. Frees @call. */
+static void call_end(rpc_call_t *call, uint32_t opcode)
+{
+	nfs41_session_t *session = call->chan->source.session;
+	struct req_op_context context;
+	bool has_context = completion_context(call, &context);
+
+	(*call->call_req.cc_process_cb)(&call->call_req);
+	if (has_context)
+		release_op_context();
+	/* notifydev_completion() forgets nfs41_release_single(): the session
+	 * would stay for ever.
+	 */
+	if (opcode == NFS4_OP_CB_NOTIFY_DEVICEID)
+		session_put(session);
+}
+
 static void callback_complete(struct bc_call *submitted,
 			      enum bc_outcome outcome, struct bc_reply *reply)
 {
 	rpc_call_t *call = bc_call_cookie(submitted);
-	struct clnt_req *cc = &call->call_req;
-	struct req_op_context context;
-	bool has_context;
+	uint32_t opcode = bc_call_opcode(submitted);
 
-	cc->cc_error.re_status = RPC_SUCCESS;
+	call->call_req.cc_error.re_status = RPC_SUCCESS;
 	switch (outcome) {
 	case BC_OUTCOME_REPLY:
-		set_result(call, reply->status, reply);
+		set_replied(call, opcode, reply);
 		break;
 	case BC_OUTCOME_RAN:
 		/* Only CB_GETATTR has a result beyond its status. */
 		set_result(call,
-			   bc_call_opcode(submitted) == NFS4_OP_CB_GETATTR ?
-				   NFS4ERR_DELAY :
-				   NFS4_OK,
+			   opcode == NFS4_OP_CB_GETATTR ? NFS4ERR_DELAY :
+							  NFS4_OK,
 			   NULL);
 		break;
 	case BC_OUTCOME_DEFER:
@@ -467,13 +541,10 @@ static void callback_complete(struct bc_call *submitted,
 		set_result(call, NFS4ERR_DELAY, NULL);
 		break;
 	case BC_OUTCOME_FAILED:
-		cc->cc_error.re_status = RPC_TIMEDOUT;
+		set_failed(call, opcode);
 		break;
 	}
-	has_context = completion_context(call, &context);
-	(*cc->cc_process_cb)(cc);
-	if (has_context)
-		release_op_context();
+	call_end(call, opcode);
 }
 
 static void callback_log(enum bc_log_level level, const char *line)

@@ -226,6 +226,10 @@ static void get_operation(struct xdr_cursor *cursor, struct cb_call *call)
 
 	call->body_hash = hash(cursor->next, xdr_left(cursor));
 	call->op = xdr_get_u32(cursor);
+	call->args_len = xdr_left(cursor);
+	if (call->args_len > sizeof(call->args))
+		call->args_len = sizeof(call->args);
+	memcpy(call->args, cursor->next, call->args_len);
 	if (call->op != OP_CB_RECALL)
 		return;
 	nfs_get_stateid(cursor, &call->recall.stateid);
@@ -283,12 +287,17 @@ static void put_sequence_result(struct xdr_buf *buf, const struct cb_call *call,
 					     : last_slot);
 }
 
-static void put_operation_result(struct xdr_buf *buf, uint32_t op,
-				 uint32_t status)
+static void put_operation_result(struct xdr_buf *buf,
+				 const struct cb_call *call,
+				 const struct cb_answer *answer, uint32_t status)
 {
-	xdr_put_u32(buf, op);
+	xdr_put_u32(buf, call->op);
 	xdr_put_u32(buf, status);
-	if (op == OP_CB_GETATTR && status == NFS4_OK) {
+	if (call->op != OP_CB_GETATTR || status != NFS4_OK)
+		return;
+	if (answer->attrs) {
+		xdr_put_bytes(buf, answer->attrs, answer->attrs_len);
+	} else {
 		xdr_put_u32(buf, 0); /* no attributes */
 		xdr_put_u32(buf, 0);
 	}
@@ -317,11 +326,12 @@ static void put_compound(struct xdr_buf *buf, const struct cb_call *call,
 	xdr_put_u32(buf, results);
 	for (uint32_t i = 0; i < results; i++) {
 		if (call->verdict == NFS4ERR_OP_NOT_IN_SESSION)
-			put_operation_result(buf, call->op, status);
+			put_operation_result(buf, call, answer, status);
 		else if (i == 0 && with_sequence)
 			put_sequence_result(buf, call, answer, status);
 		else
-			put_operation_result(buf, call->op, answer->op_status);
+			put_operation_result(buf, call, answer,
+					     answer->op_status);
 	}
 }
 

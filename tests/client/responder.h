@@ -56,6 +56,8 @@ struct cb_call {
 		bool truncate;
 		struct nfs_fh fh;
 	} recall;
+	size_t args_len;  /* of the operation, any: its arguments as XDR */
+	uint8_t args[512];
 	bool retry;	  /* slot and sequence id of an earlier call */
 	uint32_t verdict; /* what the slot table says of its CB_SEQUENCE */
 
@@ -90,6 +92,8 @@ struct cb_answer {
 
 	uint32_t seq_status;   /* nfsstat4 of CB_SEQUENCE */
 	uint32_t op_status;    /* nfsstat4 of the operation after it */
+	const void *attrs;     /* CB_GETATTR's fattr4, borrowed until sent; */
+	size_t attrs_len;      /* NULL: an empty one */
 	bool limit_slots;      /* the two below; else the table's size - 1 */
 	uint32_t highest_slot; /* csr_highest_slotid */
 	uint32_t target_highest_slot; /* csr_target_highest_slotid */

@@ -196,11 +196,11 @@ int server_write_config(struct server *server,
 		"\tPseudo = \"/export\";\n\tProtocols = 4;\n"
 		"\tTransports = TCP;\n\tAccess_Type = RW;\n"
 		"\tSquash = None;\n\tSecType = sys, none;\n"
-		"\tDelegations = RW;\n\tFSAL {\n%s\t}\n%s\n}\n",
+		"\tDelegations = RW;\n\tFSAL {\n%s%s%s\n\t}\n%s\n}\n",
 		server->export,
-		params->module ? "\t\tName = BACKCHANNEL;\n"
-				 "\t\tFSAL { Name = VFS; }\n"
-			       : "\t\tName = VFS;\n",
+		params->module ? "\t\tName = BACKCHANNEL;\n\t\tFSAL {\n" : "",
+		params->fsal ? params->fsal : "Name = VFS;",
+		params->module ? "\n\t\t}" : "",
 		params->export_config ? params->export_config : "");
 	if (params->backchannel)
 		fprintf(file, "BACKCHANNEL {\n%s\n}\n", params->backchannel);
@@ -239,6 +239,8 @@ static int make_folder(struct server *server,
 		return -ENOENT;
 	}
 	error = fill_plugins(params->module ? module : NULL, server->plugins);
+	if (!error && params->plugin)
+		error = link_into(params->plugin, server->plugins);
 	return error ? error : server_write_config(server, params);
 }
 

@@ -20,6 +20,8 @@
 struct server_params {
 	bool module;		     /* FSAL BACKCHANNEL over VFS */
 	const char *module_path;     /* NULL: BACKCHANNEL_MODULE */
+	const char *plugin;	     /* a further plugin's path; NULL: none */
+	const char *fsal;	     /* block of the FSAL; NULL: "Name = VFS;" */
 	const char *backchannel;     /* lines in the BACKCHANNEL block */
 	const char *config;	     /* further blocks */
 	const char *export_config;   /* further lines in the EXPORT block */
