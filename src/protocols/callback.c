@@ -462,10 +462,11 @@ static void set_replied(rpc_call_t *call, uint32_t opcode,
 		set_result(call, reply->status, reply);
 }
 
-/* The completions of CB_RECALL and CB_GETATTR drop their references to the
- * delegation's state and to the file without an operation context; if it is the
- * last, they follow the null pointer.  So they find a context: that of the
- * export that the file handle names.
+/* Without an operation context Ganesha's completion of CB_RECALL drops its
+ * reference to the delegation's state, and that of CB_GETATTR the one to the
+ * file.  If that is the last (and the file's export is being removed), they follow
+ * the null pointer.  So they find a context: that of the export that the file
+ * handle names.
  * @return whether @context is to be released
  */
 static bool completion_context(const rpc_call_t *call,

@@ -575,6 +575,7 @@ static void test_notify_deviceid_outlives_its_session(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* First: no client of another test is left. */
 		FIXTURE_TEST(test_notify_deviceid_holds_no_slot_and_no_session),
 		FIXTURE_TEST(test_notify_deviceid_outlives_its_session),
 		FIXTURE_TEST(test_getattr_asker_sees_what_the_holder_says),
