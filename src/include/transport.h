@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The one file that sends and receives over ntirpc, seen by the rest of the module.
+ * The one file that sends and receives over ntirpc, seen by the rest.
  */
 #ifndef BC_TRANSPORT_H
 #define BC_TRANSPORT_H
