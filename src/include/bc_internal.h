@@ -178,12 +178,6 @@ enum bc_call_state {
 	BC_CALL_DONE, /* in no list */
 };
 
-/** Callbacks that were accepted, and how they ended. */
-struct bc_counts {
-	unsigned long submitted;
-	unsigned long completed[BC_OUTCOMES];
-};
-
 struct bc_call {
 	struct urcu_ref ref;
 	struct bc_work work; /* to complete it on the thread for that */
@@ -317,7 +311,6 @@ struct bc_client {
 	struct cds_list_head timed; /* [L] calls, by when */
 	struct bc_revoked revoked;
 	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */
-	struct bc_counts counts; /* [A] */
 	struct bc_timer timer;
 };
 
@@ -337,7 +330,9 @@ struct bc_core {
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	uint32_t back_bound; /* [A] back-bound connections of all sessions */
 	bool stopping; /* [A] callbacks fail from now on */
-	struct bc_counts counts; /* [A] of the clients that are gone */
+	unsigned long
+		submitted; /* [A] callbacks accepted, and how they ended */
+	unsigned long completed[BC_OUTCOMES]; /* [A] */
 	struct bc_log_limit limits[BC_LIMITED_KINDS];
 };
 
@@ -369,9 +364,6 @@ static inline void bc_assert_locked(pthread_mutex_t *lock)
 	assert(pthread_mutex_trylock(lock) == EBUSY);
 	(void)lock;
 }
-
-/** Add the counts of one to those of another. */
-void bc_counts_add(struct bc_counts *to, const struct bc_counts *from);
 
 /* client.c */
 

@@ -60,7 +60,6 @@ static void client_release(struct urcu_ref *ref)
 {
 	struct bc_client *client = caa_container_of(ref, struct bc_client, ref);
 
-	bc_counts_add(&bc_core.counts, &client->counts);
 	call_rcu(&client->rcu, client_free_rcu);
 }
 

@@ -39,22 +39,14 @@ unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE])
 	return bc_hash_u64(half[0] ^ bc_hash_u64(half[1]));
 }
 
-void bc_counts_add(struct bc_counts *to, const struct bc_counts *from)
-{
-	uatomic_add(&to->submitted, uatomic_read(&from->submitted));
-	for (int i = 0; i < BC_OUTCOMES; i++)
-		uatomic_add(&to->completed[i],
-			    uatomic_read(&from->completed[i]));
-}
-
 /* The sum of the parts is the whole, or a callback was lost or ended twice. */
-static void counts_log(const struct bc_counts *counts)
+static void counts_log(void)
 {
-	const unsigned long *completed = counts->completed;
+	const unsigned long *completed = bc_core.completed;
 
 	bc_log(BC_LOG_EVENT,
 	       "callbacks: %lu submitted, %lu completed (%lu answered, %lu ran with their result lost, %lu put off, %lu failed)",
-	       counts->submitted,
+	       bc_core.submitted,
 	       completed[BC_OUTCOME_REPLY] + completed[BC_OUTCOME_RAN] +
 		       completed[BC_OUTCOME_DEFER] +
 		       completed[BC_OUTCOME_FAILED],
@@ -190,5 +182,5 @@ void bc_core_fini(void)
 	bc_timers_stop();
 	rcu_barrier();
 	tables_free();
-	counts_log(&bc_core.counts);
+	counts_log();
 }

@@ -134,15 +134,10 @@ static void call_done(struct bc_call *call, enum bc_outcome outcome)
 	bc_client_retire_locked(client);
 }
 
-static struct bc_counts *counts_of(const struct bc_call *call)
-{
-	return call->client ? &call->client->counts : &bc_core.counts;
-}
-
 static void call_complete(struct bc_call *call, struct bc_reply *reply)
 {
 	bc_core.ops->complete(call, call->outcome, reply);
-	uatomic_inc(&counts_of(call)->completed[call->outcome]);
+	uatomic_inc(&bc_core.completed[call->outcome]);
 	bc_call_put(call);
 }
 
@@ -180,7 +175,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	call->client = client; /* takes over bc_client_lock()'s reference */
 	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
-	uatomic_inc(&client->counts.submitted);
+	uatomic_inc(&bc_core.submitted);
 	call->state = BC_CALL_DONE; /* in no list yet */
 	call->deadline = call_deadline();
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
@@ -206,7 +201,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 
 void bc_call_defer(struct bc_call *call)
 {
-	uatomic_inc(&counts_of(call)->submitted);
+	uatomic_inc(&bc_core.submitted);
 	call->outcome = BC_OUTCOME_DEFER;
 	call->work.run = complete_work;
 	bc_completion_queue(&call->work);
