@@ -55,6 +55,10 @@ class LabError(Exception):
     """Something in the lab did not do what was expected of it."""
 
 
+class DataError(LabError):
+    """An application on a client saw other data than it should have."""
+
+
 def wait_until(condition, what, timeout=PATIENCE):
     """Wait until condition() is true and return what it returned."""
     end = time.monotonic() + timeout
@@ -63,6 +67,11 @@ def wait_until(condition, what, timeout=PATIENCE):
             raise LabError(f"not within {timeout} s: {what}")
         time.sleep(0.01)
     return outcome
+
+
+def pause(seconds):
+    """Let time pass, where its length is what a scenario is about."""
+    time.sleep(seconds)
 
 
 def run(*argv):
@@ -85,6 +94,41 @@ def read_text(path, offset=0):
 def indent(text, lines=20):
     """The last lines of a log, set off from what surrounds them."""
     return "".join(f"    {line}\n" for line in text.splitlines()[-lines:])
+
+
+Packet = collections.namedtuple("Packet", "number stream")
+Packet.__doc__ = """A packet of a capture: its number, its TCP stream."""
+
+
+class Capture:
+    """A packet capture of what goes over the bridge, while it is entered."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            ["dumpcap", "-q", "-i", "br0", "-P", "-w", self.path,
+             "-f", f"tcp port {NFS_PORT}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True)
+        # It says so once it captures.
+        for line in self.process.stderr:
+            if line.startswith("File:"):
+                return self
+        raise LabError("dumpcap does not capture")
+
+    def __exit__(self, *exception):
+        self.process.terminate()
+        self.process.communicate(timeout=PATIENCE)
+
+    def first(self, display_filter):
+        """The first Packet that a display filter lets through, or None."""
+        out = run("tshark", "-r", self.path, "-d",
+                  f"tcp.port=={NFS_PORT},rpc", "-Y", display_filter,
+                  "-T", "fields", "-e", "frame.number", "-e", "tcp.stream")
+        found = re.search(r"^(\d+)\t(\d+)$", out, re.MULTILINE)
+        return Packet(*map(int, found.groups())) if found else None
 
 
 class Network:
@@ -117,6 +161,18 @@ class Network:
                   *self._of_client(client))
         return set(re.findall(r"\bsk:(\w+)", out))
 
+    def add_address(self, address):
+        """A further address of the server."""
+        run("ip", "address", "add", f"{address}/24", "dev", "br0")
+
+    def unplug(self, guest):
+        """Take a guest off the network; its own link stays up."""
+        run("ip", "link", "set", guest.tap, "nomaster")
+
+    def plug(self, guest):
+        """The opposite of unplug()."""
+        run("ip", "link", "set", guest.tap, "master", "br0")
+
     def black_hole(self, client):
         """Swallow what a client sends on its present connections.
 
@@ -136,6 +192,20 @@ class Network:
             "tcp", "sport", "{ " + ", ".join(ports) + " }",
             "reject", "with", "tcp", "reset")
 
+    def abort_first(self, client):
+        """Reset the oldest of the server's connections with a client."""
+        out = run("ss", "-Htn", "state", "established",
+                  *self._of_client(client))
+        ports = re.findall(re.escape(client) + r"\]?:(\d+)", out)
+        if not ports:
+            raise LabError(f"{client} has no connection")
+        run("ss", "-K", "-Htn", "dst", client, "dport", "=", f":{ports[-1]}",
+            "sport", "=", f":{NFS_PORT}")
+
+    def capture(self, path):
+        """A Capture, to be used in a with statement."""
+        return Capture(path)
+
     def abort(self, client):
         """Reset the server's connections with a client's address.
 
@@ -150,12 +220,14 @@ class Network:
 class Server:
     """One ganesha.nfsd with one export, /export, in a folder of its own."""
 
-    def __init__(self, folder, module=None, multiplex=True, lease=20):
+    def __init__(self, folder, module=None, multiplex=True, lease=20,
+                 grace=0):
         """Prepare it; start() is next.
 
         @module     path of libfsalbackchannel.so; None: plain FSAL_VFS
         @multiplex  BACKCHANNEL's Multiplex; false: Ganesha's callback path
         @lease      s
+        @grace      s after a start; 0: none
         """
         self.folder = folder
         self.log = f"{folder}/ganesha.log"
@@ -163,7 +235,7 @@ class Server:
         for name in ("export", "recovery", "plugins"):
             os.makedirs(f"{folder}/{name}", exist_ok=True)
         self._link_plugins(module)
-        self._write_config(module, multiplex, lease)
+        self._write_config(module, multiplex, lease, grace)
         self.process = None
 
     def _link_plugins(self, module):
@@ -173,7 +245,7 @@ class Server:
             os.symlink(os.path.abspath(path),
                        f"{self.folder}/plugins/{os.path.basename(path)}")
 
-    def _write_config(self, module, multiplex, lease):
+    def _write_config(self, module, multiplex, lease, grace):
         fsal = "FSAL { Name = VFS; }"
         if module:
             fsal = f"FSAL {{ Name = BACKCHANNEL; {fsal} }}"
@@ -188,7 +260,7 @@ NFS_CORE_PARAM {{
 }}
 NFSv4 {{
 	Delegations = true;
-	Graceless = true;
+	{f"Grace_Period = {grace}" if grace else "Graceless = true"};
 	Lease_Lifetime = {lease};
 	RecoveryRoot = "{self.folder}/recovery";
 }}
@@ -228,6 +300,16 @@ EXPORT {{
             if ":CONFIG :CRIT :" in line:
                 raise LabError(line.partition(":CRIT :")[2])
 
+    def callbacks(self):
+        """How many callbacks the module has (accepted, completed), by what it
+        logged at the end of each run; None without such a line."""
+        found = re.findall(r"callbacks: (\d+) submitted, (\d+) completed",
+                           read_text(self.log))
+        if not found:
+            return None
+        return tuple(sum(int(number) for number in column)
+                     for column in zip(*found))
+
     def check(self):
         """Raise LabError if the server is not running."""
         status = self.process.poll()
@@ -244,6 +326,10 @@ EXPORT {{
             raise LabError("ganesha.nfsd did not stop on SIGTERM") from None
         if status != 0:
             raise LabError(f"ganesha.nfsd {describe_exit(status)} at shutdown")
+        counts = self.callbacks()
+        if counts and counts[0] != counts[1]:
+            raise LabError("callbacks: {} submitted, {} completed"
+                           .format(*counts))
 
 
 def describe_exit(status):
@@ -271,6 +357,7 @@ class Guest:
         """
         self.name = name
         self.address = address
+        self.tap = tap
         self.console = f"{folder}/{name}.console"
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -346,13 +433,14 @@ class Guest:
         """
         return self._result(self.submit(op, **args), timeout)
 
-    def mount(self, options="vers=4.1"):
-        """Mount the export on /mnt; on the wire: EXCHANGE_ID,
-        CREATE_SESSION with the back channel, the way to the root."""
-        options += (f",port={NFS_PORT},sec=sys,addr={SERVER_ADDRESS}"
+    def mount(self, options="vers=4.1", server=SERVER_ADDRESS, where="/mnt"):
+        """Mount the export; on the wire: EXCHANGE_ID, CREATE_SESSION with the
+        back channel, the way to the root."""
+        options += (f",port={NFS_PORT},sec=sys,addr={server}"
                     f",clientaddr={self.address}")
+        self.call("run", argv=["mkdir", "-p", where])
         self.call("run", argv=["mount", "-i", "-t", "nfs4", "-o", options,
-                               f"{SERVER_ADDRESS}:/export", "/mnt"])
+                               f"{server}:/export", where])
 
     def open(self, path, flags):
         """open(2).  On the wire: OPEN, unless a delegation serves it, and
@@ -372,9 +460,9 @@ class Guest:
         close, or with a write delegation when that is recalled."""
         return self.call("write", handle=handle, data=data, offset=offset)
 
-    def touch_server(self):
+    def touch_server(self, timeout=PATIENCE):
         """A round trip to the server, and a connection if there is none."""
-        return self.call("statvfs", path="/mnt")
+        return self.call("statvfs", timeout, path="/mnt")
 
     def count(self, *operations):
         """How often the client has sent these NFS operations since boot."""
@@ -402,6 +490,7 @@ class Lab:
         self.network = Network()
         self.server = None
         self.guests = []
+        self.blocked = None  # s: the worst open() of a second client
 
     def serve(self, **options):
         """Start the server, with the module unless module=None is given."""
@@ -424,6 +513,10 @@ class Lab:
         for guest in self.guests[first:]:
             guest.wait_ready()
         return self.guests[first:]
+
+    def note_blocked(self, seconds):
+        """How long a second client's open() took; the worst is recorded."""
+        self.blocked = max(self.blocked or 0, seconds)
 
     def diagnosis(self):
         """What is known when a scenario has failed."""
@@ -467,19 +560,40 @@ def why_not():
     return None
 
 
-def run_inside(scenario, folder, multiplex):
+def record_outcome(path, scenario, lab, error):
+    """Add a line to the record of a run: what reliability.py tabulates."""
+    outcome = {
+        "scenario": scenario.__name__,
+        "what": " ".join(scenario.__doc__.split()),
+        "multiplex": lab.multiplex,
+        "blocked": lab.blocked,
+        "callbacks": lab.server.callbacks() if lab.server else None,
+        "data": isinstance(error, DataError),
+        "error": str(error) if error else None,
+    }
+    with open(path, "a", encoding="ascii") as record:
+        record.write(json.dumps(outcome) + "\n")
+
+
+def run_inside(scenario, folder, multiplex, record):
     """The first process of the namespaces: run one scenario."""
-    faulthandler.dump_traceback_later(DEADLINE, exit=True)
+    deadline = getattr(scenario, "deadline", DEADLINE)
+    faulthandler.dump_traceback_later(deadline, exit=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Ganesha's files in /run, and the host's D-Bus, stay out of the way.
     for mount_point in (folder, "/run"):
         run("mount", "-t", "tmpfs", "lab", mount_point)
     lab = Lab(folder, multiplex)
+    failure = None
     try:
         figures = scenario(lab) or {}
-    except Exception:
+    except Exception as error:
+        failure = error
+    if record:
+        record_outcome(record, scenario, lab, failure)
+    if failure:
         print("FAILED")
-        traceback.print_exc(file=sys.stdout)
+        traceback.print_exception(failure, file=sys.stdout)
         print(lab.diagnosis(), flush=True)
         return 1
     print("".join(f", {name} {value}" for name, value in figures.items())
@@ -511,7 +625,8 @@ def run_scenarios(scenarios, argv):
     """The main program of a file of scenarios; returns its exit status.
 
     @scenarios  functions; a function's name is the scenario's
-    @argv       [--multiplex=false] [NAME...]; all, if none is named.
+    @argv       [--multiplex=false] [--record=FILE] [NAME...]; all, if none is
+                named.  FILE gets a JSON line for each.
                 --inside=FOLDER NAME is run_apart()'s own.
     """
     by_name = {scenario.__name__: scenario for scenario in scenarios}
@@ -519,7 +634,8 @@ def run_scenarios(scenarios, argv):
     names = [word for word in argv if word[:2] != "--"] or list(by_name)
     multiplex = options.get("--multiplex") != "false"
     if "--inside" in options:
-        return run_inside(by_name[names[0]], options["--inside"], multiplex)
+        return run_inside(by_name[names[0]], options["--inside"], multiplex,
+                          options.get("--record"))
 
     if reason := why_not():
         print(f"SKIPPED: the lab of Linux clients cannot run here: {reason}")

@@ -9,62 +9,15 @@ Each function in SCENARIOS is one; see lab.py.  --multiplex=false runs them
 with Ganesha's own callback path, for comparison.  Linux answers DELAY by
 trying again after 0.1 s: that is the least that a recall can cost.
 """
-import collections
 import os
 import sys
 
 import lab
 from lab import LabError
+from files import (KINDS, NEW, READ, WRITE, expect_read, hold,
+                   holds_delegation, make_file, pair)
 
 LIMIT = 0.3  # s, for the second client's open() during a recall
-BLACK_HOLE_LIMIT = 3  # s, the same where TCP has to find out first
-
-# How the holder opens its file, how the other then opens it, and which of
-# them writes what the other one must see.
-Kind = collections.namedtuple("Kind", "name holder other")
-READ = Kind("read", os.O_RDONLY, os.O_RDWR)
-WRITE = Kind("write", os.O_RDWR, os.O_RDONLY)
-KINDS = (READ, WRITE)
-
-OLD, NEW = "old data", "NEW DATA"
-
-
-def pair(world, **options):
-    """A server and two clients that have mounted its export."""
-    world.serve(**options)
-    holder, other = world.boot("holder", "other")
-    for guest in (holder, other):
-        guest.mount()
-    return holder, other
-
-
-def make_file(world, name):
-    """A new file, made behind NFS's back; its path in the guests."""
-    with open(f"{world.server.export}/{name}", "w", encoding="ascii") as file:
-        file.write(OLD)
-    return f"/mnt/{name}"
-
-
-def holds_delegation(guest, path, flags):
-    """Whether a further open() needs no OPEN on the wire."""
-    before = guest.count("OPEN", "OPEN_NOATTR")
-    guest.close(guest.open(path, flags).value)
-    return guest.count("OPEN", "OPEN_NOATTR") == before
-
-
-def hold(holder, path, kind):
-    """Open a file in the holder and see that a delegation comes with it."""
-    handle = holder.open(path, kind.holder).value
-    if not holds_delegation(holder, path, kind.holder):
-        raise LabError(f"no {kind.name} delegation was granted")
-    return handle
-
-
-def expect_read(guest, handle, data, what):
-    """Raise LabError if a file has other contents than these."""
-    found = guest.read(handle).value
-    if found != data:
-        raise LabError(f"{guest.name} reads {found!r}: {what}")
 
 
 def recall(world, holder, other, path, kind, handle):
@@ -78,6 +31,7 @@ def recall(world, holder, other, path, kind, handle):
         holder.close(handle)
     returned = holder.count("DELEGRETURN")
     opened = other.open(path, kind.other)
+    world.note_blocked(opened.seconds)
     world.server.check()
     if holder.count("DELEGRETURN") != returned + 1:
         raise LabError("the holder has not returned its delegation")
@@ -151,38 +105,12 @@ def reset(world):
         world, lambda holder: world.network.abort(holder.address))
 
 
-def black_hole(world):
-    """The holder has reconnected, and the server never learns that its old
-    connection, the only bound one, is gone."""
-    holder, other = pair(world)
-    path = make_file(world, "file")
-    handle = hold(holder, path, READ)
-    world.network.black_hole(holder.address)
-    holder.touch_server()
-    opening = other.submit("open", path=path, flags=os.O_RDWR)
-    # The holder's application goes on working.
-    lab.wait_until(lambda: holder.touch_server() and opening.done(),
-                   "the second client's open()")
-    opened = opening.result()
-    world.server.check()
-    if opened.seconds > BLACK_HOLE_LIMIT:
-        raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
-    other.write(opened.value, NEW)
-    other.close(opened.value)
-    holder.close(handle)
-    again = holder.open(path, os.O_RDONLY).value
-    expect_read(holder, again, NEW, "stale")
-    world.server.stop()
-    return {"read delegation": f"{opened.seconds:.3f} s"}
-
-
 def multiplex_off(world):
     """Multiplex = false: the same, healthy, over Ganesha's own path."""
     return recall_each_kind(world, multiplex=False)
 
 
-SCENARIOS = (without_module, healthy, closed, reset, black_hole,
-             multiplex_off)
+SCENARIOS = (without_module, healthy, closed, reset, multiplex_off)
 
 if __name__ == "__main__":
     sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))

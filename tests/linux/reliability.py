@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Make a table of two records of the lab's scenarios.
+
+    reliability.py WITH WITHOUT
+
+Both are files that run_scenarios() wrote with --record: one with the module's
+callback path, one with Ganesha's own.  The table goes to stdout.
+"""
+import json
+import sys
+
+
+def load(path):
+    """A record, by scenario."""
+    with open(path, encoding="ascii") as record:
+        outcomes = map(json.loads, record)
+        return {outcome["scenario"]: outcome for outcome in outcomes}
+
+
+def blocked(outcome):
+    """For how long open() was blocked, or why nobody knows."""
+    if not outcome:
+        return "not run"
+    if "ganesha.nfsd died" in (outcome["error"] or ""):
+        return "**server crashed**"
+    if outcome["blocked"] is None:
+        return f"failed: {outcome['error']}"
+    text = f"{outcome['blocked']:.2f} s"
+    return text if not outcome["error"] else f"**{text}**"
+
+
+def data(outcome):
+    """What became of the data."""
+    if not outcome or (outcome["error"] and not outcome["data"]):
+        return "-"
+    return "**stale**" if outcome["data"] else "right"
+
+
+def callbacks(outcome):
+    """Callbacks submitted and completed, as the module counted them."""
+    counts = outcome["callbacks"]
+    return f"{counts[0]} / {counts[1]}" if counts else "-"
+
+
+def main(with_module, without):
+    rows = load(with_module)
+    others = load(without)
+    print("| scenario | second `open()` blocked, module | the same, "
+          "Ganesha's path | data, module | data, Ganesha's path "
+          "| callbacks submitted / completed |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, outcome in rows.items():
+        other = others.get(name)
+        print(f"| {outcome['what'].rstrip('.')} | {blocked(outcome)} "
+              f"| {blocked(other)} | {data(outcome)} | {data(other)} "
+              f"| {callbacks(outcome)} |")
+    return any(outcome["error"] for outcome in rows.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

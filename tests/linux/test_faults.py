@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-3.0-or-later
+r"""Recalls while connections, links and the server fail, and over every kind
+of mount.
+
+    BACKCHANNEL_MODULE=.../libfsalbackchannel.so \
+    UML_XSTATE=.../libuml_xstate.so ./test_faults.py [NAME...]
+
+Each scenario measures for how long a second client's open() is blocked, and
+ends with what an application on the first client then reads.
+"""
+import hashlib
+import os
+import subprocess
+import sys
+
+import lab
+from lab import LabError
+from files import NEW, READ, expect_read, hold, holds_delegation, make_file, pair
+
+AT_ONCE = 0.4  # s, where a path is there: Linux asks again after 0.1 and 0.3 s
+FOUND_OUT = 3  # s, where TCP has to find out first
+ENDS = 90  # s, for an open() that anything at all may delay
+
+
+def second_open(world, holder, other, path, limit, meanwhile=None):
+    """The second client opens what the first holds, and writes it.
+
+    @meanwhile  what goes on until open() returns; the holder's application
+    """
+    opening = other.submit("open", path=path, flags=os.O_RDWR)
+    lab.wait_until(lambda: opening.done() or (meanwhile and meanwhile())
+                   and opening.done(), "the second client's open()", ENDS)
+    opened = opening.result()
+    world.note_blocked(opened.seconds)
+    world.server.check()
+    other.write(opened.value, NEW)
+    other.close(opened.value)
+    if opened.seconds > limit:
+        raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
+
+
+def sees_new_data(holder, path, handle):
+    """What the first client reads after the second has written."""
+    holder.close(handle)
+    again = holder.open(path, os.O_RDONLY).value
+    expect_read(holder, again, NEW, "stale")
+    holder.close(again)
+
+
+def one_recall(world, disturb, limit, meanwhile=None, **options):
+    """Hold a delegation, let something happen, have it recalled."""
+    holder, other = pair(world, **options)
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    disturb(holder)
+    second_open(world, holder, other, path, limit,
+                meanwhile and (lambda: meanwhile(holder)))
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+
+
+# Broken connections ---------------------------------------------------------
+
+def healthy(world):
+    """Nothing is broken."""
+    one_recall(world, lambda holder: None, AT_ONCE)
+
+
+def reset(world):
+    """The holder's connection was reset, and the holder has reconnected."""
+    def disturb(holder):
+        world.network.abort(holder.address)
+        holder.touch_server()
+    one_recall(world, disturb, AT_ONCE)
+
+
+def black_hole(world):
+    """The holder has reconnected, the server never learns that the old
+    connection is gone."""
+    def disturb(holder):
+        world.network.black_hole(holder.address)
+        holder.touch_server()
+    one_recall(world, disturb, FOUND_OUT, lambda holder: holder.touch_server())
+
+
+def link_down(world, seconds):
+    """The holder is off the network when the recall is made, for a while."""
+    holder, other = pair(world)
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    world.network.unplug(holder)
+    opening = other.submit("open", path=path, flags=os.O_RDWR)
+    lab.pause(seconds)
+    world.network.plug(holder)
+    touching = holder.submit("statvfs", path="/mnt")
+    lab.wait_until(opening.done, "the second client's open()", ENDS)
+    opened = opening.result()
+    world.note_blocked(opened.seconds)
+    world.server.check()
+    other.write(opened.value, NEW)
+    other.close(opened.value)
+    lab.wait_until(touching.done, "the holder reaches the server", ENDS)
+    sees_new_data(holder, path, handle)
+    if opened.seconds > seconds + LINK_SLACK:
+        raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
+    world.server.stop()
+
+
+# TCP sends again after twice the time each time: at worst, as long after the
+# outage as that has lasted; a lease and what follows it is the server's bound.
+LINK_SLACK = 45
+
+
+def link_down_5(world):
+    """The holder is off the network for 5 s when the recall is made."""
+    link_down(world, 5)
+
+
+def link_down_30(world):
+    """The holder is off the network for 30 s when the recall is made."""
+    link_down(world, 30)
+
+
+def link_down_90(world):
+    """The holder is off the network for 90 s when the recall is made."""
+    link_down(world, 90)
+
+
+link_down_5.deadline = 120
+link_down_30.deadline = 180
+link_down_90.deadline = 300
+
+
+# The server's restart -------------------------------------------------------
+
+def server_restart(world):
+    """The server is stopped and started, the holder reclaims its delegation
+    within the grace period, then the recall is made."""
+    holder, other = pair(world, grace=6, lease=5)
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    world.server.stop()
+    world.server.start()
+    holder.touch_server(ENDS)
+    second_open(world, holder, other, path, ENDS)
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+
+
+server_restart.deadline = 120
+
+
+# Kinds of mounts ------------------------------------------------------------
+
+def mounted_as(world, options, holder_only=True):
+    """Both clients, the holder's mount with options of its own."""
+    world.serve()
+    holder, other = world.boot("holder", "other")
+    holder.mount(options)
+    other.mount("vers=4.1" if holder_only else options)
+    return holder, other
+
+
+def version_4_2(world):
+    """Both clients use NFSv4.2."""
+    holder, other = mounted_as(world, "vers=4.2", holder_only=False)
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    second_open(world, holder, other, path, AT_ONCE)
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+
+
+def nconnect_4(world):
+    """The holder has four connections; the one that was bound is reset."""
+    holder, other = mounted_as(world, "vers=4.1,nconnect=4")
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    for _ in range(8):  # each connection in turn
+        holder.touch_server()
+    world.network.abort_first(holder.address)
+    for _ in range(8):
+        holder.touch_server()
+    second_open(world, holder, other, path, FOUND_OUT,
+                lambda: holder.touch_server())
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+
+
+def two_addresses(world):
+    """The holder mounts over two addresses of the server; the connection to
+    the first, which was bound, is reset."""
+    world.network.add_address("10.99.0.2")
+    holder, other = pair(world)
+    holder.mount("vers=4.1", "10.99.0.2", "/run/second")
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    world.network.abort_first(holder.address)
+    holder.touch_server()
+    second_open(world, holder, other, path, FOUND_OUT,
+                lambda: holder.touch_server())
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+
+
+def version_4_0_beside(world):
+    """A v4.0 client beside the others is called back as ever, by dial-out."""
+    holder, other = mounted_as(world, "vers=4.0")
+    # A v4.0 owner's first OPEN is confirmed, and gets no delegation.
+    holder.close(holder.open(make_file(world, "first"), os.O_RDONLY).value)
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    second_open(world, holder, other, path, AT_ONCE)
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+
+
+def many_clients(world):
+    """Twenty clients in one guest hold the same file; all are called back."""
+    world.serve()
+    holder, other = world.boot("holder", "other")
+    other.mount()
+    path = make_file(world, "file")
+    name = os.path.basename(path)
+    handles = []
+    for number in range(20):
+        server, where = f"10.99.0.{100 + number}", f"/run/{number}"
+        world.network.add_address(server)
+        # What the next client that the kernel makes calls itself.
+        holder.call("store", path="/sys/module/nfs/parameters/nfs4_unique_id",
+                    text=f"client-{number}")
+        holder.mount("vers=4.1", server, where)
+        handles.append(holder.open(f"{where}/{name}", os.O_RDONLY).value)
+    returned = holder.count("DELEGRETURN")
+    second_open(world, holder, other, path, AT_ONCE)
+    if (found := holder.count("DELEGRETURN") - returned) != len(handles):
+        raise LabError(f"{found} of {len(handles)} delegations returned")
+    for number, handle in enumerate(handles):
+        sees_new_data(holder, f"/run/{number}/{name}", handle)
+    world.server.stop()
+
+
+# Data -----------------------------------------------------------------------
+
+def checksums(world):
+    """Two clients write and read each other's files while connections are
+    reset; every checksum is compared."""
+    holder, other = pair(world)
+    for turn in range(30):
+        writer, reader = (holder, other) if turn % 2 else (other, holder)
+        path = make_file(world, f"data-{turn}")
+        held = reader.open(path, os.O_RDONLY).value
+        reader.read(held)
+        data = hashlib.sha256(str(turn).encode()).hexdigest() * 50
+        if turn % 3 == 0:
+            broken = (writer, reader)[turn // 3 % 2]
+            world.network.abort(broken.address)
+            broken.touch_server()  # or it hears of nothing till its lease ends
+        opened = writer.open(path, os.O_RDWR)
+        world.note_blocked(opened.seconds)
+        writer.write(opened.value, data)
+        writer.close(opened.value)
+        reader.close(held)
+        again = reader.open(path, os.O_RDONLY).value
+        expect_read(reader, again, data, f"turn {turn}")
+        reader.close(again)
+    world.server.stop()
+
+
+# What is on the wire --------------------------------------------------------
+
+def rebind_on_the_wire(world):
+    """A capture shows BIND_CONN_TO_SESSION on the new connection, and the
+    CB_COMPOUND after it on the same."""
+    holder, other = pair(world)
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    with world.network.capture(f"{world.folder}/rebind.pcap") as capture:
+        world.network.abort(holder.address)
+        holder.touch_server()
+        second_open(world, holder, other, path, AT_ONCE)
+    bound = capture.first("nfs.opcode == 41 && rpc.msgtyp == 1 "
+                          "&& nfs.status == 0")
+    called = capture.first("rpc.program >= 0x40000000 && rpc.msgtyp == 0 "
+                           "&& rpc.procedure == 1")
+    if not bound or not called:
+        raise LabError(f"bound: {bound}, called back: {called}")
+    if bound.stream != called.stream or bound.number > called.number:
+        raise LabError(f"called back {called} where {bound} was bound")
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+
+
+SCENARIOS = (healthy, reset, black_hole, link_down_5, server_restart,
+             version_4_2, version_4_0_beside, nconnect_4, two_addresses,
+             many_clients, checksums, rebind_on_the_wire)
+LONG = (link_down_30, link_down_90)
+
+if __name__ == "__main__":
+    if os.environ.get("BACKCHANNEL_TEST_LONG"):
+        SCENARIOS += LONG
+    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))
