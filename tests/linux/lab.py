@@ -562,6 +562,9 @@ def why_not():
 
 def record_outcome(path, scenario, lab, error):
     """Add a line to the record of a run: what reliability.py tabulates."""
+    status = lab.server.process.poll() if error and lab.server else None
+    if status:
+        error = f"ganesha.nfsd {describe_exit(status)}"
     outcome = {
         "scenario": scenario.__name__,
         "what": " ".join(scenario.__doc__.split()),
