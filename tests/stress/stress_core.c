@@ -46,6 +46,7 @@ static const struct bc_config config = {
 	.max_slots = 8,
 	.max_connections = 4,
 	.max_server_connections = 24,
+	.probe = true,
 	.callback_timeout = 20,
 	.retry_attempts = 2,
 	.retry_first_delay = 5,
@@ -154,11 +155,11 @@ static struct bc_request *wire_take(struct random *random)
 
 static int send_request(struct bc_request *req)
 {
-	struct bc_client *client = req->session->client;
-
-	/* Hangs if the caller holds it. */
-	pthread_mutex_lock(&client->lock);
-	pthread_mutex_unlock(&client->lock);
+	if (req->session) {
+		/* Hangs if the caller holds it. */
+		pthread_mutex_lock(&req->session->client->lock);
+		pthread_mutex_unlock(&req->session->client->lock);
+	}
 	if (uatomic_read(&req->conn->down))
 		return -ENOTCONN;
 	if (pick(&faults, 100) == 0)
@@ -508,6 +509,7 @@ static void end(void)
 	assert_core_empty();
 	bc_core_fini();
 	CHECK(!bc_core.opening);
+	CHECK(!bc_core.back_bound);
 	CHECK(!requests_live && !conns_live);
 	for (unsigned long i = 0; i < submitted; i++)
 		CHECK(completions[i] == 1);
