@@ -4,8 +4,9 @@
  *
  * Some threads submit callbacks, some play clients that answer well, badly,
  * late, twice or not at all, some end and make connections and sessions, some
- * send SEQUENCE.  Whatever happens, each callback completes exactly once, the
- * clients stay sane, and at the end nothing is left.
+ * send SEQUENCE, one revokes and frees stateids.  Whatever happens, each
+ * callback completes exactly once, the clients stay sane, and at the end
+ * nothing is left.
  *
  * Arguments: operations per thread, seed.  The seed is printed; with threads
  * it repeats the choices, not their order.
@@ -25,7 +26,8 @@
 #define RESPONDERS 2
 #define CHURNERS 2
 #define LISTENERS 1
-#define THREADS (SUBMITTERS + RESPONDERS + CHURNERS + LISTENERS)
+#define REVOKERS 1
+#define THREADS (SUBMITTERS + RESPONDERS + CHURNERS + LISTENERS + REVOKERS)
 #define CB_RECALL 4 /* OP_CB_RECALL */
 
 /* nfsstat4, RFC 5661 15.1 */
@@ -435,6 +437,28 @@ static void listen_step(struct random *random)
 		assert_sane_clients();
 }
 
+static void revoke_step(struct random *random)
+{
+	struct bc_session *session =
+		session_at(&sessions[pick(random, SESSIONS)]);
+	const uint8_t other[BC_STATEID_OTHER_SIZE] = { pick(random, 30) };
+	bool last;
+
+	switch (pick(random, 3)) {
+	case 0:
+		bc_revoked_add(1 + pick(random, CLIENTS + 1), other);
+		break;
+	case 1:
+		bc_revoked_contains(session->id, other);
+		break;
+	case 2:
+		if (!bc_revoked_free(session->id, other, &last))
+			CHECK(!last);
+		break;
+	}
+	bc_session_put(session);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
@@ -470,6 +494,7 @@ static void run(struct random *random)
 		{ respond_step, RESPONDERS },
 		{ churn_step, CHURNERS },
 		{ listen_step, LISTENERS },
+		{ revoke_step, REVOKERS },
 	};
 	struct worker workers[THREADS], *worker = workers;
 
