@@ -142,6 +142,7 @@ static void receive(void)
 static struct bc_reply bad_reply(const struct bc_request *req, uint8_t which)
 {
 	struct bc_reply reply = fake_reply_ok(req);
+	uint8_t slots;
 
 	if (which & 0x01)
 		reply.sequence_status = reply.status = some_status();
@@ -149,8 +150,11 @@ static struct bc_reply bad_reply(const struct bc_request *req, uint8_t which)
 		reply.num_results = some(BC_CB_COMPOUND_OPS + 1);
 	if (which & 0x04)
 		reply.kind = (enum bc_reply_kind)some(3);
-	if (which & 0x08)
-		reply.target_highest_slot = some(8);
+	if (which & 0x08) {
+		slots = fuzz_byte(&play.input);
+		reply.target_highest_slot = slots % 8;
+		reply.sequence.highest_slot = slots / 8 % 8;
+	}
 	if (which & 0x10)
 		reply.sequence.slot = fuzz_byte(&play.input);
 	if (which & 0x20)
@@ -378,7 +382,7 @@ static void pass(void)
 	let_pass(1u << some(13));
 }
 
-/* -------------------------------------------------------------------------- */
+/* An input ------------------------------------------------------------------ */
 
 static void (*const events[])(void) = {
 	submit,	       submit_to,     submit_sized,	 defer,
