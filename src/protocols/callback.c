@@ -423,8 +423,8 @@ static void set_result(rpc_call_t *call, nfsstat4 status,
 
 /* layoutrec_completion() looks at the status alone: it takes a callback that
  * nobody answered for one that succeeded, and never revokes the layout.  After
- * NFS4ERR_DELAY it tries again, and revokes when a lease has passed.  Nothing is
- * tried again while the server shuts down.
+ * NFS4ERR_DELAY it tries again, and revokes when a lease has passed.  Nothing
+ * is tried again while the server shuts down.
  */
 static void set_failed(rpc_call_t *call, uint32_t opcode)
 {
@@ -464,9 +464,9 @@ static void set_replied(rpc_call_t *call, uint32_t opcode,
 
 /* Without an operation context Ganesha's completion of CB_RECALL drops its
  * reference to the delegation's state, and that of CB_GETATTR the one to the
- * file.  If that is the last (and the file's export is being removed), they follow
- * the null pointer.  So they find a context: that of the export that the file
- * handle names.
+ * file.  If that is the last (and the file's export is being removed), they
+ * follow the null pointer.  So they find a context: that of the export that the
+ * file handle names.
  * @return whether @context is to be released
  */
 static bool completion_context(const rpc_call_t *call,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * A test's FSAL named LAYOUTS, around VFS: grants a layout of the whole file for
- * every LAYOUTGET, and makes Ganesha call clients back when it is told to.
+ * A test's FSAL named LAYOUTS, around VFS: grants a layout of the whole file
+ * for every LAYOUTGET, and makes Ganesha call clients back when it is told to.
  *
  * It is told so by datagrams to an abstract socket, whose name the environment
  * variable FSAL_LAYOUTS_SOCKET has: "recall" recalls the layouts of the file of

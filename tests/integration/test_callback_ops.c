@@ -109,8 +109,8 @@ static void hold_write(struct fixture *f, const char *name,
 	assert_int_equal(file->delegation.type, OPEN_DELEGATE_WRITE);
 }
 
-/* GETATTR as the opener until the answer is @size, within SOON: the first one is
- * NFS4ERR_DELAY, and one CB_GETATTR more than needed may be under way.
+/* GETATTR as the opener until the answer is @size, within SOON: the first one
+ * is NFS4ERR_DELAY, and one CB_GETATTR more than needed may be under way.
  */
 static void ask_until(struct fixture *f, const struct nfs_file *file,
 		      uint64_t size)
@@ -542,8 +542,8 @@ static void test_notify_deviceid_holds_no_slot_and_no_session(void **state)
 	assert_client_can_end(&f->holder, conn);
 }
 
-/* The session ends before the answer comes: its last reference is the callback's,
- * which goes out on the other session.
+/* The session ends before the answer comes: its last reference is that of the
+ * callback, which goes out on the other session.
  */
 static void test_notify_deviceid_outlives_its_session(void **state)
 {
