@@ -40,6 +40,9 @@
 #define DELAY_FIRST 100 /* ms */
 #define DELAY_MAX 5000 /* ms */
 
+/* Ganesha counts in whole seconds. */
+#define REVOKE_SLACK 2000 /* ms */
+
 /* How often the connection of an unanswered request is looked at. */
 #define LOOK_INTERVAL 500 /* ms */
 
@@ -63,9 +66,8 @@ static void call_unlink(struct bc_call *call)
 	call->session = NULL;
 }
 
-/* Until when a callback may wait for a path: a lease, and in all not longer than
- * its attempts and one lease take, whatever the client does to its connections
- * and sessions meanwhile.
+/* A callback has a deadline, whatever the client does to its connections and
+ * sessions meanwhile.
  */
 static uint64_t not_beyond_deadline(const struct bc_call *call, uint64_t ms)
 {
@@ -74,21 +76,25 @@ static uint64_t not_beyond_deadline(const struct bc_call *call, uint64_t ms)
 	return until < call->deadline ? until : call->deadline;
 }
 
+/* Until when it may wait for a path. */
 static uint64_t may_wait_until(const struct bc_call *call)
 {
 	return not_beyond_deadline(call, bc_core.config.lease_time);
 }
 
+/* Ganesha revokes a delegation when a recall fails more than two leases after the
+ * first: attempts that last longer would only keep others waiting.
+ */
 static uint64_t call_deadline(void)
 {
 	const struct bc_config *config = &bc_core.config;
-	uint64_t deadline =
-		bc_now() + config->lease_time + config->callback_timeout;
+	uint64_t longest = 2 * config->lease_time + REVOKE_SLACK;
+	uint64_t attempts = config->lease_time + config->callback_timeout;
 
 	for (uint32_t i = 0; i < config->retry_attempts; i++)
-		deadline += (config->retry_first_delay << i) +
+		attempts += (config->retry_first_delay << i) +
 			    config->callback_timeout;
-	return deadline;
+	return bc_now() + (attempts < longest ? attempts : longest);
 }
 
 /* Wait for a path and a slot; in front if it has waited before. */
@@ -682,12 +688,13 @@ static void attempt_failed(struct bc_call *call, struct bc_conn *conn)
 	const struct bc_config *config = &bc_core.config;
 	struct bc_session *session = call->session;
 	struct bc_binding *binding;
+	uint64_t delay;
 
 	call_unlink(call);
 	call->state = BC_CALL_DONE; /* in no list */
-	if (call->attempts < config->retry_attempts) {
-		uint64_t delay = config->retry_first_delay << call->attempts;
-
+	delay = config->retry_first_delay << call->attempts;
+	if (call->attempts < config->retry_attempts &&
+	    bc_now() + delay < call->deadline) {
 		call->attempts++;
 		bc_log(BC_LOG_INFO,
 		       "client %#lx: callback not answered, retry %u of %u in %lu ms",
