@@ -122,13 +122,22 @@ class Capture:
         self.process.terminate()
         self.process.communicate(timeout=PATIENCE)
 
-    def first(self, display_filter):
-        """The first Packet that a display filter lets through, or None."""
-        out = run("tshark", "-r", self.path, "-d",
-                  f"tcp.port=={NFS_PORT},rpc", "-Y", display_filter,
-                  "-T", "fields", "-e", "frame.number", "-e", "tcp.stream")
-        found = re.search(r"^(\d+)\t(\d+)$", out, re.MULTILINE)
+    def _first(self, display_filter):
+        # The file is still growing: its last packet may be cut short.
+        done = subprocess.run(
+            ["tshark", "-r", self.path, "-d", f"tcp.port=={NFS_PORT},rpc",
+             "-Y", display_filter,
+             "-T", "fields", "-e", "frame.number", "-e", "tcp.stream"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, timeout=PATIENCE)
+        found = re.search(r"^(\d+)\t(\d+)$", done.stdout, re.MULTILINE)
         return Packet(*map(int, found.groups())) if found else None
+
+    def first(self, display_filter):
+        """The first Packet that a display filter lets through; waits for it,
+        as dumpcap writes a moment later."""
+        return wait_until(lambda: self._first(display_filter),
+                          f"a packet: {display_filter}")
 
 
 class Network:

@@ -11,12 +11,11 @@ ends with what an application on the first client then reads.
 """
 import hashlib
 import os
-import subprocess
 import sys
 
 import lab
 from lab import LabError
-from files import NEW, READ, expect_read, hold, holds_delegation, make_file, pair
+from files import NEW, READ, expect_read, hold, make_file, pair
 
 AT_ONCE = 0.4  # s, where a path is there: Linux asks again after 0.1 and 0.3 s
 FOUND_OUT = 3  # s, where TCP has to find out first
@@ -28,12 +27,15 @@ def second_open(world, holder, other, path, limit, meanwhile=None):
 
     @meanwhile  what goes on until open() returns; the holder's application
     """
+    def done():
+        world.server.check()
+        if meanwhile:
+            meanwhile()
+        return opening.done()
     opening = other.submit("open", path=path, flags=os.O_RDWR)
-    lab.wait_until(lambda: opening.done() or (meanwhile and meanwhile())
-                   and opening.done(), "the second client's open()", ENDS)
+    lab.wait_until(done, "the second client's open()", ENDS)
     opened = opening.result()
     world.note_blocked(opened.seconds)
-    world.server.check()
     other.write(opened.value, NEW)
     other.close(opened.value)
     if opened.seconds > limit:
@@ -280,12 +282,10 @@ def rebind_on_the_wire(world):
         world.network.abort(holder.address)
         holder.touch_server()
         second_open(world, holder, other, path, AT_ONCE)
-    bound = capture.first("nfs.opcode == 41 && rpc.msgtyp == 1 "
-                          "&& nfs.status == 0")
-    called = capture.first("rpc.program >= 0x40000000 && rpc.msgtyp == 0 "
-                           "&& rpc.procedure == 1")
-    if not bound or not called:
-        raise LabError(f"bound: {bound}, called back: {called}")
+        bound = capture.first("nfs.opcode == 41 && rpc.msgtyp == 1 "
+                              "&& nfs.status == 0")
+        called = capture.first("rpc.program >= 0x40000000 && rpc.msgtyp == 0 "
+                               "&& rpc.procedure == 1")
     if bound.stream != called.stream or bound.number > called.number:
         raise LabError(f"called back {called} where {bound} was bound")
     sees_new_data(holder, path, handle)
