@@ -410,10 +410,14 @@ static bool settle(struct cb_call *call, const struct cb_answer *answer)
 	if (!call->session || call->session->gone || call->verdict)
 		return ran;
 	slot = &call->session->slots[call->seq.slot];
-	if (slot->in_flight != call) /* a retry has taken its place */
+	/*
+	 * Copies of a request may meet here by several connections, in any
+	 * order: it has run as soon as one of them is answered so.
+	 */
+	if (call->seq.sequence != slot->sequence + 1)
 		return false;
+	responder->in_flight -= slot->in_flight != NULL;
 	slot->in_flight = NULL;
-	responder->in_flight--;
 	if (ran) {
 		slot->sequence = call->seq.sequence;
 		slot->last = call;
@@ -556,6 +560,7 @@ static void received(struct nfs_conn *conn, void *arg,
 	append(responder, call);
 	call->verdict = judge(responder, call, decoded, has_sequence);
 	answer = choose(responder, call);
+	call->held = answer.when == CB_HELD;
 	pthread_cond_broadcast(&responder->changed);
 	pthread_mutex_unlock(&responder->lock);
 	if (answer.when != CB_HELD)

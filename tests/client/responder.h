@@ -60,6 +60,7 @@ struct cb_call {
 	uint8_t args[512];
 	bool retry;	  /* slot and sequence id of an earlier call */
 	uint32_t verdict; /* what the slot table says of its CB_SEQUENCE */
+	bool held;	  /* waits for cb_call_answer() */
 
 	/* The responder's lock. */
 	bool answered; /* something was sent, or the connection closed */

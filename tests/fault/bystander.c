@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Locking: the samples and the failure are guarded by the lock. The loop is
+ * their own: a callback is stamped when it comes, however busy the load's is.
+ */
+#include "bystander.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nfs41.h"
+#include "responder.h"
+
+#define RECALLED_WITHIN_MS 20000
+#define ROUNDS_OF_A_LIFE 500 /* bounds the responder's log */
+
+struct bystander {
+	pthread_t thread;
+	struct bystanders *all;
+	struct nfs_client client, opener;
+	struct nfs_session session, opener_session;
+	struct cb_responder *responder;
+	unsigned int number;
+};
+
+struct bystanders {
+	struct nfs_loop *loop;
+	const struct server *server;
+	struct files *files;
+	struct bystander *each;
+	unsigned int count;
+	atomic_bool stop;
+	pthread_mutex_t lock;
+	uint64_t *samples; /* [L] ns */
+	unsigned int nsamples; /* [L] */
+	unsigned int size; /* [L] */
+	char failure[256]; /* [L] the first; "" if there is none */
+};
+
+/* @return whether @a status is NFS4_OK */
+static bool ok(struct bystander *by, const char *what, int status)
+{
+	struct bystanders *all = by->all;
+
+	pthread_mutex_lock(&all->lock);
+	if (status && !all->failure[0])
+		snprintf(all->failure, sizeof(all->failure),
+			 "bystander %u: %s: %d", by->number, what, status);
+	pthread_mutex_unlock(&all->lock);
+	return status == NFS4_OK;
+}
+
+static void add_sample(struct bystanders *all, uint64_t ns)
+{
+	pthread_mutex_lock(&all->lock);
+	if (all->nsamples == all->size) {
+		all->size = 2 * all->size + 1024;
+		all->samples = realloc(all->samples,
+				       all->size * sizeof(*all->samples));
+		if (!all->samples)
+			abort();
+	}
+	all->samples[all->nsamples++] = ns;
+	pthread_mutex_unlock(&all->lock);
+}
+
+/* Have the delegation of @a path recalled; it is callback number @a n. */
+static bool be_recalled(struct bystander *by, const char *path, unsigned int n)
+{
+	struct nfs_file file;
+	struct cb_call *call;
+	uint64_t sent = nfs_now_ns();
+	int status = nfs_open(&by->opener_session, path, OPENER_SHARE, &file);
+
+	if (!ok(by, "conflicting OPEN", status == NFS4ERR_DELAY ? 0 : status))
+		return false;
+	call = cb_responder_wait(by->responder, n, RECALLED_WITHIN_MS);
+	if (!ok(by, "its recall has not come", call ? 0 : -1))
+		return false;
+	add_sample(by->all, call->arrival_ns - sent);
+	return true;
+}
+
+static bool take_round(struct bystander *by, unsigned int n)
+{
+	struct files *files = by->all->files;
+	struct nfs_file held, opened;
+	char path[FILE_PATH_MAX];
+	unsigned int number = files_take(files, path);
+	bool good;
+
+	good = ok(by, "OPEN",
+		  nfs_open(&by->session, path,
+			   OPEN4_SHARE_ACCESS_READ |
+				   OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
+			   &held)) &&
+	       ok(by, "no delegation",
+		  held.delegation.type != OPEN_DELEGATE_READ) &&
+	       be_recalled(by, path, n) &&
+	       ok(by, "DELEGRETURN",
+		  nfs_delegreturn(&by->session, &held.fh,
+				  &held.delegation.stateid)) &&
+	       ok(by, "CLOSE", nfs_close(&by->session, &held)) &&
+	       ok(by, "OPEN after DELEGRETURN",
+		  nfs_open(&by->opener_session, path, OPENER_SHARE, &opened)) &&
+	       ok(by, "CLOSE", nfs_close(&by->opener_session, &opened));
+	files_give(files, number);
+	return good;
+}
+
+static bool live(struct bystander *by)
+{
+	struct nfs_conn *conn;
+	bool good;
+
+	by->responder = cb_responder_new();
+	by->client.responder = by->responder;
+	if (!ok(by, "mount", nfs_client_mount(&by->client, &by->session)))
+		return false;
+	if (!ok(by, "mount",
+		nfs_client_mount(&by->opener, &by->opener_session)))
+		return false;
+	conn = nfs_conn_get(by->session.conn);
+	good = true;
+	for (unsigned int n = 0;
+	     n < ROUNDS_OF_A_LIFE && good && !atomic_load(&by->all->stop); n++)
+		good = take_round(by, n);
+	nfs_client_unmount(&by->opener_session);
+	nfs_client_unmount(&by->session);
+	nfs_conn_close(conn, NFS_CLOSE_FIN);
+	nfs_conn_put(conn);
+	good = good && ok(by, "violations of the RFC",
+			  cb_responder_violations(by->responder, NULL));
+	cb_responder_free(by->responder);
+	return good;
+}
+
+static void *run(void *arg)
+{
+	struct bystander *by = arg;
+
+	while (!atomic_load(&by->all->stop) && live(by))
+		;
+	return NULL;
+}
+
+struct bystanders *bystanders_start(const struct server *server,
+				    struct files *files, unsigned int count,
+				    unsigned int first_number)
+{
+	struct bystanders *all = calloc(1, sizeof(*all));
+
+	if (!all)
+		abort();
+	all->loop = nfs_loop_new();
+	all->server = server;
+	all->files = files;
+	all->count = count;
+	all->each = calloc(count, sizeof(*all->each));
+	if (!all->each)
+		abort();
+	pthread_mutex_init(&all->lock, NULL);
+	for (unsigned int i = 0; i < count; i++) {
+		struct bystander *by = &all->each[i];
+
+		by->all = all;
+		by->number = i;
+		nfs_client_init(&by->client, all->loop, server_port(server),
+				first_number + 2 * i);
+		nfs_client_init(&by->opener, all->loop, server_port(server),
+				first_number + 2 * i + 1);
+		if (pthread_create(&by->thread, NULL, run, by))
+			abort();
+	}
+	return all;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+void bystanders_latency(struct bystanders *all, struct latency *latency)
+{
+	unsigned int n;
+
+	*latency = (struct latency){ 0 };
+	pthread_mutex_lock(&all->lock);
+	n = all->nsamples;
+	if (n) {
+		qsort(all->samples, n, sizeof(*all->samples), compare);
+		latency->samples = n;
+		latency->p50 = all->samples[n / 2] / 1e6;
+		latency->p99 = all->samples[n * 99 / 100] / 1e6;
+		latency->worst = all->samples[n - 1] / 1e6;
+	}
+	all->nsamples = 0;
+	pthread_mutex_unlock(&all->lock);
+}
+
+const char *bystanders_failure(struct bystanders *all)
+{
+	return all->failure;
+}
+
+void bystanders_stop(struct bystanders *all)
+{
+	atomic_store(&all->stop, true);
+	for (unsigned int i = 0; i < all->count; i++)
+		pthread_join(all->each[i].thread, NULL);
+}
+
+void bystanders_free(struct bystanders *all)
+{
+	nfs_loop_free(all->loop);
+	free(all->each);
+	free(all->samples);
+	pthread_mutex_destroy(&all->lock);
+	free(all);
+}

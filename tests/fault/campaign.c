@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The fault campaign: a real server with the module, clients behind a proxy
+ * that breaks their connections in every way, and bystanders who must not
+ * notice. First the load alone, for the bystanders' baseline, then the same
+ * load with faults by the schedule of the seed.
+ *
+ *   campaign [--seed N] [--callbacks N] [--disconnects N] [--minutes N]
+ *            [--clients N] [--long]
+ *
+ * Checked: the clients' own invariants (load.h), of the slots and sequence ids
+ * too (responder.h); every callback that Ganesha submitted completed once; the
+ * server lives, closes every connection, ends cleanly; the bystanders.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bystander.h"
+#include "load.h"
+
+#define BYSTANDERS 2
+#define CALM_CALLBACKS 5000
+#define STALLED_MS 60000 /* no client has ended a turn for so long */
+#define CLOSED_WITHIN_MS 10000
+
+/* How much slower bystanders may be than before: noise of a shared machine. */
+#define SLOWER 3
+#define P50_NOISE 5.0 /* ms */
+#define P99_NOISE 100.0 /* ms */
+
+struct bounds {
+	uint64_t seed;
+	unsigned int callbacks;
+	unsigned int disconnects;
+	unsigned int minutes; /* 0: until there are as many as that */
+	unsigned int clients;
+};
+
+struct campaign {
+	struct bounds bounds;
+	struct server *server;
+	struct nfs_loop *loop;
+	struct files *files;
+	struct bystanders *bystanders;
+	struct load_figures calm, faults;
+	struct latency before, during;
+	long rss_before, rss_half, rss_after;
+	double seconds;
+	bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void fail(struct campaign *c,
+						       const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr,
+		"FAILED (seed %llu): ", (unsigned long long)c->bounds.seed);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	c->failed = true;
+}
+
+static unsigned int disconnects(const struct load_figures *figures)
+{
+	unsigned int sum = figures->closed + figures->remade;
+
+	for (int i = FAULT_FIRST_FATAL; i < FAULT_KINDS; i++)
+		sum += figures->proxy.faults[i];
+	return sum;
+}
+
+/* ---- Running ---- */
+
+/* The load, until so much has come, or the time (if not 0) is over. */
+static void run_load(struct campaign *c, const struct schedule *schedule,
+		     const struct bounds *bounds, struct load_figures *figures)
+{
+	struct load *load = load_start(&(struct load_params){
+		.schedule = schedule,
+		.server = c->server,
+		.loop = c->loop,
+		.files = c->files,
+		.clients = bounds->clients,
+		.first_number = 1,
+	});
+	uint64_t begun = nfs_now_ns(), span = bounds->minutes * 60000000000u;
+	bool more = true, half = false;
+
+	while (more) {
+		if (!load_wait(load, STALLED_MS)) {
+			fail(c, "%s",
+			     *load_failure(load) ? load_failure(load) :
+						   "no client makes progress");
+			break;
+		}
+		if (*bystanders_failure(c->bystanders))
+			break;
+		load_figures(load, figures);
+		if (!half && 2 * figures->recalls >= bounds->callbacks) {
+			c->rss_half = server_rss_kib(c->server);
+			half = true;
+		}
+		if (bounds->minutes)
+			more = nfs_now_ns() - begun < span;
+		else
+			more = figures->recalls < bounds->callbacks ||
+			       disconnects(figures) < bounds->disconnects;
+	}
+	load_stop(load);
+	if (!c->failed && *load_failure(load))
+		fail(c, "%s", load_failure(load));
+	load_figures(load, figures);
+	c->seconds = (nfs_now_ns() - begun) / 1e9;
+	load_free(load);
+}
+
+static void run(struct campaign *c)
+{
+	struct bounds bounds = c->bounds;
+	struct schedule schedule = { .seed = bounds.seed, .calm = true };
+	struct latency warming;
+
+	/* Once to fill the server's caches, once to measure. */
+	bounds.callbacks = CALM_CALLBACKS;
+	bounds.disconnects = 0;
+	bounds.minutes = 0;
+	run_load(c, &schedule, &bounds, &c->calm);
+	bystanders_latency(c->bystanders, &warming);
+	if (!c->failed)
+		run_load(c, &schedule, &bounds, &c->calm);
+	bystanders_latency(c->bystanders, &c->before);
+	c->rss_before = server_rss_kib(c->server);
+
+	schedule.calm = false;
+	if (!c->failed)
+		run_load(c, &schedule, &c->bounds, &c->faults);
+	bystanders_latency(c->bystanders, &c->during);
+	c->rss_after = server_rss_kib(c->server);
+	bystanders_stop(c->bystanders);
+}
+
+/* ---- What must hold afterwards ---- */
+
+static void check_bystanders(struct campaign *c)
+{
+	const struct latency *before = &c->before, *during = &c->during;
+
+	if (*bystanders_failure(c->bystanders))
+		fail(c, "%s", bystanders_failure(c->bystanders));
+	else if (!before->samples || !during->samples)
+		fail(c, "the bystanders have no samples");
+	else if (during->p50 > SLOWER * before->p50 + P50_NOISE ||
+		 during->p99 > SLOWER * before->p99 + P99_NOISE)
+		fail(c, "the bystanders were slower than before");
+}
+
+static void check_connections(struct campaign *c)
+{
+	uint64_t until = nfs_now_ns() + CLOSED_WITHIN_MS * UINT64_C(1000000);
+	int left;
+
+	do
+		left = server_connections(c->server);
+	while (left > 0 && nfs_now_ns() < until);
+	if (left)
+		fail(c, "the server has not closed %d connections", left);
+}
+
+static void check_server(struct campaign *c)
+{
+	int status;
+
+	if (!server_alive(c->server)) {
+		fail(c, "the server ended with %d", server_crashed(c->server));
+		return;
+	}
+	check_connections(c);
+	status = server_stop(c->server);
+	if (status)
+		fail(c, "the server ended with %d when told to", status);
+	else if (!server_log_count(c->server, "callbacks: "))
+		fail(c, "the module has not logged its totals");
+	else if (!server_callbacks_agree(c->server))
+		fail(c, "not every callback has completed once");
+}
+
+static void check_volume(struct campaign *c)
+{
+	if (c->bounds.minutes || c->failed)
+		return;
+	if (c->faults.recalls < c->bounds.callbacks)
+		fail(c, "only %u callbacks", c->faults.recalls);
+	if (disconnects(&c->faults) < c->bounds.disconnects)
+		fail(c, "only %u disconnects", disconnects(&c->faults));
+}
+
+/* ---- The table ---- */
+
+static void print_totals(struct campaign *c)
+{
+	char path[512], line[1024];
+	const char *totals;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/ganesha.log",
+		 server_folder(c->server));
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		totals = strstr(line, "callbacks: ");
+		if (totals)
+			printf("module's %s", totals);
+	}
+	if (file)
+		fclose(file);
+}
+
+static void print_latency(const char *when, const struct latency *latency)
+{
+	printf("bystanders' recalls, %s: %u, p50 %.2f ms, p99 %.2f ms, worst %.2f ms\n",
+	       when, latency->samples, latency->p50, latency->p99,
+	       latency->worst);
+}
+
+static void report(struct campaign *c)
+{
+	const struct load_figures *f = &c->faults;
+
+	printf("%u clients, %u lives, %u turns in %.0f s\n", c->bounds.clients,
+	       f->lives, f->turns, c->seconds);
+	printf("callbacks %u (%.0f/s), received again %u, replies %u, of them lies %u\n",
+	       f->recalls, f->recalls / c->seconds, f->retries, f->replies,
+	       f->lies);
+	printf("disconnects %u: by the client %u, sessions remade %u",
+	       disconnects(f), f->closed, f->remade);
+	for (int i = FAULT_FIRST_FATAL; i < FAULT_KINDS; i++)
+		printf(", %s %u", fault_name(i), f->proxy.faults[i]);
+	printf("\nother faults:");
+	for (int i = 0; i < FAULT_FIRST_FATAL; i++)
+		printf(" %s %u", fault_name(i), f->proxy.faults[i]);
+	printf("\nbinds %u, lost with their connection %u; opens without a delegation %u; files %u; clients still busy at their end %u\n",
+	       f->binds, f->failed_binds, f->not_granted, files_count(c->files),
+	       f->left);
+	print_latency("calm", &c->before);
+	print_latency("under faults", &c->during);
+	printf("server's memory: %ld KiB before, %ld at half, %ld after\n",
+	       c->rss_before, c->rss_half, c->rss_after);
+	print_totals(c);
+}
+
+/* ---- The command ---- */
+
+static void parse(int argc, char **argv, struct bounds *bounds)
+{
+	static const struct option options[] = {
+		{ "seed", required_argument, NULL, 's' },
+		{ "callbacks", required_argument, NULL, 'c' },
+		{ "disconnects", required_argument, NULL, 'd' },
+		{ "minutes", required_argument, NULL, 'm' },
+		{ "clients", required_argument, NULL, 'n' },
+		{ "long", no_argument, NULL, 'l' },
+		{ 0 },
+	};
+	bool as_long = getenv("BACKCHANNEL_TEST_LONG") != NULL;
+	int option;
+
+	*bounds = (struct bounds){ .seed = nfs_now_ns() % 1000000000,
+				   .callbacks = 100000,
+				   .disconnects = 10000,
+				   .clients = 96 };
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 's')
+			bounds->seed = strtoull(optarg, NULL, 0);
+		else if (option == 'c')
+			bounds->callbacks = strtoul(optarg, NULL, 0);
+		else if (option == 'd')
+			bounds->disconnects = strtoul(optarg, NULL, 0);
+		else if (option == 'm')
+			bounds->minutes = strtoul(optarg, NULL, 0);
+		else if (option == 'n')
+			bounds->clients = strtoul(optarg, NULL, 0);
+		else if (option == 'l')
+			as_long = true;
+		else
+			exit(2);
+	}
+	if (as_long) {
+		bounds->callbacks *= 10;
+		bounds->disconnects *= 10;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct campaign c = { 0 };
+
+	parse(argc, argv, &c.bounds);
+	printf("seed %llu\n", (unsigned long long)c.bounds.seed);
+	fflush(stdout);
+	c.server = server_start(&(struct server_params){
+		.module = true, .lease_lifetime = 60 });
+	if (!c.server)
+		return 1;
+	c.loop = nfs_loop_new();
+	c.files = files_new(c.server);
+	c.bystanders = bystanders_start(c.server, c.files, BYSTANDERS,
+					c.bounds.clients + 100);
+	run(&c);
+	check_bystanders(&c);
+	check_volume(&c);
+	check_server(&c);
+	report(&c);
+	if (c.failed)
+		server_show(c.server);
+	bystanders_free(c.bystanders);
+	files_free(c.files);
+	nfs_loop_free(c.loop);
+	server_free(c.server);
+	return c.failed;
+}
