@@ -84,47 +84,66 @@ static void test_write_delegation_is_recalled_for_a_reader(void **state)
 	assert_int_equal(nfs_close(&f->opener_session, &reader), NFS4_OK);
 }
 
-static void test_gss_only_client_is_granted_nothing(void **state)
+/* A new session with this security. @return whether it is granted anything */
+static bool granted_with(struct fixture *f, const struct nfs_sec_parms *sec,
+			 const char *name)
 {
-	struct fixture *f = *state;
-	struct nfs_sec_parms sec = { .flavor = RPCSEC_GSS };
 	struct nfs_create_session_args args;
 	struct nfs_file file;
+	bool is_granted;
 
 	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
 	nfs_session_fini(&f->session);
 	nfs_create_session_args_init(&args);
-	args.sec = &sec;
+	args.sec = sec;
 	args.nsec = 1;
 	assert_int_equal(nfs_create_session(&f->session, &f->holder,
 					    fixture_connect(f, &f->holder),
 					    &args),
 			 NFS4_OK);
-	server_make_file(f->server, "gss", "contents");
-	assert_false(granted(open_file(&f->session, "gss",
-				       OPEN4_SHARE_ACCESS_READ, &file)));
-	assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
+	server_make_file(f->server, name, "contents");
+	is_granted = granted(
+		open_file(&f->session, name, OPEN4_SHARE_ACCESS_READ, &file));
+	if (is_granted)
+		fixture_return(f, &file);
+	else
+		assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
+	return is_granted;
+}
+
+static void test_gss_only_client_is_granted_nothing(void **state)
+{
+	static const struct nfs_sec_parms gss = { .flavor = RPCSEC_GSS };
+	static const struct nfs_sec_parms sys = { .flavor = AUTH_SYS };
+
+	assert_false(granted_with(*state, &gss, "gss"));
+	assert_true(granted_with(*state, &sys, "sys"));
+}
+
+/* Whether a server with such a BACKCHANNEL block grants anything. */
+static bool server_grants(const char *backchannel)
+{
+	struct fixture own;
+	struct nfs_file file;
+	bool is_granted;
+
+	fixture_begin(&own, backchannel);
+	server_make_file(own.server, "a", "contents");
+	is_granted = granted(
+		open_file(&own.session, "a", OPEN4_SHARE_ACCESS_READ, &file));
+	if (is_granted)
+		fixture_return(&own, &file);
+	else
+		assert_int_equal(nfs_close(&own.session, &file), NFS4_OK);
+	fixture_end(&own);
+	return is_granted;
 }
 
 static void test_leases_off_grants_nothing(void **state)
 {
-	static const struct server_params params = {
-		.module = true,
-		.backchannel = "Leases = false;\n",
-	};
-	struct fixture own;
-	void *own_state = &own;
-	struct nfs_file file;
-
 	(void)state;
-	assert_int_equal(fixture_start(&own, &params), 0);
-	assert_int_equal(fixture_mount(&own_state), 0);
-	server_make_file(own.server, "off", "contents");
-	assert_false(granted(open_file(&own.session, "off",
-				       OPEN4_SHARE_ACCESS_READ, &file)));
-	assert_int_equal(nfs_close(&own.session, &file), NFS4_OK);
-	assert_int_equal(fixture_unmount(&own_state), 0);
-	assert_int_equal(fixture_stop(&own), 0);
+	assert_false(server_grants("Leases = false;"));
+	assert_true(server_grants("Leases = true;"));
 }
 
 int main(void)

@@ -149,6 +149,15 @@ static void test_module_other_version_serves_without_it(void **state)
 	unmount(f);
 }
 
+static void open_plain(struct fixture *f, struct nfs_file *file)
+{
+	assert_int_equal(nfs_open(&f->session, "plain/file",
+				  OPEN4_SHARE_ACCESS_READ |
+					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
+				  file),
+			 NFS4_OK);
+}
+
 static void test_module_two_exports_both_recalled(void **state)
 {
 	const struct server_params params = {
@@ -160,11 +169,7 @@ static void test_module_two_exports_both_recalled(void **state)
 
 	start(f, &params);
 	fixture_hold(f, "first", &first);
-	assert_int_equal(nfs_open(&f->session, "plain/file",
-				  OPEN4_SHARE_ACCESS_READ |
-					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
-				  &other),
-			 NFS4_OK);
+	open_plain(f, &other);
 	assert_int_equal(other.delegation.type, OPEN_DELEGATE_READ);
 	fixture_conflict(f, "first");
 	fixture_callback(f, 0);
@@ -176,6 +181,27 @@ static void test_module_two_exports_both_recalled(void **state)
 			    NFS4_STATEID_OTHER_SIZE);
 	fixture_return(f, &first);
 	fixture_return(f, &other);
+	unmount(f);
+}
+
+/* The two share the FSAL and its files' methods, also once they are changed. */
+static void test_module_plain_export_beside_grants_nothing(void **state)
+{
+	const struct server_params params = {
+		.module = true,
+		.config = plain,
+	};
+	struct fixture *f = *state;
+	struct nfs_file adopted_file, file;
+
+	start(f, &params);
+	for (int i = 0; i < 2; i++) {
+		open_plain(f, &file);
+		assert_int_not_equal(file.delegation.type, OPEN_DELEGATE_READ);
+		assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
+		fixture_hold(f, "adopted", &adopted_file);
+		fixture_return(f, &adopted_file);
+	}
 	unmount(f);
 }
 
@@ -327,6 +353,15 @@ static void test_module_sigterm_queued_exits(void **state)
 
 /* Reload ------------------------------------------------------------------- */
 
+static void reload(struct fixture *f, const struct server_params *params)
+{
+	unsigned int before = server_log_count(f->server, "Reread");
+
+	assert_int_equal(server_write_config(f->server, params), 0);
+	assert_int_equal(server_signal(f->server, SIGHUP), 0);
+	assert_true(server_wait_log(f->server, "Reread", before + 1, SOON));
+}
+
 static void test_module_reload_changed_export_recalls(void **state)
 {
 	static const struct server_params params = { .module = true };
@@ -339,12 +374,51 @@ static void test_module_reload_changed_export_recalls(void **state)
 
 	start(f, &params);
 	fixture_hold(f, "reload", &file);
-	assert_int_equal(server_write_config(f->server, &changed), 0);
-	assert_int_equal(server_signal(f->server, SIGHUP), 0);
-	assert_true(server_wait_log(f->server, "Reread", 1, SOON));
+	reload(f, &changed);
 	fixture_conflict(f, "reload");
 	assert_int_equal(fixture_callback(f, 0)->op, OP_CB_RECALL);
 	fixture_return(f, &file);
+	unmount(f);
+}
+
+static int write_plain(struct fixture *f, struct nfs_file *file)
+{
+	return nfs_open(&f->opener_session, "plain/file",
+			OPEN4_SHARE_ACCESS_WRITE |
+				OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
+			file);
+}
+
+/* An export goes while a delegation of its is held, and comes back. */
+static void test_module_reload_without_export_and_with_it_again(void **state)
+{
+	static const struct server_params without = { .module = true };
+	const struct server_params with = {
+		.module = true,
+		.config = adopted,
+	};
+	struct fixture *f = *state;
+	struct nfs_file held, writer, again;
+
+	start(f, &with);
+	open_plain(f, &held);
+	assert_int_equal(held.delegation.type, OPEN_DELEGATE_READ);
+	reload(f, &without);
+	assert_int_equal(write_plain(f, &writer), NFS4ERR_NOENT);
+	reload(f, &with);
+	/* The delegation went with the export: nothing is in the way. */
+	assert_int_equal(write_plain(f, &writer), NFS4_OK);
+	assert_int_equal(nfs_close(&f->opener_session, &writer), NFS4_OK);
+	assert_int_equal(nfs_delegreturn(&f->session, &held.fh,
+					 &held.delegation.stateid),
+			 NFS4ERR_BAD_STATEID);
+	open_plain(f, &again);
+	assert_int_equal(again.delegation.type, OPEN_DELEGATE_READ);
+	assert_int_equal(write_plain(f, &writer), NFS4ERR_DELAY);
+	assert_memory_equal(fixture_callback(f, 0)->recall.stateid.other,
+			    again.delegation.stateid.other,
+			    NFS4_STATEID_OTHER_SIZE);
+	fixture_return(f, &again);
 	unmount(f);
 }
 
@@ -355,6 +429,7 @@ int main(void)
 		MODULE_TEST(test_module_multiplex_off_recall_is_ganeshas_own),
 		MODULE_TEST(test_module_other_version_serves_without_it),
 		MODULE_TEST(test_module_two_exports_both_recalled),
+		MODULE_TEST(test_module_plain_export_beside_grants_nothing),
 		MODULE_TEST(
 			test_module_max_queue_out_of_range_plain_export_served),
 		MODULE_TEST(
@@ -373,6 +448,8 @@ int main(void)
 		MODULE_TEST(test_module_sigterm_in_flight_exits),
 		MODULE_TEST(test_module_sigterm_queued_exits),
 		MODULE_TEST(test_module_reload_changed_export_recalls),
+		MODULE_TEST(
+			test_module_reload_without_export_and_with_it_again),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -10,6 +10,7 @@
 
 #define DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
 #define MANY 8
+#define QUEUED 50
 
 static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer correct;
@@ -110,6 +111,39 @@ static void test_slots_never_exceed_what_the_client_agreed_to(void **state)
 		cb_call_answer(fixture_callback(f, i), &correct);
 	assert_int_equal(cb_responder_max_in_flight(f->responder), 2);
 	return_many(f, files, MANY);
+}
+
+static bool is_recall_of(const struct cb_call *call,
+			 const struct nfs_file *file)
+{
+	return !memcmp(call->recall.stateid.other,
+		       file->delegation.stateid.other, NFS4_STATEID_OTHER_SIZE);
+}
+
+static void test_max_slots_1_recalls_go_out_one_by_one(void **state)
+{
+	struct nfs_file files[QUEUED];
+	unsigned int recalls[QUEUED] = { 0 };
+	struct fixture own;
+
+	(void)state;
+	fixture_begin(&own, "Max_Slots = 1;");
+	cb_responder_set_default(own.responder, &held);
+	recall_many(&own, "one-by-one", files, QUEUED);
+	for (unsigned int i = 0; i < QUEUED; i++) {
+		struct cb_call *call = fixture_callback(&own, i);
+
+		assert_int_equal(call->seq.slot, 0);
+		assert_int_equal(call->seq.sequence, i + 1);
+		for (unsigned int j = 0; j < QUEUED; j++)
+			recalls[j] += is_recall_of(call, &files[j]);
+		assert_int_equal(cb_call_answer(call, &correct), 0);
+	}
+	for (unsigned int j = 0; j < QUEUED; j++)
+		assert_int_equal(recalls[j], 1);
+	assert_int_equal(cb_responder_max_in_flight(own.responder), 1);
+	return_many(&own, files, QUEUED);
+	fixture_end(&own);
 }
 
 static void test_target_highest_slot_is_honoured(void **state)
@@ -446,13 +480,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_sequence_starts_at_one_and_counts),
 		FIXTURE_TEST(test_slot_in_flight_is_not_used_again),
-		FIXTURE_TEST(
-			test_slots_never_exceed_what_the_client_agreed_to),
+		FIXTURE_TEST(test_slots_never_exceed_what_the_client_agreed_to),
+		cmocka_unit_test(test_max_slots_1_recalls_go_out_one_by_one),
 		FIXTURE_TEST(test_target_highest_slot_is_honoured),
 		FIXTURE_TEST(test_session_too_small_for_a_recall_is_refused),
 		FIXTURE_TEST(test_session_too_small_has_no_back_channel_later),
-		FIXTURE_TEST(
-			test_cb_sequence_delayed_same_request_comes_again),
+		FIXTURE_TEST(test_cb_sequence_delayed_same_request_comes_again),
 		FIXTURE_TEST(test_operation_delayed_is_a_new_request),
 		FIXTURE_TEST(test_operation_failed_sequence_advances),
 		FIXTURE_TEST(test_bad_slot_slots_above_are_not_used),
