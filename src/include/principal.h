@@ -19,9 +19,9 @@ struct bc_principal {
 /**
  * The principal of a request.
  *
- * Flavor, and with AUTH_SYS uid and gid, as Ganesha itself tells clients apart;
- * with RPCSEC_GSS the client's name.  A name that is too long, and any other
- * flavor, is nobody's.
+ * Flavor, and with AUTH_SYS the machine's name, uid and gid (root of another
+ * machine is another principal); with RPCSEC_GSS the client's name.  A name that
+ * is too long, and any other flavor, is nobody's.
  *
  * Context: an operation's handler.
  */

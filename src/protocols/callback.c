@@ -333,6 +333,24 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 	return result;
 }
 
+/* delegrecall_task() gives its reference to the delegation's state back after
+ * its operation context. If the client has returned the delegation meanwhile,
+ * that is the last one, and Ganesha follows the null pointer in place of a
+ * context. So there is one below, which knows the export and nothing else.
+ */
+static void put_context_below(void)
+{
+	static __thread struct req_op_context below;
+
+	if (!op_ctx || op_ctx->req_type != UNKNOWN_REQUEST)
+		return;
+	if (op_ctx->saved_op_ctx && op_ctx->saved_op_ctx != &below)
+		return;
+	below.fsal_export = op_ctx->fsal_export;
+	below.fsal_module = op_ctx->fsal_module;
+	op_ctx->saved_op_ctx = &below;
+}
+
 /* Context: a thread of Ganesha's, with the channel's mutex and often the
  * file's state lock held: the callback must not complete in here.
  */
@@ -346,6 +364,7 @@ static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 
 	if (!is_ours(cc))
 		return clnt_req_callback(cc);
+	put_context_below();
 	session = call->chan->source.session;
 	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
 	/* First: who waits for the slot holds cid_mutex, which call_new() takes. */

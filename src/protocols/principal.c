@@ -40,6 +40,8 @@ void bc_principal_of(const struct svc_req *req, struct bc_principal *principal)
 		put_word(principal, flavor);
 		put_word(principal, sys->aup_uid);
 		put_word(principal, sys->aup_gid);
+		put_bytes(principal, sys->aup_machname,
+			  strlen(sys->aup_machname));
 		break;
 	case RPCSEC_GSS:
 		name = &SVCAUTH_PRIVATE(req->rq_auth)->cname;

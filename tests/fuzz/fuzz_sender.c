@@ -34,10 +34,8 @@ static const struct bc_config fuzz_config = {
 	.lease_time = 3000,
 };
 
-/* A callback ends within its attempts, the pauses between them and a lease; the
- * last pause may begin just before that.
- */
-#define PATIENCE (3000 + 3 * 1000 + 500 + 1000 + 1000)
+/* A callback ends within its attempts, the pauses between them and a lease. */
+#define PATIENCE (3000 + 3 * 1000 + 500 + 1000)
 
 static const uint32_t statuses[] = {
 	NFS4_OK,

@@ -32,6 +32,12 @@ static struct rpc_cred other_gid(struct rpc_cred cred)
 	return cred;
 }
 
+static struct rpc_cred other_machine(struct rpc_cred cred)
+{
+	cred.sys.machine[0]++;
+	return cred;
+}
+
 static struct rpc_cred other_flavor(struct rpc_cred cred)
 {
 	cred.flavor = AUTH_NONE;
@@ -109,6 +115,13 @@ static void test_bind_other_uid_is_refused(void **state)
 	assert_bind_refused(f, other_uid(f->holder.cred));
 }
 
+static void test_bind_other_machine_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_bind_refused(f, other_machine(f->holder.cred));
+}
+
 static void test_bind_other_gid_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -155,10 +168,11 @@ static void test_ctl_other_principal_is_refused(void **state)
 	const struct rpc_cred creds[] = {
 		other_uid(f->holder.cred),
 		other_gid(f->holder.cred),
+		other_machine(f->holder.cred),
 		other_flavor(f->holder.cred),
 	};
 
-	for (unsigned int i = 0; i < 3; i++) {
+	for (unsigned int i = 0; i < 4; i++) {
 		assert_int_equal(ctl_as(f, &creds[i]), NFS4ERR_INVAL);
 		assert_unchanged(f, i);
 	}
@@ -174,8 +188,8 @@ static void test_bind_guessed_session_captures_nothing(void **state)
 	struct nfs_client stranger;
 	struct nfs_compound compound;
 
+	/* Root, too, of its own machine. */
 	fixture_client(f, &stranger);
-	stranger.cred = other_uid(stranger.cred);
 	stranger.responder = responder;
 	assert_int_equal(nfs_client_mount(&stranger, &theirs), NFS4_OK);
 	nfs_compound_init_bare(&compound, &stranger, theirs.conn);
@@ -295,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_bind_other_uid_is_refused),
 		FIXTURE_TEST(test_bind_other_gid_is_refused),
+		FIXTURE_TEST(test_bind_other_machine_is_refused),
 		FIXTURE_TEST(test_bind_other_flavor_is_refused),
 		FIXTURE_TEST(test_bind_auth_none_session_by_auth_none),
 		FIXTURE_TEST(test_ctl_other_principal_is_refused),
