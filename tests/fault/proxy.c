@@ -304,7 +304,11 @@ static void pump(struct proxy *proxy, struct link *link)
 	for (int i = 0; i < 2 && !link->dead; i++) {
 		struct stream *stream = &link->streams[i];
 
-		if (!fill(link, stream)) {
+		/*
+		 * What the server sent before it gave a connection up must not
+		 * come behind what it sends by another since.
+		 */
+		if (!fill(link, stream) || (i == TO_CLIENT && stream->eof)) {
 			link_reset(link);
 			return;
 		}
