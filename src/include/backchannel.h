@@ -265,6 +265,15 @@ struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
 					  const void *transport);
 
 /**
+ * Complete with BC_OUTCOME_DEFER every callback of a client that has no session.
+ *
+ * @return whether there were any; ops->complete() has returned for them
+ *
+ * Context: any thread but the core's own; holds no lock. May block.
+ */
+bool bc_client_defer_calls(uint64_t clientid);
+
+/**
  * The client id is gone: complete all its callbacks with BC_OUTCOME_FAILED,
  * forget its revoked stateids.
  *

@@ -365,6 +365,11 @@ static inline void bc_assert_locked(pthread_mutex_t *lock)
 	(void)lock;
 }
 
+/* core.c */
+
+/** Wait until all completions that were queued before are done. May block. */
+void bc_completion_flush(void);
+
 /* client.c */
 
 /** Find a client. @return +1 ref, or NULL. Context: lock-free. */
@@ -467,7 +472,8 @@ void bc_sender_conn_lost_locked(struct bc_session *session,
 /** Take everything out of a session's slots. [L] */
 void bc_sender_session_lost_locked(struct bc_session *session);
 
-/** Complete every callback of a client as failed, a moment later. */
-void bc_sender_fail_all(struct bc_client *client);
+/** Complete every callback of a client, a moment later. [L] */
+void bc_sender_end_all_locked(struct bc_client *client,
+			      enum bc_outcome outcome);
 
 #endif /* BC_INTERNAL_H */

@@ -34,6 +34,16 @@ extern const struct bc_import_hook {
 extern const struct bc_ops bc_callback_ops;
 
 /**
+ * The core's operation: hand a callback's outcome to Ganesha's completion
+ * function.  See struct bc_ops.
+ */
+void bc_completion_run(struct bc_call *call, enum bc_outcome outcome,
+		       struct bc_reply *reply);
+
+/** From now on the server shuts down: nothing is to be tried again. */
+void bc_completion_shutdown(void);
+
+/**
  * What Ganesha holds as a session's back channel: a CLIENT of our own.  Its
  * destruction is the session's end.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Ganesha's callbacks: from its imports into the core, and back.
+ * Ganesha's callbacks: from its imports into the core.  Their way back is in
+ * completion.c.
  *
  * Ganesha makes an NFSv4.1 callback with clnt_req_setup(), clnt_req_callback()
  * and clnt_req_release() on the CLIENT that it holds as its session's back
@@ -14,8 +15,6 @@
 #include "security.h"
 #include "transport.h"
 
-#include "export_mgr.h"
-#include "nfs_file_handle.h"
 #include "nfsv41.h"
 #include "sal_functions.h"
 
@@ -38,7 +37,6 @@ struct referring {
 };
 
 static __thread struct bc_creation *creation_here;
-static bool shutting_down; /* [A] */
 
 /* Channels ----------------------------------------------------------------- */
 
@@ -401,7 +399,7 @@ static int hook_svc_shutdown(u_long flags)
 {
 	int rc;
 
-	CMM_STORE_SHARED(shutting_down, true);
+	bc_completion_shutdown();
 	bc_core_stop_calls();
 	rc = svc_shutdown(flags);
 	bc_core_stop_calls(); /* what came while requests were drained */
@@ -422,150 +420,7 @@ const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_SVC_SHUTDOWN] = HOOK(svc_shutdown),
 };
 
-/* Completion --------------------------------------------------------------- */
-
-/* The result that Ganesha's own decoder would have left. */
-static void set_result(rpc_call_t *call, nfsstat4 status,
-		       const struct bc_reply *reply)
-{
-	CB_COMPOUND4res *res = &call->cbt.v_u.v4.res;
-	nfs_cb_resop4 *op = &res->resarray.resarray_val[1];
-	const struct fattr4 *attrs = reply ? reply->op_result : NULL;
-
-	res->status = status;
-	op->resop = call->cbt.v_u.v4.args.argarray.argarray_val[1].argop;
-	op->nfs_cb_resop4_u.opcbillegal.status = status;
-	if (attrs)
-		op->nfs_cb_resop4_u.opcbgetattr.CB_GETATTR4res_u.resok4
-			.obj_attributes = *attrs;
-}
-
-/* layoutrec_completion() looks at the status alone: it takes a callback that
- * nobody answered for one that succeeded, and never revokes the layout.  After
- * NFS4ERR_DELAY it tries again, and revokes when a lease has passed.  Nothing
- * is tried again while the server shuts down.
- */
-static void set_failed(rpc_call_t *call, uint32_t opcode)
-{
-	call->call_req.cc_error.re_status = RPC_TIMEDOUT;
-	if (opcode == NFS4_OP_CB_LAYOUTRECALL &&
-	    !CMM_LOAD_SHARED(shutting_down))
-		set_result(call, NFS4ERR_DELAY, NULL);
-}
-
-/* handle_getattr_response() decodes whatever the client returned, and takes a
- * size that is missing for 0.
- * @return whether these are the attributes that were asked for: the size and
- *         perhaps the change attribute
- */
-static bool getattr_fits(const struct fattr4 *attrs)
-{
-	const struct bitmap4 *mask = &attrs->attrmask;
-
-	for (u_int i = 1; i < mask->bitmap4_len; i++)
-		if (mask->map[i])
-			return false;
-	return mask->bitmap4_len &&
-	       (mask->map[0] | 1 << FATTR4_CHANGE) ==
-		       (1 << FATTR4_CHANGE | 1 << FATTR4_SIZE);
-}
-
-static void set_replied(rpc_call_t *call, uint32_t opcode,
-			const struct bc_reply *reply)
-{
-	/* The answer is of no use: Ganesha recalls the delegation. */
-	if (opcode == NFS4_OP_CB_GETATTR && reply->status == NFS4_OK &&
-	    !(reply->op_result && getattr_fits(reply->op_result)))
-		set_result(call, NFS4ERR_BADXDR, NULL);
-	else
-		set_result(call, reply->status, reply);
-}
-
-/* Without an operation context Ganesha's completion of CB_RECALL drops its
- * reference to the delegation's state, and that of CB_GETATTR the one to the
- * file.  If that is the last (and the file's export is being removed), they
- * follow the null pointer.  So they find a context: that of the export that the
- * file handle names.
- * @return whether @context is to be released
- */
-static bool completion_context(const rpc_call_t *call,
-			       struct req_op_context *context)
-{
-	const nfs_cb_argop4 *op =
-		&call->cbt.v_u.v4.args.argarray.argarray_val[1];
-	const file_handle_v4_t *handle;
-	struct gsh_export *export;
-
-	if (op->argop == NFS4_OP_CB_RECALL)
-		handle = (void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
-	else if (op->argop == NFS4_OP_CB_GETATTR)
-		handle = (void *)op->nfs_cb_argop4_u.opcbgetattr.fh.nfs_fh4_val;
-	else
-		return false;
-	export = get_gsh_export(ntohs(handle->id.exports));
-	if (!export)
-		return false;
-	init_op_context_simple(context, export, export->fsal_export);
-	return true;
-}
-
-/* Of all that Ganesha exports, only the end of a COMPOUND gives a reference to
- * a session back.
- */
-static void session_put(nfs41_session_t *session)
-{
-	compound_data_t *data = gsh_calloc(1, sizeof(*data));
-
-	data->session = session;
-	data->slotid = UINT32_MAX; /* it holds no slot */
-	compound_data_Free(data);
-}
-
-/* Ganesha's completion. Frees @call. */
-static void call_end(rpc_call_t *call, uint32_t opcode)
-{
-	nfs41_session_t *session = call->chan->source.session;
-	struct req_op_context context;
-	bool has_context = completion_context(call, &context);
-
-	(*call->call_req.cc_process_cb)(&call->call_req);
-	if (has_context)
-		release_op_context();
-	/* notifydev_completion() forgets nfs41_release_single(): the session
-	 * would stay for ever.
-	 */
-	if (opcode == NFS4_OP_CB_NOTIFY_DEVICEID)
-		session_put(session);
-}
-
-static void callback_complete(struct bc_call *submitted,
-			      enum bc_outcome outcome, struct bc_reply *reply)
-{
-	rpc_call_t *call = bc_call_cookie(submitted);
-	uint32_t opcode = bc_call_opcode(submitted);
-
-	call->call_req.cc_error.re_status = RPC_SUCCESS;
-	switch (outcome) {
-	case BC_OUTCOME_REPLY:
-		set_replied(call, opcode, reply);
-		break;
-	case BC_OUTCOME_RAN:
-		/* Only CB_GETATTR has a result beyond its status. */
-		set_result(call,
-			   opcode == NFS4_OP_CB_GETATTR ? NFS4ERR_DELAY :
-							  NFS4_OK,
-			   NULL);
-		break;
-	case BC_OUTCOME_DEFER:
-		/* Ganesha asks again in a second, and marks nothing down. */
-		set_result(call, NFS4ERR_DELAY, NULL);
-		break;
-	case BC_OUTCOME_FAILED:
-		set_failed(call, opcode);
-		break;
-	}
-	call_end(call, opcode);
-}
+/* The core's operations --------------------------------------------------- */
 
 static void callback_log(enum bc_log_level level, const char *line)
 {
@@ -593,5 +448,5 @@ const struct bc_ops bc_callback_ops = {
 	.conn_close_if_stalled = bc_transport_conn_close_if_stalled,
 	.conn_release = bc_transport_conn_release,
 	.conn_free = bc_transport_conn_free,
-	.complete = callback_complete,
+	.complete = bc_completion_run,
 };

@@ -4,7 +4,8 @@
  * RFC 5661, 18.37 and 18.50.
  *
  * Ganesha frees a session only after its last callback has completed, so its
- * channel's destruction comes too late to let those callbacks go on elsewhere.
+ * channel's destruction comes too late to let those callbacks go on elsewhere;
+ * and while they wait for another session, it takes the client for busy.
  */
 #include "callback.h"
 
@@ -37,9 +38,13 @@ enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
 		&op->nfs_argop4_u.opdestroy_clientid;
 	const DESTROY_CLIENTID4res *res =
 		&resp->nfs_resop4_u.opdestroy_clientid;
-	enum nfs_req_result result =
-		bc_originals[NFS4_OP_DESTROY_CLIENTID](op, data, resp);
+	nfs4_function_t original = bc_originals[NFS4_OP_DESTROY_CLIENTID];
+	enum nfs_req_result result = original(op, data, resp);
 
+	/* Ganesha asks again for what is put off, if anything is left then. */
+	if (res->dcr_status == NFS4ERR_CLIENTID_BUSY &&
+	    bc_client_defer_calls(args->dca_clientid))
+		result = original(op, data, resp);
 	if (res->dcr_status == NFS4_OK)
 		bc_client_destroy(args->dca_clientid);
 	return result;

@@ -158,14 +158,33 @@ void bc_client_retire_locked(struct bc_client *client)
 	bc_client_put(client); /* the table's; our caller holds one */
 }
 
+bool bc_client_defer_calls(uint64_t clientid)
+{
+	struct bc_client *client = bc_client_get(clientid);
+	bool any = false;
+
+	if (!client)
+		return false;
+	pthread_mutex_lock(&client->lock);
+	if (cds_list_empty(&client->sessions)) {
+		any = client->calls > 0;
+		bc_sender_end_all_locked(client, BC_OUTCOME_DEFER);
+	}
+	pthread_mutex_unlock(&client->lock);
+	bc_client_put(client);
+	if (any)
+		bc_completion_flush();
+	return any;
+}
+
 void bc_client_destroy(uint64_t clientid)
 {
 	struct bc_client *client = bc_client_get(clientid);
 
 	if (!client)
 		return;
-	bc_sender_fail_all(client);
 	pthread_mutex_lock(&client->lock);
+	bc_sender_end_all_locked(client, BC_OUTCOME_FAILED);
 	bc_revoked_clear_locked(client);
 	bc_client_retire_locked(client);
 	pthread_mutex_unlock(&client->lock);

@@ -13,6 +13,7 @@
 #include "bc_internal.h"
 
 #include <semaphore.h>
+
 #include <string.h>
 
 /* More than a few clients are the rule; the tables grow by themselves. */
@@ -136,8 +137,11 @@ static void fail_all_clients(void)
 	 * one waits for a grace period.
 	 */
 	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node)
-		bc_sender_fail_all(client);
+	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node) {
+		pthread_mutex_lock(&client->lock);
+		bc_sender_end_all_locked(client, BC_OUTCOME_FAILED);
+		pthread_mutex_unlock(&client->lock);
+	}
 	rcu_read_unlock();
 }
 
@@ -151,18 +155,23 @@ static void flush_run(struct bc_work *work)
 	sem_post(&caa_container_of(work, struct flush, work)->done);
 }
 
-void bc_core_stop_calls(void)
+void bc_completion_flush(void)
 {
 	struct flush flush = { .work.run = flush_run };
 
-	uatomic_set(&bc_core.stopping, true);
-	cmm_smp_mb(); /* pairs with the one in bc_call_submit() */
-	fail_all_clients();
 	sem_init(&flush.done, 0, 0);
 	bc_completion_queue(&flush.work);
 	while (sem_wait(&flush.done))
 		;
 	sem_destroy(&flush.done);
+}
+
+void bc_core_stop_calls(void)
+{
+	uatomic_set(&bc_core.stopping, true);
+	cmm_smp_mb(); /* pairs with the one in bc_call_submit() */
+	fail_all_clients();
+	bc_completion_flush();
 }
 
 void bc_core_fini(void)

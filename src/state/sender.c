@@ -950,14 +950,13 @@ void bc_sender_session_lost_locked(struct bc_session *session)
 	}
 }
 
-void bc_sender_fail_all(struct bc_client *client)
+void bc_sender_end_all_locked(struct bc_client *client, enum bc_outcome outcome)
 {
 	struct bc_call *call, *next;
 
-	pthread_mutex_lock(&client->lock);
+	bc_assert_locked(&client->lock);
 	cds_list_for_each_entry_safe(call, next, &client->queue, link)
-		call_done_later(call, BC_OUTCOME_FAILED);
+		call_done_later(call, outcome);
 	cds_list_for_each_entry_safe(call, next, &client->timed, link)
-		call_done_later(call, BC_OUTCOME_FAILED);
-	pthread_mutex_unlock(&client->lock);
+		call_done_later(call, outcome);
 }
