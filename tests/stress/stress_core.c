@@ -3,10 +3,10 @@
  * The core under many threads at once, over a transport without a network.
  *
  * Some threads submit callbacks, some play clients that answer well, badly,
- * late, twice or not at all, some end and make connections and sessions, some
- * send SEQUENCE, one revokes and frees stateids.  Whatever happens, each
- * callback completes exactly once, the clients stay sane, and at the end
- * nothing is left.
+ * late, twice or not at all, some end and make connections and sessions and
+ * exchange credentials, some send SEQUENCE, one revokes and frees stateids.
+ * Whatever happens, each callback completes exactly once, the clients stay
+ * sane, and at the end nothing is left.
  *
  * Arguments: operations per thread, seed.  The seed is printed; with threads
  * it repeats the choices, not their order.
@@ -400,6 +400,22 @@ static void session_step(struct random *random)
 	bc_session_put(old);
 }
 
+/* BACKCHANNEL_CTL: another credential while requests carry the old one. */
+static void security_step(struct random *random)
+{
+	static const uint8_t cred[400];
+	struct bc_session *session =
+		session_at(&sessions[pick(random, SESSIONS)]);
+	struct bc_security *security =
+		bc_security_new(2, cred, pick(random, sizeof(cred)));
+	int rc;
+
+	CHECK(security);
+	rc = bc_session_set_security(session, security);
+	CHECK(!rc || rc == -EINVAL || rc == -EMSGSIZE);
+	bc_session_put(session);
+}
+
 static void churn_step(struct random *random)
 {
 	uint32_t what = pick(random, 1000);
@@ -410,6 +426,8 @@ static void churn_step(struct random *random)
 		session_step(random);
 	else if (what < 81)
 		bc_client_destroy(1 + pick(random, CLIENTS + 1));
+	else if (what < 150)
+		security_step(random);
 	else
 		bind_step(random);
 	if (what % 4 == 0)
