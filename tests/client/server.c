@@ -27,7 +27,7 @@
 #define INITIALISED "NFS SERVER INITIALIZED"
 #define MAX_ARGS 64
 #define MAX_ENV 512
-#define LOG_TAIL 4000 /* bytes shown when a start fails */
+#define LOG_TAIL 8000 /* bytes shown when a start fails */
 
 extern char **environ;
 
@@ -298,6 +298,9 @@ static int spawn(struct server *server)
 	n = 0;
 	for (unsigned int i = 0; server->env && server->env[i]; i++)
 		env[n++] = unconst(server->env[i]);
+#ifdef SERVER_PRELOAD /* the module that it loads has sanitizers */
+	env[n++] = unconst("LD_PRELOAD=" SERVER_PRELOAD);
+#endif
 	for (unsigned int i = 0; environ[i] && n < MAX_ENV - 1; i++)
 		env[n++] = environ[i];
 
@@ -473,6 +476,30 @@ void server_show(struct server *server)
 	show_tail(output);
 }
 
+/*
+ * Whether a sanitizer has reported on the module: any error, or a leak of what
+ * the module itself has allocated (frame 1, as 0 is the runtime's malloc()).
+ */
+static bool sanitizer_reported(const struct server *server)
+{
+	char path[PATH_MAX], *line = NULL;
+	bool reported = false;
+	size_t size = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/output", server->folder);
+	file = fopen(path, "re");
+	while (file && !reported && getline(&line, &size, file) >= 0)
+		reported = strstr(line, "ERROR: AddressSanitizer") ||
+			   strstr(line, ": runtime error: ") ||
+			   (!strncmp(line, "    #1 ", 7) &&
+			    strstr(line, "libfsalbackchannel.so)"));
+	free(line);
+	if (file)
+		fclose(file);
+	return reported;
+}
+
 static int launch(struct server *server)
 {
 	unsigned int before = server_log_count(server, INITIALISED);
@@ -525,15 +552,22 @@ struct server *server_start(const struct server_params *params)
 
 void server_free(struct server *server)
 {
+	bool reported;
+
 	if (!server)
 		return;
 	if (server_alive(server))
 		server_stop(server);
+	reported = sanitizer_reported(server);
+	if (reported)
+		server_show(server);
 	if (getenv("SERVER_KEEP"))
 		fprintf(stderr, "server: kept %s\n", server->folder);
 	else
 		remove_tree(server->folder);
 	free(server);
+	if (reported) /* no test passes, whatever it has expected */
+		abort();
 }
 
 /* ---- What it is and uses ---- */

@@ -46,7 +46,10 @@ struct server *server_start(const struct server_params *params);
 int server_stop(struct server *server);
 /** After server_stop() or a crash: the same folder, port and configuration. */
 int server_restart(struct server *server);
-/** Stop it and remove its folder. NULL is allowed. */
+/**
+ * Stop it and remove its folder. Aborts the test if a sanitizer in the module
+ * has reported anything, after showing it. NULL is allowed.
+ */
 void server_free(struct server *server);
 
 uint16_t server_port(const struct server *server);

@@ -13,7 +13,11 @@
 
 #define CLIENTS 10000
 #define BATCH 500
+#ifdef __SANITIZE_ADDRESS__ /* red zones, shadow and stacks come on top */
+#define RSS_SLACK_KIB (96 * 1024)
+#else
 #define RSS_SLACK_KIB (32 * 1024)
+#endif
 
 /* How the connection of client i of a batch ends at its callback. */
 static const struct cb_answer endings[] = {
