@@ -423,6 +423,10 @@ static bool settle(struct cb_call *call, const struct cb_answer *answer)
 		slot->last = call;
 		slot->last_status = answer->op_status;
 	}
+	if (answer->then_expects) {
+		slot->sequence = answer->then_expects - 1;
+		slot->last = NULL;
+	}
 	return ran;
 }
 

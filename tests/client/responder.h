@@ -92,6 +92,7 @@ struct cb_answer {
 	enum nfs_close then_close; /* then, or instead if CB_NEVER; 0: stay */
 
 	uint32_t seq_status;   /* nfsstat4 of CB_SEQUENCE */
+	uint32_t then_expects; /* the slot's next sequence id; 0: the right one */
 	uint32_t op_status;    /* nfsstat4 of the operation after it */
 	const void *attrs;     /* CB_GETATTR's fattr4, borrowed until sent; */
 	size_t attrs_len;      /* NULL: an empty one */

@@ -261,3 +261,15 @@ void fixture_wait_connections(struct fixture *fixture, int connections)
 	} while (got != connections && nfs_now_ns() < until);
 	assert_int_equal(got, connections);
 }
+
+void fixture_remake_session(struct fixture *f,
+			   const struct nfs_create_session_args *args)
+{
+	struct nfs_conn *conn = fixture_connect(f, &f->holder);
+
+	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
+	nfs_session_fini(&f->session);
+	assert_int_equal(nfs_create_session(&f->session, &f->holder, conn,
+					    args),
+			 NFS4_OK);
+}
