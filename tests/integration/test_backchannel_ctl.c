@@ -57,6 +57,29 @@ static void test_ctl_program_and_credential_change_together(void **state)
 	assert_carries(f, 1, PROGRAM + 1, &none);
 }
 
+static void test_ctl_leaves_a_callback_that_is_out_alone(void **state)
+{
+	static const struct cb_answer held = { .when = CB_HELD }, correct;
+	struct fixture *f = *state;
+	struct nfs_file file;
+	struct cb_call *call;
+
+	cb_responder_push(f->responder, &held);
+	fixture_hold(f, "out", &file);
+	fixture_conflict(f, "out");
+	call = fixture_callback(f, 0);
+	assert_int_equal(call->prog, f->session.create_args.cb_program);
+	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM, &sys, 1),
+			 NFS4_OK);
+	assert_int_equal(cb_call_answer(call, &correct), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	fixture_return(f, &file);
+	/* The very next callback: the one that was out was not sent again. */
+	assert_carries(f, 1, PROGRAM, &sys);
+	assert_int_equal(fixture_callback(f, 1)->seq.slot, 0);
+	assert_int_equal(fixture_callback(f, 1)->seq.sequence, 2);
+}
+
 static void test_ctl_first_usable_flavor_is_taken(void **state)
 {
 	struct fixture *f = *state;
@@ -255,6 +278,7 @@ int main(void)
 	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_ctl_program_and_credential_change_together),
+		FIXTURE_TEST(test_ctl_leaves_a_callback_that_is_out_alone),
 		FIXTURE_TEST(test_ctl_first_usable_flavor_is_taken),
 		FIXTURE_TEST(test_ctl_changes_its_own_session_only),
 		FIXTURE_TEST(test_ctl_without_flavors_is_refused),

@@ -189,6 +189,27 @@ static void test_session_too_small_for_a_recall_is_refused(void **state)
 	nfs_session_fini(&session);
 }
 
+/* CB_SEQUENCE and the operation are two. */
+static void test_session_of_one_operation_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_create_session_args args;
+	struct nfs_session session;
+	struct nfs_conn *conn = fixture_connect(f, &f->holder);
+
+	nfs_create_session_args_init(&args);
+	args.back.maxoperations = 1;
+	assert_int_equal(nfs_create_session(&session, &f->holder, conn, &args),
+			 NFS4ERR_TOOSMALL);
+	nfs_session_fini(&session);
+	args.back.maxoperations = 2;
+	assert_int_equal(nfs_create_session(&session, &f->holder, conn, &args),
+			 NFS4_OK);
+	assert_int_equal(session.back.maxoperations, 2);
+	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
+	nfs_session_fini(&session);
+}
+
 static void test_session_too_small_has_no_back_channel_later(void **state)
 {
 	struct fixture *f = *state;
@@ -279,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_max_slots_1_recalls_go_out_one_by_one),
 		FIXTURE_TEST(test_target_highest_slot_is_honoured),
 		FIXTURE_TEST(test_session_too_small_for_a_recall_is_refused),
+		FIXTURE_TEST(test_session_of_one_operation_is_refused),
 		FIXTURE_TEST(test_session_too_small_has_no_back_channel_later),
 		FIXTURE_TEST(
 			test_in_flight_without_another_connection_waits_for_bind),

@@ -80,6 +80,40 @@ static void test_late_answer_ends_attempts_and_frees_slot(void **state)
 	fixture_return(f, &next);
 }
 
+static void test_silent_slot_is_settled_over_another_connection(void **state)
+{
+	static const struct cb_answer never = { .when = CB_NEVER };
+	struct fixture *f = *state;
+	struct nfs_file silent, next;
+	struct nfs_conn *conns[2];
+	struct cb_call *call;
+
+	conns[0] = f->session.conn;
+	conns[1] = fixture_bind(f);
+	fixture_hold(f, "settled", &silent);
+	fixture_hold(f, "settled-next", &next);
+	cb_responder_push(f->responder, &never);
+	fixture_conflict(f, "settled");
+	call = fixture_callback(f, 0);
+	assert_int_equal(fixture_callback(f, 1)->seq.slot, 1);
+	assert_true(cb_call_wait_answered(fixture_callback(f, 1), SOON));
+
+	/* What the lost connection left open is the same request still. */
+	nfs_session_set_conn(&f->session, conns[call->conn == conns[0]]);
+	nfs_conn_close(call->conn, NFS_CLOSE_RST);
+	call = fixture_callback(f, 2);
+	assert_true(call->retry);
+	assert_int_equal(call->seq.slot, 0);
+	assert_int_equal(call->seq.sequence, 1);
+	assert_true(cb_call_wait_answered(call, SOON));
+	fixture_assert_flags(f, 0);
+	fixture_conflict(f, "settled-next");
+	assert_int_equal(fixture_callback(f, 3)->seq.slot, 0);
+	assert_int_equal(fixture_callback(f, 3)->seq.sequence, 2);
+	fixture_return(f, &silent);
+	fixture_return(f, &next);
+}
+
 static void test_slow_answer_within_timeout_no_further_attempt(void **state)
 {
 	struct fixture *f = *state;
@@ -155,6 +189,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_silent_client_spaced_attempts_then_path_down),
 		FIXTURE_TEST(test_late_answer_ends_attempts_and_frees_slot),
+		FIXTURE_TEST(
+			test_silent_slot_is_settled_over_another_connection),
 		FIXTURE_TEST(
 			test_slow_answer_within_timeout_no_further_attempt),
 		FIXTURE_TEST(

@@ -137,6 +137,31 @@ static void test_new_session_picks_up_what_waited(void **state)
 	fixture_return(f, &file);
 }
 
+static void test_in_flight_with_its_only_session_waits_for_another(void **state)
+{
+	static const struct cb_answer never = { .when = CB_NEVER };
+	struct fixture *f = *state;
+	struct nfs_file file;
+	struct cb_call *call;
+
+	fixture_hold(f, "only-session", &file);
+	cb_responder_push(f->responder, &never);
+	fixture_conflict(f, "only-session");
+	fixture_callback(f, 0);
+	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
+	nfs_session_fini(&f->session);
+	assert_int_equal(nfs_create_session(&f->session, &f->holder,
+					    fixture_connect(f, &f->holder),
+					    NULL),
+			 NFS4_OK);
+	call = fixture_callback(f, 1);
+	assert_memory_equal(call->seq.session, f->session.id,
+			    NFS4_SESSIONID_SIZE);
+	assert_int_equal(call->seq.sequence, 1);
+	assert_true(is_recall_of(call, &file));
+	fixture_return(f, &file);
+}
+
 /* The holder has vanished: its delegation is revoked, and the opener gets on. */
 static void test_no_path_for_a_lease_fails_and_is_revoked(void **state)
 {
@@ -170,6 +195,8 @@ int main(void)
 		FIXTURE_TEST(test_full_queue_defers_and_marks_nothing_down),
 		FIXTURE_TEST(test_unreachable_client_delays_nobody),
 		FIXTURE_TEST(test_new_session_picks_up_what_waited),
+		FIXTURE_TEST(
+			test_in_flight_with_its_only_session_waits_for_another),
 		FIXTURE_TEST(test_no_path_for_a_lease_fails_and_is_revoked),
 	};
 
