@@ -55,6 +55,26 @@ static void counts_log(void)
 	       completed[BC_OUTCOME_DEFER], completed[BC_OUTCOME_FAILED]);
 }
 
+static unsigned long table_count(struct cds_lfht *table)
+{
+	unsigned long count;
+	long before, after;
+
+	rcu_read_lock();
+	cds_lfht_count_nodes(table, &before, &count, &after);
+	rcu_read_unlock();
+	return count;
+}
+
+/* What has not ended with the clients that went is seen here. */
+static void tables_log(void)
+{
+	bc_log(BC_LOG_EVENT,
+	       "tables at the end: %lu clients, %lu sessions, %lu connections",
+	       table_count(bc_core.clients), table_count(bc_core.sessions),
+	       table_count(bc_core.conns));
+}
+
 static struct cds_lfht *table_new(void)
 {
 	return cds_lfht_new(TABLE_BUCKETS, TABLE_BUCKETS, 0,
@@ -168,6 +188,8 @@ void bc_completion_flush(void)
 
 void bc_core_stop_calls(void)
 {
+	if (!uatomic_read(&bc_core.stopping))
+		tables_log();
 	uatomic_set(&bc_core.stopping, true);
 	cmm_smp_mb(); /* pairs with the one in bc_call_submit() */
 	fail_all_clients();
