@@ -33,8 +33,10 @@ struct bystanders {
 	struct files *files;
 	struct bystander *each;
 	unsigned int count;
-	atomic_bool stop;
+	unsigned int every_ms;
+	atomic_bool stop; /* changed under [L] */
 	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a sample, a failure, the end */
 	uint64_t *samples; /* [L] ns */
 	unsigned int nsamples; /* [L] */
 	unsigned int size; /* [L] */
@@ -50,6 +52,8 @@ static bool ok(struct bystander *by, const char *what, int status)
 	if (status && !all->failure[0])
 		snprintf(all->failure, sizeof(all->failure),
 			 "bystander %u: %s: %d", by->number, what, status);
+	if (status)
+		pthread_cond_broadcast(&all->changed);
 	pthread_mutex_unlock(&all->lock);
 	return status == NFS4_OK;
 }
@@ -65,6 +69,7 @@ static void add_sample(struct bystanders *all, uint64_t ns)
 			abort();
 	}
 	all->samples[all->nsamples++] = ns;
+	pthread_cond_broadcast(&all->changed);
 	pthread_mutex_unlock(&all->lock);
 }
 
@@ -112,6 +117,16 @@ static bool take_round(struct bystander *by, unsigned int n)
 	return good;
 }
 
+/* Until the next round is due, or the end. */
+static void rest(struct bystanders *all, const struct timespec *due)
+{
+	pthread_mutex_lock(&all->lock);
+	while (!atomic_load(&all->stop) &&
+	       nfs_cond_wait(&all->changed, &all->lock, due))
+		;
+	pthread_mutex_unlock(&all->lock);
+}
+
 static bool live(struct bystander *by)
 {
 	struct nfs_conn *conn;
@@ -127,8 +142,14 @@ static bool live(struct bystander *by)
 	conn = nfs_conn_get(by->session.conn);
 	good = true;
 	for (unsigned int n = 0;
-	     n < ROUNDS_OF_A_LIFE && good && !atomic_load(&by->all->stop); n++)
+	     n < ROUNDS_OF_A_LIFE && good && !atomic_load(&by->all->stop);
+	     n++) {
+		struct timespec due = nfs_deadline(by->all->every_ms);
+
 		good = take_round(by, n);
+		if (by->all->every_ms)
+			rest(by->all, &due);
+	}
 	nfs_client_unmount(&by->opener_session);
 	nfs_client_unmount(&by->session);
 	nfs_conn_close(conn, NFS_CLOSE_FIN);
@@ -150,7 +171,8 @@ static void *run(void *arg)
 
 struct bystanders *bystanders_start(const struct server *server,
 				    struct files *files, unsigned int count,
-				    unsigned int first_number)
+				    unsigned int first_number,
+				    unsigned int every_ms)
 {
 	struct bystanders *all = calloc(1, sizeof(*all));
 
@@ -163,7 +185,9 @@ struct bystanders *bystanders_start(const struct server *server,
 	all->each = calloc(count, sizeof(*all->each));
 	if (!all->each)
 		abort();
+	all->every_ms = every_ms;
 	pthread_mutex_init(&all->lock, NULL);
+	nfs_cond_init(&all->changed);
 	for (unsigned int i = 0; i < count; i++) {
 		struct bystander *by = &all->each[i];
 
@@ -177,6 +201,21 @@ struct bystanders *bystanders_start(const struct server *server,
 			abort();
 	}
 	return all;
+}
+
+bool bystanders_wait(struct bystanders *all, unsigned int samples,
+		     int timeout_ms)
+{
+	struct timespec deadline = nfs_deadline(timeout_ms);
+	bool enough;
+
+	pthread_mutex_lock(&all->lock);
+	while (all->nsamples < samples && !all->failure[0] &&
+	       nfs_cond_wait(&all->changed, &all->lock, &deadline))
+		;
+	enough = all->nsamples >= samples && !all->failure[0];
+	pthread_mutex_unlock(&all->lock);
+	return enough;
 }
 
 static int compare(const void *a, const void *b)
@@ -211,7 +250,10 @@ const char *bystanders_failure(struct bystanders *all)
 
 void bystanders_stop(struct bystanders *all)
 {
+	pthread_mutex_lock(&all->lock);
 	atomic_store(&all->stop, true);
+	pthread_cond_broadcast(&all->changed);
+	pthread_mutex_unlock(&all->lock);
 	for (unsigned int i = 0; i < all->count; i++)
 		pthread_join(all->each[i].thread, NULL);
 }
@@ -222,5 +264,6 @@ void bystanders_free(struct bystanders *all)
 	free(all->each);
 	free(all->samples);
 	pthread_mutex_destroy(&all->lock);
+	pthread_cond_destroy(&all->changed);
 	free(all);
 }

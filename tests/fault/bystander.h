@@ -7,6 +7,7 @@
 #ifndef FAULT_BYSTANDER_H
 #define FAULT_BYSTANDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "files.h"
@@ -19,10 +20,20 @@ struct latency {
 	double p50, p99, worst; /* ms */
 };
 
-/** @param first_number  of the clients, two for each, for their addresses */
+/**
+ * @param first_number  of the clients, two for each, for their addresses
+ * @param every_ms      each has one recall in so many ms; 0: as many as it can
+ */
 struct bystanders *bystanders_start(const struct server *server,
 				    struct files *files, unsigned int count,
-				    unsigned int first_number);
+				    unsigned int first_number,
+				    unsigned int every_ms);
+/**
+ * Wait until there are so many recalls since bystanders_latency().
+ * @return false: the time is over, or something is wrong
+ */
+bool bystanders_wait(struct bystanders *bystanders, unsigned int samples,
+		     int timeout_ms);
 /** The recalls since the start, or since this was called last. */
 void bystanders_latency(struct bystanders *bystanders, struct latency *latency);
 /** "" while nothing is wrong. Borrowed until they are freed. */

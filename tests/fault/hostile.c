@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Hostile peers, one after the other, against a real server with the module:
+ * what each costs the server, and the clients beside it.
+ *
+ * Checked for each, when it has gone: the server's descriptors are exactly as
+ * many as before, but for those that ntirpc loses; its memory has grown by no
+ * more than the bound; the bystanders' recalls came about as fast as before,
+ * and all of them.  At last: the server ends cleanly, every callback has
+ * completed once.
+ *
+ *   hostile [NAME]   only the peers whose row has NAME in its name
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "peer.h"
+
+#define BYSTANDERS 2
+#define EVERY_MS 5 /* a recall of each */
+#define WARM_SAMPLES 3500
+#define WARM_WITHIN_MS 60000
+#define SAMPLES 300
+#define SAMPLES_WITHIN_MS 20000
+#define GONE_WITHIN_MS 15000
+
+/* Of the addresses: the bystanders' are behind these. */
+#define OPENER 1
+#define PEER 2
+
+/* How much slower bystanders may be than before: noise of a shared machine. */
+#define SLOWER 3
+#define P50_NOISE 5.0 /* ms */
+
+/*
+ * KiB that may stay behind when a peer has gone. Memory that was freed need not
+ * go back to the system.
+ */
+#define RSS_BOUND (16 * 1024)
+
+/*
+ * What stays behind in ntirpc and Ganesha, without the module as with it:
+ * A transport with writes that its peer never read: the replies to 48 READs of
+ * 1,000 KiB, the socket, and its duplicate for epoll.
+ */
+#define UNREAD (48 * 1000) /* KiB */
+#define FDS_UNREAD 2
+/* The socket of most connections that were reset when Ganesha wrote to them. */
+#define FDS_RESET PEER_UNANSWERED
+/* Malloc's share of large requests: grows with the threads that had one. */
+#define LARGE (PEER_CTL_TIMES * 10 * 1024) /* KiB */
+
+static const struct kind {
+	const char *name;
+	void (*play)(struct peer *peer);
+	long kept; /* KiB, may be */
+	int fds_lost; /* may be */
+} kinds[] = {
+	{ "nobody", peer_does_nothing, 0, 0 },
+	{ "never reads, 200 recalls", peer_never_reads, UNREAD, FDS_UNREAD },
+	{ "binds and drops", peer_binds_and_drops, 0, 0 },
+	{ "drops before BIND's answer", peer_drops_unanswered, 0, FDS_RESET },
+	{ "answers garbage", peer_answers_garbage, 0, 0 },
+	{ "answers for another session", peer_answers_another_session, 0, 0 },
+	{ "answers with 1,024 results", peer_answers_1024_results, 0, 0 },
+	{ "answers twice", peer_answers_twice, 0, 0 },
+	{ "guesses session ids", peer_guesses_sessions, 0, 0 },
+	{ "BACKCHANNEL_CTL of 10 MB", peer_sends_10_mb, LARGE, 0 },
+};
+#define KINDS (sizeof(kinds) / sizeof(*kinds))
+
+/* What the server uses while nobody is connected. */
+struct usage {
+	long rss; /* KiB */
+	int fds, connections;
+};
+
+struct row {
+	struct peer peer;
+	struct latency before, during;
+	struct usage quiet_before, quiet_after;
+	double seconds;
+};
+
+struct hostile {
+	struct server *server;
+	struct nfs_loop *loop;
+	struct files *files;
+	struct row rows[KINDS];
+	bool failed;
+};
+
+__attribute__((format(printf, 3, 4))) static void fail(struct hostile *h,
+						       const char *who,
+						       const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "FAILED: %s: ", who);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	h->failed = true;
+}
+
+static void look(struct hostile *h, struct usage *usage)
+{
+	usage->rss = server_rss_kib(h->server);
+	usage->fds = server_fds(h->server);
+	usage->connections = server_connections(h->server);
+}
+
+/* Until all that has gone is gone from the server, too, or the time is over. */
+static void look_when_gone(struct hostile *h, const struct usage *before,
+			   int fds_lost, struct usage *after)
+{
+	uint64_t until = nfs_now_ns() + GONE_WITHIN_MS * UINT64_C(1000000);
+
+	do
+		look(h, after);
+	while ((after->fds > before->fds + fds_lost || after->connections) &&
+	       server_alive(h->server) && nfs_now_ns() < until);
+}
+
+/* The bystanders and the peer, who connect and go. */
+static void play(struct hostile *h, const struct kind *kind, struct row *row)
+{
+	struct peer *peer = &row->peer;
+	struct nfs_client opener;
+	struct nfs_session session;
+	uint64_t begun = nfs_now_ns();
+
+	nfs_client_init(&opener, h->loop, server_port(h->server), OPENER);
+	if (nfs_client_mount(&opener, &session)) {
+		fail(h, kind->name, "the opener cannot mount");
+		return;
+	}
+	*peer = (struct peer){ .server = h->server,
+			       .loop = h->loop,
+			       .files = h->files,
+			       .number = PEER,
+			       .opener = &session,
+			       .samples = SAMPLES };
+	peer->bystanders = bystanders_start(h->server, h->files, BYSTANDERS,
+					    PEER + 1, EVERY_MS);
+	bystanders_wait(peer->bystanders, SAMPLES, SAMPLES_WITHIN_MS);
+	bystanders_latency(peer->bystanders, &row->before);
+	kind->play(peer);
+	bystanders_latency(peer->bystanders, &row->during);
+	bystanders_stop(peer->bystanders);
+	if (*bystanders_failure(peer->bystanders))
+		fail(h, kind->name, "%s", bystanders_failure(peer->bystanders));
+	bystanders_free(peer->bystanders);
+	nfs_client_unmount(&session);
+	row->seconds = (nfs_now_ns() - begun) / 1e9;
+}
+
+static void check(struct hostile *h, const struct kind *kind,
+		  const struct row *row)
+{
+	const struct usage *before = &row->quiet_before;
+	const struct usage *after = &row->quiet_after;
+
+	if (row->peer.failure[0])
+		fail(h, kind->name, "%s", row->peer.failure);
+	if (!server_alive(h->server))
+		fail(h, kind->name, "the server ended with %d",
+		     server_crashed(h->server));
+	if (row->before.samples < SAMPLES || row->during.samples < SAMPLES)
+		fail(h, kind->name, "too few samples");
+	if (row->during.p50 > SLOWER * row->before.p50 + P50_NOISE)
+		fail(h, kind->name, "the bystanders were slower");
+	if (after->connections || after->fds > before->fds + kind->fds_lost)
+		fail(h, kind->name, "%d descriptors, %d connections are left",
+		     after->fds - before->fds, after->connections);
+	if (after->rss > before->rss + RSS_BOUND + kind->kept)
+		fail(h, kind->name, "%ld KiB are left",
+		     after->rss - before->rss);
+}
+
+/* Bystanders alone, until their files are all there and in Ganesha's caches. */
+static void warm_up(struct hostile *h)
+{
+	struct bystanders *bystanders = bystanders_start(
+		h->server, h->files, BYSTANDERS, PEER + 1, EVERY_MS);
+
+	bystanders_wait(bystanders, WARM_SAMPLES, WARM_WITHIN_MS);
+	bystanders_stop(bystanders);
+	if (*bystanders_failure(bystanders))
+		fail(h, "warming", "%s", bystanders_failure(bystanders));
+	bystanders_free(bystanders);
+}
+
+static void run(struct hostile *h, const char *wanted)
+{
+	struct usage usage, none = { 0 };
+
+	warm_up(h);
+	look(h, &usage);
+	none.fds = usage.fds;
+	look_when_gone(h, &none, 0, &usage);
+	for (unsigned int i = 0; i < KINDS && !h->failed; i++) {
+		struct row *row = &h->rows[i];
+
+		if (!strstr(kinds[i].name, wanted))
+			continue;
+		row->quiet_before = usage;
+		play(h, &kinds[i], row);
+		look_when_gone(h, &row->quiet_before, kinds[i].fds_lost,
+			       &usage);
+		row->quiet_after = usage;
+		check(h, &kinds[i], row);
+	}
+}
+
+static void check_end(struct hostile *h)
+{
+	int status = server_stop(h->server);
+
+	if (status)
+		fail(h, "the end", "the server ended with %d", status);
+	else if (!server_log_count(h->server, " submitted, "))
+		fail(h, "the end", "the module has not logged its totals");
+	else if (!server_callbacks_agree(h->server))
+		fail(h, "the end", "not every callback has completed once");
+}
+
+/* The server while nobody is there, the most with the peer, and afterwards. */
+static void report(const struct hostile *h)
+{
+	printf("%-28s %6s %5s | %-23s | %-20s | %-14s | %s\n", "", "", "",
+	       "bystanders' recalls, ms", "server's memory, MiB", "descriptors",
+	       "connections");
+	printf("%-28s %6s %5s | %11s %11s | %6s %6s %6s | %4s %4s %4s | %4s %4s %4s\n",
+	       "peer", "deeds", "s", "p50", "p99", "before", "most", "after",
+	       "bef.", "most", "aft.", "bef.", "most", "aft.");
+	for (unsigned int i = 0; i < KINDS; i++) {
+		const struct row *row = &h->rows[i];
+		const struct usage *before = &row->quiet_before;
+		const struct usage *after = &row->quiet_after;
+
+		if (!row->before.samples)
+			continue;
+
+		printf("%-28s %6u %5.1f | %5.2f %5.2f %5.2f %5.2f | %6.1f %6.1f %6.1f | %4d %4d %4d | %4d %4d %4d\n",
+		       kinds[i].name, row->peer.deeds, row->seconds,
+		       row->before.p50, row->during.p50, row->before.p99,
+		       row->during.p99, before->rss / 1024.0,
+		       row->peer.rss / 1024.0, after->rss / 1024.0, before->fds,
+		       row->peer.fds, after->fds, before->connections,
+		       row->peer.connections, after->connections);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct hostile *h = calloc(1, sizeof(*h));
+	int failed;
+
+	if (!h)
+		return 1;
+	h->server = server_start(&(struct server_params){
+		.module = true, .lease_lifetime = 60 });
+	if (!h->server)
+		return 1;
+	h->loop = nfs_loop_new();
+	h->files = files_new(h->server);
+	run(h, argc > 1 ? argv[1] : "");
+	check_end(h);
+	report(h);
+	if (h->failed)
+		server_show(h->server);
+	files_free(h->files);
+	nfs_loop_free(h->loop);
+	server_free(h->server);
+	failed = h->failed;
+	free(h);
+	return failed;
+}
