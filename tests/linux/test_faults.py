@@ -86,6 +86,9 @@ def black_hole(world):
     one_recall(world, disturb, FOUND_OUT, lambda holder: holder.touch_server())
 
 
+black_hole.deadline = 150
+
+
 def link_down(world, seconds):
     """The holder is off the network when the recall is made, for a while."""
     holder, other = pair(world)
