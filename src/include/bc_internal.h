@@ -258,6 +258,7 @@ struct bc_conn {
 	uint64_t activity; /* [A] ns: last heard on the fore channel */
 	struct bc_work down_work;
 	bool examined; /* [A] examine_work is queued */
+	bool answered; /* [A] once set, never cleared: it has answered something */
 	struct bc_work examine_work;
 	pthread_mutex_t lock; /* leaf but for the timers' */
 	struct cds_list_head bindings; /* [C] */
@@ -414,12 +415,15 @@ bool bc_revoked_keep_locked(struct bc_client *client);
 /** Note that a client was heard on a transport. @return whether that is ours */
 bool bc_conn_heard_rcu(const void *transport, uint64_t now_ns);
 
+/** The peer has answered something on this connection. */
+void bc_conn_answered(struct bc_conn *conn);
+
 /** Close the connection, a moment later, if its peer acknowledges nothing. */
 void bc_conn_examine(struct bc_conn *conn);
 
 /* binding.c */
 
-/** Remove a binding and free it. @return its connection's, session's refs dropped */
+/** Remove a binding and free it; its references are dropped. [L] */
 void bc_binding_remove_locked(struct bc_binding *binding);
 
 /** The binding of a session to a connection, or NULL. [L] */

@@ -334,13 +334,14 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 /* delegrecall_task() gives its reference to the delegation's state back after
  * its operation context. If the client has returned the delegation meanwhile,
  * that is the last one, and Ganesha follows the null pointer in place of a
- * context. So there is one below, which knows the export and nothing else.
+ * context. So there is one below, which knows the FSAL's export, uncounted, and
+ * nothing else. It stays the thread's until the next callback that it makes.
  */
 static void put_context_below(void)
 {
 	static __thread struct req_op_context below;
 
-	if (!op_ctx || op_ctx->req_type != UNKNOWN_REQUEST)
+	if (!op_ctx || op_ctx == &below || op_ctx->req_type != UNKNOWN_REQUEST)
 		return;
 	if (op_ctx->saved_op_ctx && op_ctx->saved_op_ctx != &below)
 		return;

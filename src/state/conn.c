@@ -80,6 +80,12 @@ bool bc_conn_heard_rcu(const void *transport, uint64_t now_ns)
 	return conn;
 }
 
+void bc_conn_answered(struct bc_conn *conn)
+{
+	if (!uatomic_read(&conn->answered))
+		uatomic_set(&conn->answered, true);
+}
+
 static void conn_examine_work(struct bc_work *work)
 {
 	struct bc_conn *conn =
@@ -179,6 +185,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	conn->down = false;
 	conn->activity = bc_now_ns();
 	conn->examined = false;
+	conn->answered = false;
 	conn->down_work.run = conn_down_work;
 	conn->examine_work.run = conn_examine_work;
 	conn->probe = (struct bc_probe){ .state = BC_PROBE_NONE };

@@ -13,7 +13,6 @@
 #include "bc_internal.h"
 
 #include <semaphore.h>
-
 #include <string.h>
 
 /* More than a few clients are the rule; the tables grow by themselves. */

@@ -114,14 +114,22 @@ static bool end(struct bc_conn *conn, const struct bc_request *req)
 	return ended;
 }
 
+/* An answer, to the probe or to a callback, may come at this very moment: it is
+ * noted before what it does to the bindings, and looked for after.
+ */
 static void failed(struct bc_conn *conn, const char *why)
 {
+	if (uatomic_read(&conn->answered))
+		return;
 	bc_log_limited(
 		BC_LIMITED_PROBE, BC_LOG_WARN,
 		"client %#lx: back channel probe %s, no path until bound "
 		"anew",
 		(unsigned long)conn->probe.clientid, why);
 	bc_conn_answers(conn, false);
+	cmm_smp_mb(); /* the other side has the client's lock in between */
+	if (uatomic_read(&conn->answered))
+		bc_conn_answers(conn, true);
 }
 
 void bc_probe_run(void)
@@ -149,6 +157,7 @@ void bc_probe_replied(struct bc_request *req, const struct bc_reply *reply)
 	} else {
 		bc_log(BC_LOG_DEBUG, "client %#lx: back channel probe answered",
 		       (unsigned long)conn->probe.clientid);
+		bc_conn_answered(conn);
 		bc_conn_answers(conn, true);
 	}
 	bc_probe_run();

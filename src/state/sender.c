@@ -44,7 +44,7 @@
 #define REVOKE_SLACK 2000 /* ms */
 
 /* How often the connection of an unanswered request is looked at. */
-#define LOOK_INTERVAL 500 /* ms */
+#define LOOK_INTERVAL 250 /* ms */
 
 /* A callback's states ------------------------------------------------------ */
 
@@ -604,11 +604,11 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 }
 
 /* A connection that answers is not silent. */
-static void heard_on(const struct bc_session *session,
-		     const struct bc_conn *conn)
+static void heard_on(const struct bc_session *session, struct bc_conn *conn)
 {
 	struct bc_binding *binding = bc_binding_find_locked(session, conn);
 
+	bc_conn_answered(conn);
 	if (binding && binding->state == BC_BINDING_SILENT)
 		bc_binding_set_locked(binding, BC_BINDING_LIVE);
 }
@@ -731,38 +731,58 @@ static void held_expired(struct bc_call *call, uint64_t now)
 	}
 }
 
-/* Whether the client was last heard on another connection than this. */
-static bool heard_elsewhere(const struct bc_client *client,
-			    const struct bc_conn *conn)
+/** When a client was last heard: on any connection, and on any but that one. */
+struct heard {
+	const struct bc_conn *conn; /* NULL: one that is not ours */
+	uint64_t last, elsewhere; /* ns */
+};
+
+static void note_heard(struct heard *heard, const struct bc_conn *conn,
+		       uint64_t when)
 {
-	uint64_t here = uatomic_read(&conn->activity);
+	if (conn == heard->conn && heard->last)
+		return;
+	if (when > heard->last) {
+		heard->elsewhere = heard->last;
+		heard->last = when;
+		heard->conn = conn;
+	} else if (when > heard->elsewhere) {
+		heard->elsewhere = when;
+	}
+}
+
+static struct heard last_heard(const struct bc_client *client)
+{
+	struct heard heard = { .last = uatomic_read(&client->heard) };
 	const struct bc_session *session;
 	const struct bc_binding *binding;
 
-	if (uatomic_read(&client->heard) > here)
-		return true;
 	cds_list_for_each_entry(session, &client->sessions, client_link)
 		cds_list_for_each_entry(binding, &session->bindings,
 					session_link)
-			if (uatomic_read(&binding->conn->activity) > here)
-				return true;
-	return false;
+			note_heard(&heard, binding->conn,
+				   uatomic_read(&binding->conn->activity));
+	return heard;
 }
 
-/* The path may be dead and TCP not know it yet: of a client that is merely slow,
- * its system acknowledges what we sent.  A client that we hear nowhere else may
- * as well be behind a network that comes back.
+/* The path may be dead and TCP not know it yet: the client has spoken since the
+ * request was sent, but not here. Of one that is merely slow, its system
+ * acknowledges what we sent; one that we hear nowhere may as well be behind a
+ * network that comes back.
  */
-static void look_at_path(struct bc_call *call)
+static void look_at_path(struct bc_call *call, const struct heard *heard)
 {
 	struct bc_conn *conn = call->slot->req->conn;
+	uint64_t elsewhere =
+		heard->conn == conn ? heard->elsewhere : heard->last;
 
-	if (heard_elsewhere(call->client, conn))
+	if (elsewhere >= (call->slot->when + 1) * 1000000)
 		bc_conn_examine(conn);
 	call_look_again(call);
 }
 
-static void sent_expired(struct bc_call *call, uint64_t now)
+static void sent_expired(struct bc_call *call, uint64_t now,
+			 const struct heard *heard)
 {
 	bool out = call->slot && call->slot->state == BC_SLOT_BUSY;
 
@@ -771,7 +791,7 @@ static void sent_expired(struct bc_call *call, uint64_t now)
 	 * (2.10.6.2), and no other in the same slot.
 	 */
 	if (out && now < call->answer_by)
-		look_at_path(call);
+		look_at_path(call, heard);
 	else if (out)
 		attempt_failed(call, call->slot->req->conn);
 	else if (call->slot)
@@ -782,6 +802,8 @@ static void sent_expired(struct bc_call *call, uint64_t now)
 
 static void expire_timed(struct bc_client *client, uint64_t now)
 {
+	const struct heard heard = last_heard(client);
+
 	while (!cds_list_empty(&client->timed)) {
 		struct bc_call *call = cds_list_first_entry(
 			&client->timed, struct bc_call, link);
@@ -789,7 +811,7 @@ static void expire_timed(struct bc_client *client, uint64_t now)
 		if (call->when > now)
 			return;
 		if (call->state == BC_CALL_SENT)
-			sent_expired(call, now);
+			sent_expired(call, now, &heard);
 		else
 			call_redo(call);
 	}

@@ -7,7 +7,7 @@
  * Locking: a session's bindings, slots and security are under its client's
  *   lock.  bc_session_heard(), called for every SEQUENCE, takes no lock and
  *   writes only when the client was heard, to the connection that the SEQUENCE
- *   came on or, if that is not a bound one, to the client.
+ *   came on or, if that is none of ours, to the client.
  * Lifetime: open from bc_session_add() to bc_session_close(), which takes it
  *   out of the table; freed a grace period after its last reference.
  * Invariants: session->paths counts its bindings that may carry a callback;

@@ -15,6 +15,7 @@
 #define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
 #define CONNS 40
 #define SHORT 20 /* ms */
+#define PROBE_TIMEOUT 300 /* ms: to answer a callback meanwhile */
 
 static const struct bc_reply answered = { .kind = BC_REPLY_DECODED };
 static const struct bc_reply refused = { .kind = BC_REPLY_RPC_ERROR };
@@ -40,6 +41,12 @@ static int setup_short(void **state)
 {
 	(void)state;
 	return start(SHORT);
+}
+
+static int setup_probe_timeout(void **state)
+{
+	(void)state;
+	return start(PROBE_TIMEOUT);
 }
 
 static int teardown(void **state)
@@ -235,6 +242,25 @@ static void test_probe_late_answer_is_a_path_again(void **state)
 	assert_true(fake_next()->call != NULL);
 }
 
+/* A connection that answers callbacks is a path, whatever became of the probe. */
+static void test_probe_unanswered_where_callbacks_are_is_a_path(void **state)
+{
+	uint64_t until;
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	next_probe(conn);
+	fake_submit(ALICE);
+	fake_answer_ok(fake_next());
+	until = bc_now() + 2 * PROBE_TIMEOUT;
+	while (bc_now() < until)
+		sched_yield();
+	fake_flush();
+	assert_int_equal(fake_flags(session), 0);
+}
+
 /* So many at a time; the others in turn, as one is answered or lost. */
 static void test_probe_outstanding_are_bounded_and_in_turn(void **state)
 {
@@ -302,6 +328,9 @@ int main(void)
 		PROBE_TEST(test_probe_that_cannot_be_sent_is_no_path),
 		PROBE_TEST(test_probe_without_memory_is_none),
 		SHORT_TEST(test_probe_late_answer_is_a_path_again),
+		cmocka_unit_test_setup_teardown(
+			test_probe_unanswered_where_callbacks_are_is_a_path,
+			setup_probe_timeout, teardown),
 		PROBE_TEST(test_probe_outstanding_are_bounded_and_in_turn),
 		SHORT_TEST(test_probe_unanswered_lets_the_others_go),
 	};

@@ -427,20 +427,24 @@ static void test_look_slow_client_is_left_alone(void **state)
 	assert_int_equal(fake_pending(), 0);
 }
 
-static void test_look_stalled_and_unheard_is_left_alone(void **state)
+/* What was heard before the request was sent says nothing of an outage. */
+static void test_look_stalled_and_unheard_since_is_left_alone(void **state)
 {
 	struct bc_session *session;
-	struct bc_conn *conn;
+	struct bc_conn *conn, *other;
 
 	(void)state;
 	session = fake_path(ALICE, 1, 16, &conn);
-	fake_stall(conn);
+	other = fake_conn();
+	fake_bind(session, other);
 	fake_heard_unbound(session);
 	fake_heard(conn);
+	fake_stall(conn);
 	fake_submit(ALICE);
-	fake_next();
+	assert_ptr_equal(fake_next()->conn, conn);
 	wait_for_look();
 	assert_int_equal(fake_flags(session), 0);
+	assert_int_equal(fake_pending(), 0);
 }
 
 /* No path ------------------------------------------------------------------- */
@@ -633,7 +637,7 @@ int main(void)
 		LOOK_TEST(test_look_stalled_and_heard_elsewhere_is_closed),
 		LOOK_TEST(test_look_stalled_fails_over_to_the_conn_that_speaks),
 		LOOK_TEST(test_look_slow_client_is_left_alone),
-		LOOK_TEST(test_look_stalled_and_unheard_is_left_alone),
+		LOOK_TEST(test_look_stalled_and_unheard_since_is_left_alone),
 		LEASE_TEST(test_queue_without_path_fails_after_a_lease),
 		cmocka_unit_test_setup_teardown(
 			test_queue_expired_marks_unanswered_conn_only,
