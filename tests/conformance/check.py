@@ -38,6 +38,12 @@ def registered(program):
     return REGISTERED.findall(source.read_text()) if source.exists() else []
 
 
+def check_tests(row):
+    check(any(program.startswith("test_")
+              for program, _ in TEST.findall(row[-1])),
+          f"{row[0]}: no integration test")
+
+
 def check_statements(table):
     numbers = [row[0] for row in table]
     for number in STATEMENTS:
@@ -45,9 +51,7 @@ def check_statements(table):
               f"statement {number} has no row")
     for row in table:
         check(len(row) == 4 and all(row), f"{row[0]}: an empty cell")
-        check(any(program.startswith("test_")
-                  for program, _ in TEST.findall(row[-1])),
-              f"{row[0]}: no integration test")
+        check_tests(row)
     check(len(numbers) == len(set(numbers)), "a number is there twice")
 
 
@@ -62,7 +66,7 @@ def check_outcomes(table):
     check(named == verdicts, f"verdicts differ: {sorted(named ^ verdicts)}")
     for row in table:
         check(len(row) == 8 and all(row), f"{row[0]}: an empty cell")
-        check(TEST.search(row[-1]), f"{row[0]}: no test")
+        check_tests(row)
 
 
 text = (ROOT / "doc/conformance.md").read_text()

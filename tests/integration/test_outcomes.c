@@ -401,6 +401,18 @@ static void test_too_many_results_are_assumed_to_count(void **state)
 	garbled(*state, "many", &(struct cb_answer){ .results = 3 });
 }
 
+/* An error of the CB_COMPOUND says why the operation has no result. */
+static void test_error_without_the_result_is_the_result(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int before = server_log_count(f->server, RETRY);
+
+	next_is(f, "no-result",
+		&(struct cb_answer){ .op_status = NFS4ERR_DELAY, .results = 1 },
+		0, 2);
+	assert_int_equal(server_log_count(f->server, RETRY), before);
+}
+
 static void mismatch(struct fixture *f, const char *name,
 		     const struct cb_answer *answer)
 {
@@ -504,6 +516,7 @@ int main(void)
 		FIXTURE_TEST(test_undecodable_is_assumed_to_count),
 		FIXTURE_TEST(test_too_few_results_are_assumed_to_count),
 		FIXTURE_TEST(test_too_many_results_are_assumed_to_count),
+		FIXTURE_TEST(test_error_without_the_result_is_the_result),
 		FIXTURE_TEST(
 			test_reply_with_another_session_is_a_fault_of_the_slot),
 		FIXTURE_TEST(
