@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The campaign's load and faults for a long time, and beside it clients that
+ * come, hold a delegation, and go without a word. Once for a minute to fill the
+ * server's caches and pools; then for as long as told.
+ *
+ *   soak [--seed N] [--clients N] MINUTES
+ *
+ * Checked when all clients have gone and their leases have ended: the server
+ * has no connection and no file open; its descriptors are exactly as many as
+ * after the first minute, but for sockets that ntirpc loses of connections that
+ * were reset (README, Limits); its memory has grown by no more than the bound,
+ * neither since then nor by the trend of the second half, the share of lost
+ * sockets apart; the module's tables are empty; the server ends cleanly, every
+ * callback has completed once.
+ */
+#include <dirent.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "nfs41.h"
+#include "responder.h"
+
+#define LEASE 20 /* s */
+#define STALLED_MS 60000 /* no client has ended a turn for so long */
+#define GONE_WITHIN_MS (4 * LEASE * 1000)
+#define SAMPLE_S 2 /* between samples of the memory */
+#define MINUTE 60
+
+/* Numbers of the clients that go without a word, each some minutes apart. */
+#define FIRST_PASSER 2000
+#define PASSERS 1000
+#define PASSER_MS 200 /* one in so many */
+
+#define RSS_BOUND (24 * 1024) /* KiB, over the whole time */
+#define TREND_BOUND 1024.0 /* KiB in a minute, in the second half */
+#define LOST_TRANSPORT 10 /* KiB: what ntirpc keeps with a lost socket */
+
+struct sample {
+	double minute;
+	long rss; /* KiB, without what ntirpc has lost */
+};
+
+struct usage {
+	long rss; /* KiB */
+	int connections;
+	int files, sockets, others; /* its descriptors */
+};
+
+struct soak {
+	struct schedule schedule;
+	unsigned int clients;
+	unsigned int seconds;
+	struct server *server;
+	struct nfs_loop *loop;
+	struct files *files;
+	unsigned int passers; /* that have come */
+	struct load_figures figures; /* of the latest load */
+	struct sample *samples;
+	unsigned int nsamples, size;
+	bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void fail(struct soak *soak,
+						       const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "FAILED (seed %llu): ",
+		(unsigned long long)soak->schedule.seed);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	soak->failed = true;
+}
+
+static void count_descriptors(struct soak *soak, struct usage *usage)
+{
+	const char *export = server_export(soak->server);
+	char path[64], target[512];
+	struct dirent *entry;
+	ssize_t len;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", server_pid(soak->server));
+	dir = server_alive(soak->server) ? opendir(path) : NULL;
+	while (dir && (entry = readdir(dir)) != NULL) {
+		len = readlinkat(dirfd(dir), entry->d_name, target,
+				 sizeof(target) - 1);
+		if (len < 0) /* "." and "..", or just closed */
+			continue;
+		target[len] = '\0';
+		if (!strncmp(target, "socket:", 7))
+			usage->sockets++;
+		else if (!strncmp(target, export, strlen(export)) &&
+			 target[strlen(export)] == '/')
+			usage->files++;
+		else
+			usage->others++;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void look(struct soak *soak, struct usage *usage)
+{
+	*usage = (struct usage){
+		.rss = server_rss_kib(soak->server),
+		.connections = server_connections(soak->server),
+	};
+	count_descriptors(soak, usage);
+}
+
+/* KiB, without what ntirpc has lost. */
+static long rss_kept(const struct usage *usage)
+{
+	return usage->rss -
+	       LOST_TRANSPORT * (usage->sockets - usage->connections);
+}
+
+/* ---- Clients that go without a word ---- */
+
+/*
+ * Holds a delegation; its lease ends some time, or it comes again with another
+ * verifier, as one that has started anew.
+ */
+static void pass(struct soak *soak)
+{
+	unsigned int n = soak->passers++ % PASSERS;
+	struct nfs_client client;
+	struct nfs_session session;
+	struct nfs_file file;
+	struct nfs_conn *conn;
+	char name[32], path[64];
+	int status;
+
+	snprintf(name, sizeof(name), "passer-%u", n);
+	snprintf(path, sizeof(path), "export/%s", name);
+	if (soak->passers == n + 1)
+		server_make_file(soak->server, name, name);
+	nfs_client_init(&client, soak->loop, server_port(soak->server),
+			FIRST_PASSER + n);
+	status = nfs_client_mount(&client, &session);
+	if (status) {
+		fail(soak, "mount of a passer: %d", status);
+		return;
+	}
+	conn = nfs_conn_get(session.conn);
+	status = nfs_open(&session, path,
+			  OPEN4_SHARE_ACCESS_READ |
+				  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
+			  &file);
+	if (status)
+		fail(soak, "OPEN of a passer: %d", status);
+	nfs_session_fini(&session);
+	nfs_conn_close(conn, n % 2 ? NFS_CLOSE_FIN : NFS_CLOSE_RST);
+	nfs_conn_put(conn);
+}
+
+/*
+ * Until all leases have ended: that of the last passer is the last, and the
+ * file that it holds open is closed then.
+ */
+static void wait_gone(struct soak *soak, struct usage *usage)
+{
+	uint64_t until = nfs_now_ns() + GONE_WITHIN_MS * UINT64_C(1000000);
+
+	do
+		look(soak, usage);
+	while ((usage->files || usage->connections) &&
+	       server_alive(soak->server) && nfs_now_ns() < until);
+}
+
+/* ---- The load ---- */
+
+static void add_sample(struct soak *soak, double minute, long rss)
+{
+	if (soak->nsamples == soak->size) {
+		soak->size = 2 * soak->size + 1024;
+		soak->samples = realloc(soak->samples,
+					soak->size * sizeof(*soak->samples));
+		if (!soak->samples)
+			abort();
+	}
+	soak->samples[soak->nsamples++] =
+		(struct sample){ .minute = minute, .rss = rss };
+}
+
+static void print_usage(const char *when, const struct usage *usage)
+{
+	printf("%-16s memory %6ld KiB; descriptors: files %4d, sockets %4d, others %3d; connections %4d\n",
+	       when, usage->rss, usage->files, usage->sockets, usage->others,
+	       usage->connections);
+	fflush(stdout);
+}
+
+static void print_figures(struct soak *soak, const struct load_figures *figures)
+{
+	printf("%-16s callbacks %u, clients' lives %u, passers %u, binds %u; faults:",
+	       "", figures->recalls, figures->lives, soak->passers,
+	       figures->binds);
+	for (int i = 0; i < FAULT_KINDS; i++)
+		printf(" %s %u", fault_name(i), figures->proxy.faults[i]);
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* Look at the server every @SAMPLE_S, speak every minute. */
+static void observe(struct soak *soak, struct load *load, double second)
+{
+	struct load_figures figures;
+	struct usage usage;
+	unsigned int last = soak->nsamples;
+	char when[16];
+
+	if (second < last * (double)SAMPLE_S)
+		return;
+	look(soak, &usage);
+	add_sample(soak, second / MINUTE, rss_kept(&usage));
+	if (last * SAMPLE_S % MINUTE)
+		return;
+	snprintf(when, sizeof(when), "%u min", last * SAMPLE_S / MINUTE);
+	print_usage(when, &usage);
+	load_figures(load, &figures);
+	print_figures(soak, &figures);
+}
+
+/* For so long; @measured: with samples. */
+static void run_load(struct soak *soak, unsigned int seconds, bool measured)
+{
+	struct load *load = load_start(&(struct load_params){
+		.schedule = &soak->schedule,
+		.server = soak->server,
+		.loop = soak->loop,
+		.files = soak->files,
+		.clients = soak->clients,
+		.first_number = 1,
+	});
+	uint64_t begun = nfs_now_ns(), passed = begun;
+	double second = 0;
+
+	while (second < seconds && !soak->failed) {
+		if (!load_wait(load, STALLED_MS)) {
+			fail(soak, "%s",
+			     *load_failure(load) ? load_failure(load) :
+						   "no client makes progress");
+			break;
+		}
+		if (nfs_now_ns() - passed > PASSER_MS * UINT64_C(1000000)) {
+			passed = nfs_now_ns();
+			pass(soak);
+		}
+		second = (nfs_now_ns() - begun) / 1e9;
+		if (measured)
+			observe(soak, load, second);
+	}
+	load_stop(load);
+	if (!soak->failed && *load_failure(load))
+		fail(soak, "%s", load_failure(load));
+	load_figures(load, &soak->figures);
+	load_free(load);
+	if (!soak->failed)
+		pass(soak);
+}
+
+/* Connections that may have been reset while the server wrote to them. */
+static int resets(const struct soak *soak)
+{
+	unsigned int sum = soak->figures.closed + soak->passers;
+
+	for (int i = FAULT_FIRST_FATAL; i < FAULT_KINDS; i++)
+		sum += soak->figures.proxy.faults[i];
+	return sum;
+}
+
+/* ---- What must hold ---- */
+
+/* KiB in a minute: the slope of the line through the second half's samples. */
+static double trend(const struct soak *soak)
+{
+	const struct sample *half = soak->samples + soak->nsamples / 2;
+	unsigned int n = soak->nsamples - soak->nsamples / 2;
+	double x = 0, y = 0, xx = 0, xy = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		x += half[i].minute / n;
+		y += (double)half[i].rss / n;
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		xx += (half[i].minute - x) * (half[i].minute - x);
+		xy += (half[i].minute - x) * (half[i].rss - y);
+	}
+	return xx > 0 ? xy / xx : 0;
+}
+
+static void check(struct soak *soak, const struct usage *before,
+		  const struct usage *after)
+{
+	double slope = trend(soak);
+
+	print_usage("all gone", after);
+	print_figures(soak, &soak->figures);
+	printf("memory without that of lost sockets: %+ld KiB since the first minute; in the second half %+.0f KiB in a minute\n",
+	       rss_kept(after) - rss_kept(before), slope);
+	if (!server_alive(soak->server))
+		fail(soak, "the server ended with %d",
+		     server_crashed(soak->server));
+	if (after->connections || after->files ||
+	    after->others != before->others)
+		fail(soak, "%d connections, %d files, %d descriptors are left",
+		     after->connections, after->files,
+		     after->others - before->others);
+	if (after->sockets > before->sockets + resets(soak))
+		fail(soak, "%d sockets are left",
+		     after->sockets - before->sockets);
+	if (rss_kept(after) > rss_kept(before) + RSS_BOUND)
+		fail(soak, "%ld KiB are left",
+		     rss_kept(after) - rss_kept(before));
+	if (slope > TREND_BOUND && soak->seconds >= 5 * MINUTE)
+		fail(soak, "the memory grows");
+}
+
+static void print_log(struct soak *soak)
+{
+	char path[512], line[1024];
+	const char *text;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/ganesha.log",
+		 server_folder(soak->server));
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		text = strstr(line, "callbacks: ");
+		if (!text || !strstr(text, "submitted"))
+			text = strstr(line, "tables at the end: ");
+		if (text)
+			printf("module's %s", text);
+	}
+	if (file)
+		fclose(file);
+}
+
+static void check_end(struct soak *soak)
+{
+	int status = server_stop(soak->server);
+
+	print_log(soak);
+	if (status)
+		fail(soak, "the server ended with %d when told to", status);
+	else if (!server_log_count(soak->server, " submitted, "))
+		fail(soak, "the module has not logged its totals");
+	else if (!server_callbacks_agree(soak->server))
+		fail(soak, "not every callback has completed once");
+	if (!server_log_count(soak->server,
+			      "0 clients, 0 sessions, 0 connections"))
+		fail(soak, "the module's tables are not empty");
+}
+
+static void run(struct soak *soak)
+{
+	struct usage before, after;
+
+	run_load(soak, MINUTE, false);
+	if (soak->failed)
+		return;
+	wait_gone(soak, &before);
+	print_usage("first minute", &before);
+	print_figures(soak, &soak->figures);
+	run_load(soak, soak->seconds, true);
+	wait_gone(soak, &after);
+	check(soak, &before, &after);
+}
+
+/* ---- The command ---- */
+
+static void parse(int argc, char **argv, struct soak *soak)
+{
+	static const struct option options[] = {
+		{ "seed", required_argument, NULL, 's' },
+		{ "clients", required_argument, NULL, 'n' },
+		{ 0 },
+	};
+	int option;
+
+	soak->schedule.seed = nfs_now_ns() % 1000000000;
+	soak->clients = 48;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 's')
+			soak->schedule.seed = strtoull(optarg, NULL, 0);
+		else if (option == 'n')
+			soak->clients = strtoul(optarg, NULL, 0);
+		else
+			exit(2);
+	}
+	if (optind + 1 == argc)
+		soak->seconds = strtoul(argv[optind], NULL, 10) * MINUTE;
+	if (!soak->seconds) {
+		fprintf(stderr,
+			"usage: soak [--seed N] [--clients N] MINUTES\n");
+		exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct soak soak = { 0 };
+
+	parse(argc, argv, &soak);
+	printf("seed %llu, %u clients\n",
+	       (unsigned long long)soak.schedule.seed, soak.clients);
+	soak.server = server_start(&(struct server_params){
+		.module = true, .lease_lifetime = LEASE });
+	if (!soak.server)
+		return 1;
+	soak.loop = nfs_loop_new();
+	soak.files = files_new(soak.server);
+	run(&soak);
+	check_end(&soak);
+	if (soak.failed)
+		server_show(soak.server);
+	files_free(soak.files);
+	nfs_loop_free(soak.loop);
+	server_free(soak.server);
+	free(soak.samples);
+	return soak.failed;
+}
