@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * How long one callback takes: with nothing else to do, after a BIND, after a
+ * disconnect.
+ */
+#include "latency.h"
+
+#include <stdio.h>
+
+#define BLOCKS 10
+#define BLOCK 100 /* recalls */
+#define RECOVERIES 100
+#define WARM_UP 50
+
+void holder_begin(struct bench *bench, struct side *side, struct holder *holder,
+		  unsigned int files)
+{
+	answers_init(&holder->answers, PEER_SLOTS, 2 * files);
+	peer_mount(bench, side, &holder->peer, &holder->answers);
+	peer_mount(bench, side, &holder->opener, NULL);
+	holder->holding = (struct holding){ .side = side,
+					    .holders = &holder->peer,
+					    .nholders = 1,
+					    .openers = &holder->opener,
+					    .nopeners = 1 };
+	holding_begin(&holder->holding, files);
+}
+
+void holder_end(struct holder *holder)
+{
+	holding_end(&holder->holding);
+	peer_unmount(&holder->opener);
+	peer_unmount(&holder->peer);
+	answers_fini(&holder->answers);
+}
+
+/* So many callbacks, no more and no less, have come in all. */
+static void expect(struct holder *holder, unsigned int count)
+{
+	unsigned int came = answers_wait(&holder->answers, count, NFS_TIMEOUT);
+
+	if (came != count)
+		fatal("%u callbacks came where %u were expected", came, count);
+}
+
+double holder_recall_us(struct holder *holder, unsigned int i)
+{
+	uint64_t sent = holding_conflict_one(&holder->holding, i);
+	struct nfs_file *file = &holder->holding.files[i];
+
+	expect(holder, i + 1);
+	/* Idle again before the next one. */
+	nfs_delegreturn(&holder->peer.session, &file->fh,
+			&file->delegation.stateid);
+	return (double)(answers_get(&holder->answers, i).arrival_ns - sent) /
+	       1e3;
+}
+
+void measure_idle(struct bench *bench)
+{
+	struct holder holders[SIDES];
+	unsigned int files = WARM_UP + BLOCKS * BLOCK;
+
+	for (int s = 0; s < SIDES; s++) {
+		holder_begin(bench, &bench->sides[s], &holders[s], files);
+		for (unsigned int i = 0; i < WARM_UP; i++)
+			holder_recall_us(&holders[s], i);
+	}
+	for (unsigned int i = WARM_UP; i < files; i++) {
+		for (int s = 0; s < SIDES; s++)
+			record("\"what\":\"idle\",\"side\":\"%s\","
+			       "\"block\":%u,\"us\":%.1f",
+			       bench->sides[s].name, (i - WARM_UP) / BLOCK,
+			       holder_recall_us(&holders[s], i));
+	}
+	for (int s = 0; s < SIDES; s++)
+		holder_end(&holders[s]);
+}
+
+/* In the loop thread, which has not looked at what comes after the reply. */
+static void bind_replied(struct nfs_compound *compound)
+{
+	*(uint64_t *)compound->arg = nfs_now_ns();
+}
+
+/* Bind a connection to both channels. @return when the reply came, ns */
+static uint64_t bind_both(struct holder *holder, struct nfs_conn *conn)
+{
+	struct nfs_compound compound;
+	uint64_t replied;
+
+	nfs_compound_init_bare(&compound, &holder->peer.client, conn);
+	compound.on_reply = bind_replied;
+	compound.arg = &replied;
+	nfs_put_bind_conn(&compound, holder->peer.session.id,
+			  CDFC4_FORE_OR_BOTH, 0);
+	if (nfs_compound_finish(&compound))
+		fatal("BIND failed");
+	return replied;
+}
+
+/* The holder goes on with a connection that takes the place of its own. */
+static void replace_conn(struct holder *holder, struct nfs_conn *conn)
+{
+	nfs_session_set_conn(&holder->peer.session, conn);
+	nfs_conn_put(conn);
+}
+
+/* The callback waits for the client to come back. */
+static double recover_us(struct holder *holder, unsigned int n, unsigned int i)
+{
+	struct nfs_conn *conn;
+	uint64_t replied;
+
+	/* Until the answer to the last one has been seen. */
+	side_wait_idle(holder->holding.side);
+	nfs_conn_close(holder->peer.session.conn, NFS_CLOSE_FIN);
+	conn = peer_connect(&holder->peer, &holder->answers);
+	replace_conn(holder, nfs_conn_get(conn));
+	holding_conflict_one(&holder->holding, i);
+	side_wait_idle(holder->holding.side);
+	replied = bind_both(holder, conn);
+	nfs_conn_put(conn);
+	expect(holder, n + 1);
+	return (double)((int64_t)answers_get(&holder->answers, n).arrival_ns -
+			(int64_t)replied) /
+	       1e3;
+}
+
+/* The callback is out when its connection ends, and there is another one. */
+static double fail_over_us(struct holder *holder, unsigned int n,
+			   unsigned int i)
+{
+	struct nfs_conn *other = peer_connect(&holder->peer, &holder->answers);
+	uint64_t closed;
+
+	bind_both(holder, other);
+	nfs_sequence(&holder->peer.session, NULL); /* the latest one heard */
+	answers_hold(&holder->answers);
+	holding_conflict_one(&holder->holding, i);
+	expect(holder, n + 1);
+	answers_drop(&holder->answers);
+	closed = nfs_now_ns();
+	nfs_conn_close(holder->peer.session.conn, NFS_CLOSE_FIN);
+	expect(holder, n + 2);
+	replace_conn(holder, other);
+	return (double)(answers_get(&holder->answers, n + 1).arrival_ns -
+			closed) /
+	       1e3;
+}
+
+void measure_recovery(struct bench *bench)
+{
+	struct holder holder;
+	unsigned int n = 0;
+
+	holder_begin(bench, &bench->sides[MODULE], &holder, 2 * RECOVERIES);
+	for (unsigned int i = 0; i < RECOVERIES; i++) {
+		record("\"what\":\"recovery\",\"us\":%.1f",
+		       recover_us(&holder, n, 2 * i));
+		record("\"what\":\"failover\",\"us\":%.1f",
+		       fail_over_us(&holder, n + 1, 2 * i + 1));
+		n += 3;
+	}
+	holder_end(&holder);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#ifndef BENCH_LATENCY_H
+#define BENCH_LATENCY_H
+
+#include "bench.h"
+
+/** A client that holds delegations, and one that opens against it. */
+struct holder {
+	struct answers answers;
+	struct peer peer;
+	struct peer opener;
+	struct holding holding;
+};
+
+void holder_begin(struct bench *bench, struct side *side, struct holder *holder,
+		  unsigned int files);
+void holder_end(struct holder *holder);
+
+/**
+ * Recall file @a i, files being recalled in their order.
+ * @return from the conflicting OPEN to the callback at the client, us
+ */
+double holder_recall_us(struct holder *holder, unsigned int i);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Many recalls for one client.  The storm: from the first conflicting OPEN to
+ * the last callback, with Ganesha's own work for both between them.  The drain,
+ * with the module: all callbacks wait for the client's first answer, so that then
+ * nothing but the callback path is at work.
+ */
+#include "storm.h"
+
+#include <stdio.h>
+
+static const struct {
+	unsigned int count;
+	unsigned int rounds;
+} sizes[] = { { 1000, 5 }, { 10000, 3 } };
+#define SIZES (sizeof(sizes) / sizeof(*sizes))
+
+static const uint32_t slots[] = { 1, 16, 64 };
+#define SLOTS (sizeof(slots) / sizeof(*slots))
+
+void storm_begin(struct storm *storm, struct bench *bench, struct side *side,
+		 uint32_t nslots, unsigned int count)
+{
+	storm->side = side;
+	answers_init(&storm->answers, nslots, count);
+	peer_mount(bench, side, &storm->holder, &storm->answers);
+	for (int i = 0; i < OPENERS; i++)
+		peer_mount(bench, side, &storm->openers[i], NULL);
+	storm->holding = (struct holding){ .side = side,
+					   .holders = &storm->holder,
+					   .nholders = 1,
+					   .openers = storm->openers,
+					   .nopeners = OPENERS };
+	holding_begin(&storm->holding, count);
+}
+
+void storm_end(struct storm *storm)
+{
+	holding_end(&storm->holding);
+	for (int i = 0; i < OPENERS; i++)
+		peer_unmount(&storm->openers[i]);
+	peer_unmount(&storm->holder);
+	answers_fini(&storm->answers);
+}
+
+void storm_queue(struct storm *storm)
+{
+	answers_hold(&storm->answers);
+	holding_conflict(&storm->holding);
+	answers_wait(&storm->answers, storm->answers.slots, NFS_TIMEOUT);
+	side_wait_idle(storm->side);
+}
+
+uint64_t storm_drain(struct storm *storm)
+{
+	unsigned int count = storm->holding.count;
+	uint64_t begun = nfs_now_ns();
+
+	answers_release(&storm->answers);
+	if (answers_wait(&storm->answers, count, STORM_TIMEOUT_MS) != count)
+		fatal("the queue did not drain");
+	return answers_get(&storm->answers, count - 1).arrival_ns - begun;
+}
+
+/* One round of one side. */
+static void run_storm(struct bench *bench, struct side *side, uint32_t nslots,
+		      unsigned int count, unsigned int round)
+{
+	uint64_t begun, cpu, own, ns;
+	unsigned int came;
+	struct storm storm;
+
+	storm_begin(&storm, bench, side, nslots, count);
+	cpu = side_cpu_ns(side);
+	own = own_cpu_ns();
+	begun = nfs_now_ns();
+	holding_conflict(&storm.holding);
+	came = answers_wait(&storm.answers, count, STORM_TIMEOUT_MS);
+	if (came > count)
+		came = count;
+	ns = nfs_now_ns() - begun;
+	if (came == count)
+		ns = answers_get(&storm.answers, count - 1).arrival_ns - begun;
+	cpu = side_cpu_ns(side) - cpu;
+	own = own_cpu_ns() - own;
+	if (!side_crashed(side, "storm"))
+		record("\"what\":\"storm\",\"side\":\"%s\",\"slots\":%u,"
+		       "\"count\":%u,\"round\":%u,\"came\":%u,\"rate\":%.0f,"
+		       "\"server_us\":%.2f,\"client_cpu\":%.3f",
+		       side->name, nslots, count, round, came,
+		       came * NS_PER_S / (double)ns, (double)cpu / 1e3 / count,
+		       (double)own / (double)ns);
+	storm_end(&storm);
+}
+
+/* What one slot is idle between our answer and the next callback. */
+static void record_gaps(struct storm *storm, unsigned int count)
+{
+	for (unsigned int i = 1; i < count; i++) {
+		struct answers_call before =
+			answers_get(&storm->answers, i - 1);
+		struct answers_call call = answers_get(&storm->answers, i);
+
+		record("\"what\":\"gap\",\"us\":%.2f",
+		       (double)(call.arrival_ns - before.answered_ns) / 1e3);
+	}
+}
+
+static void run_drain(struct bench *bench, struct side *side, uint32_t nslots,
+		      unsigned int count, unsigned int round)
+{
+	uint64_t cpu, own, ns;
+	struct storm storm;
+
+	storm_begin(&storm, bench, side, nslots, count);
+	storm_queue(&storm);
+	bare_round_trips(side, "drain", storm.holder.session.conn, nslots);
+	cpu = side_cpu_ns(side);
+	own = own_cpu_ns();
+	ns = storm_drain(&storm);
+	cpu = side_cpu_ns(side) - cpu;
+	own = own_cpu_ns() - own;
+	record("\"what\":\"drain\",\"slots\":%u,\"count\":%u,\"round\":%u,"
+	       "\"rate\":%.0f,\"server_us\":%.2f,\"client_cpu\":%.3f",
+	       nslots, count, round, (count - nslots) * NS_PER_S / (double)ns,
+	       (double)cpu / 1e3 / (count - nslots), (double)own / (double)ns);
+	if (nslots == 1)
+		record_gaps(&storm, count);
+	storm_end(&storm);
+}
+
+void measure_storms(struct bench *bench)
+{
+	for (size_t i = 0; i < SIZES; i++) {
+		for (size_t n = 0; n < SLOTS; n++) {
+			for (unsigned int r = 0; r < sizes[i].rounds; r++) {
+				for (int s = 0; s < SIDES; s++)
+					run_storm(bench, &bench->sides[s],
+						  slots[n], sizes[i].count, r);
+				run_drain(bench, &bench->sides[MODULE],
+					  slots[n], sizes[i].count, r);
+			}
+		}
+	}
+}
