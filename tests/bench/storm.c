@@ -8,6 +8,7 @@
 #include "storm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct {
 	unsigned int count;
@@ -54,12 +55,13 @@ void storm_queue(struct storm *storm)
 uint64_t storm_drain(struct storm *storm)
 {
 	unsigned int count = storm->holding.count;
-	uint64_t begun = nfs_now_ns();
+	uint64_t begun = nfs_now_ns(), last;
 
 	answers_release(&storm->answers);
 	if (answers_wait(&storm->answers, count, STORM_TIMEOUT_MS) != count)
 		fatal("the queue did not drain");
-	return answers_get(&storm->answers, count - 1).arrival_ns - begun;
+	last = answers_get(&storm->answers, count / 100 * 99 - 1).arrival_ns;
+	return last - begun;
 }
 
 /* One round of one side. */
@@ -93,17 +95,30 @@ static void run_storm(struct bench *bench, struct side *side, uint32_t nslots,
 	storm_end(&storm);
 }
 
-/* What one slot is idle between our answer and the next callback. */
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* One slot's round trips: from our answer to the next callback. */
 static void record_gaps(struct storm *storm, unsigned int count)
 {
-	for (unsigned int i = 1; i < count; i++) {
-		struct answers_call before =
-			answers_get(&storm->answers, i - 1);
-		struct answers_call call = answers_get(&storm->answers, i);
+	uint64_t *gaps = calloc(count, sizeof(*gaps));
+	unsigned int n = count - 1;
 
-		record("\"what\":\"gap\",\"us\":%.2f",
-		       (double)(call.arrival_ns - before.answered_ns) / 1e3);
-	}
+	if (!gaps)
+		fatal("out of memory");
+	for (unsigned int i = 0; i < n; i++)
+		gaps[i] = answers_get(&storm->answers, i + 1).arrival_ns -
+			  answers_get(&storm->answers, i).answered_ns;
+	qsort(gaps, n, sizeof(*gaps), compare);
+	record("\"what\":\"gap\",\"count\":%u,\"p50_us\":%.2f,"
+	       "\"p99_us\":%.2f",
+	       count, (double)gaps[n / 2] / 1e3,
+	       (double)gaps[n / 100 * 99] / 1e3);
+	free(gaps);
 }
 
 static void run_drain(struct bench *bench, struct side *side, uint32_t nslots,
@@ -122,7 +137,8 @@ static void run_drain(struct bench *bench, struct side *side, uint32_t nslots,
 	own = own_cpu_ns() - own;
 	record("\"what\":\"drain\",\"slots\":%u,\"count\":%u,\"round\":%u,"
 	       "\"rate\":%.0f,\"server_us\":%.2f,\"client_cpu\":%.3f",
-	       nslots, count, round, (count - nslots) * NS_PER_S / (double)ns,
+	       nslots, count, round,
+	       (count / 100 * 99 - nslots) * NS_PER_S / (double)ns,
 	       (double)cpu / 1e3 / (count - nslots), (double)own / (double)ns);
 	if (nslots == 1)
 		record_gaps(&storm, count);

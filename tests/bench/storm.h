@@ -21,7 +21,11 @@ void storm_end(struct storm *storm);
 
 /** Recall all, while the client holds its answers back; wait for the server. */
 void storm_queue(struct storm *storm);
-/** Let the client answer. @return from then to the last callback, ns */
+/**
+ * Let the client answer.
+ * @return from then to the last callback, ns; of 99 in a hundred: one that found
+ * Ganesha's own slot taken, before it came to the module, is a second late
+ */
 uint64_t storm_drain(struct storm *storm);
 
 #endif
