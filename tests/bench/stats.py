@@ -39,9 +39,18 @@ class Figure:
         return f"{median}{unit} ({low} .. {high})"
 
     def at_least(self, target):
-        """Does the figure not speak against it?"""
-        return self.high >= target
+        """A verdict."""
+        return verdict(self.median >= target, self.high >= target)
 
     def at_most(self, target):
-        """Does the figure not speak against it?"""
-        return self.low <= target
+        """A verdict."""
+        return verdict(self.median <= target, self.low <= target)
+
+
+def verdict(met, possible=False):
+    """In words; possible: the interval does not exclude it."""
+    if met:
+        return "target met"
+    if possible:
+        return "target missed, within the noise"
+    return "**target not met**"
