@@ -265,6 +265,17 @@ struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
 					  const void *transport);
 
 /**
+ * The clients for which callbacks were submitted lately.
+ *
+ * @param[in]  within  ms
+ * @param[out] ids     client ids, in no order
+ * @param[in]  max     their number at most
+ *
+ * @return how many. Context: any thread, lock-free.
+ */
+size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max);
+
+/**
  * Complete with BC_OUTCOME_DEFER every callback of a client that has no session.
  *
  * @return whether there were any; ops->complete() has returned for them

@@ -302,8 +302,8 @@ struct bc_client {
 	pthread_mutex_t lock;
 	bool dead; /* [L] removed from the table: look it up anew */
 	bool path_was_lost; /* [L] for the log */
-	uint64_t
-		heard; /* [A] ns: last heard on a connection that is not bound */
+	uint64_t called; /* [A] ms: last submission; 0: none */
+	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
 	uint32_t calls; /* [L] accepted and not completed */
 	uint32_t queued; /* [L] length of queue */

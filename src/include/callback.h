@@ -120,6 +120,24 @@ enum nfs_req_result bc_op_use_stateid(struct nfs_argop4 *op,
  */
 void bc_delegation_revoked(const state_t *state, const state_owner_t *owner);
 
+/**
+ * A client may be restarting: let its former instance's delegations be revoked
+ * at once, whatever recalls of them are under way.
+ *
+ * @param[in] successor  the client id that CREATE_SESSION is about to confirm
+ *
+ * @return the former instance's client id; 0: there is none with recalls
+ *
+ * Context: CREATE_SESSION's handler, before the original.
+ */
+clientid4 bc_restart_prepare(clientid4 successor);
+
+/**
+ * Lock a mutex that elsewhere may be taken before what is held here: give up
+ * after a while.
+ */
+bool bc_try_lock(pthread_mutex_t *mutex);
+
 /** Whether the structures that we read are laid out as we know them. */
 enum bc_layout { BC_LAYOUT_UNKNOWN, BC_LAYOUT_FITS, BC_LAYOUT_MISFIT };
 

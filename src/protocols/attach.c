@@ -321,8 +321,7 @@ static const char *adopt_locked(nfs_client_id_t *client,
 	return NULL; /* gone already */
 }
 
-/* Elsewhere the mutex may be taken before the latch: only try. */
-static bool try_lock(pthread_mutex_t *mutex)
+bool bc_try_lock(pthread_mutex_t *mutex)
 {
 	for (int i = 0; i < 1000; i++) {
 		if (!pthread_mutex_trylock(mutex))
@@ -355,7 +354,7 @@ static const char *verify(const compound_data_t *data, clientid4 clientid,
 		client = value.addr;
 		if (client->cid_clientid != clientid) {
 			misfit = "client record's id";
-		} else if (try_lock(&client->cid_mutex)) {
+		} else if (bc_try_lock(&client->cid_mutex)) {
 			misfit = adopt_locked(client, resok, channel);
 			pthread_mutex_unlock(&client->cid_mutex);
 		}

@@ -159,8 +159,14 @@ static enum nfs_req_result create_or_verify(struct nfs_argop4 *op,
 	CREATE_SESSION4res *res = &resp->nfs_resop4_u.opcreate_session;
 	enum nfs_req_result result;
 
-	if (bc_layout() == BC_LAYOUT_FITS)
-		return create(op, data, resp, channel);
+	if (bc_layout() == BC_LAYOUT_FITS) {
+		clientid4 former = bc_restart_prepare(args->csa_clientid);
+
+		result = create(op, data, resp, channel);
+		if (former && res->csr_status == NFS4_OK)
+			bc_client_destroy(former);
+		return result;
+	}
 	*channel = NULL;
 	result = bc_originals[NFS4_OP_CREATE_SESSION](op, data, resp);
 	if (res->csr_status == NFS4_OK)

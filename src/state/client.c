@@ -158,6 +158,26 @@ void bc_client_retire_locked(struct bc_client *client)
 	bc_client_put(client); /* the table's; our caller holds one */
 }
 
+size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max)
+{
+	uint64_t now = bc_now();
+	struct cds_lfht_iter iter;
+	struct bc_client *client;
+	size_t count = 0;
+
+	if (!uatomic_read(&bc_core.submitted))
+		return 0;
+	rcu_read_lock();
+	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node) {
+		uint64_t called = uatomic_read(&client->called);
+
+		if (called && now - called <= within && count < max)
+			ids[count++] = client->clientid;
+	}
+	rcu_read_unlock();
+	return count;
+}
+
 bool bc_client_defer_calls(uint64_t clientid)
 {
 	struct bc_client *client = bc_client_get(clientid);

@@ -182,6 +182,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
 	uatomic_inc(&bc_core.submitted);
+	uatomic_set(&client->called, bc_now());
 	call->state = BC_CALL_DONE; /* in no list yet */
 	call->deadline = call_deadline();
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,

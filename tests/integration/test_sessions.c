@@ -105,6 +105,16 @@ static void assert_opener_gets(struct fixture *f, const char *name)
 	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
 }
 
+static void assert_opener_gets_many(struct fixture *f, const char *prefix)
+{
+	char name[64];
+
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%s-%u", prefix, i);
+		assert_opener_gets(f, name);
+	}
+}
+
 static bool is_recall_of(const struct cb_call *call,
 			 const struct nfs_file *file)
 {
@@ -195,6 +205,56 @@ static void test_holder_without_path_is_revoked_and_binds_anew(void **state)
 	assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
 	fixture_bind(f);
 	assert_works_anew(f, "revoked-back", 0);
+}
+
+/* Clients that reboot ------------------------------------------------------ */
+
+static void test_reboot_ends_callbacks_without_path(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file files[MANY];
+
+	hold_many(f, "boot-queued", files);
+	lose_path(f);
+	conflict_many(f, "boot-queued");
+	reboot(f);
+	assert_opener_gets_many(f, "boot-queued");
+	assert_works_anew(f, "boot-queued-new", 0);
+}
+
+static void test_reboot_ends_callback_in_flight_and_those_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file files[MANY];
+	struct cb_call *call;
+
+	replace_session(f, CREATE_SESSION4_FLAG_CONN_BACK_CHAN, 1);
+	hold_many(f, "boot-sent", files);
+	cb_responder_push(f->responder, &held);
+	conflict_many(f, "boot-sent");
+	call = fixture_callback(f, 0);
+	nfs_conn_close(call->conn, NFS_CLOSE_RST); /* as a machine's end does */
+	reboot(f);
+	assert_opener_gets_many(f, "boot-sent");
+	assert_works_anew(f, "boot-sent-new", 1);
+}
+
+/* As above, but the connection of the former instance lives on. */
+static void test_reboot_answer_to_former_instance_is_too_late(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+	struct cb_call *call;
+
+	fixture_hold(f, "boot-late", &file);
+	cb_responder_push(f->responder, &held);
+	fixture_conflict(f, "boot-late");
+	call = fixture_callback(f, 0);
+	reboot(f);
+	assert_opener_gets(f, "boot-late");
+	assert_int_equal(cb_call_answer(call, &correct), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	assert_works_anew(f, "boot-late-new", 1);
 }
 
 /* DESTROY_CLIENTID --------------------------------------------------------- */
@@ -355,6 +415,10 @@ int main(void)
 		FIXTURE_TEST(test_vanished_holder_gives_way_and_comes_back),
 		FIXTURE_TEST(
 			test_holder_without_path_is_revoked_and_binds_anew),
+		FIXTURE_TEST(test_reboot_ends_callbacks_without_path),
+		FIXTURE_TEST(
+			test_reboot_ends_callback_in_flight_and_those_behind),
+		FIXTURE_TEST(test_reboot_answer_to_former_instance_is_too_late),
 		FIXTURE_TEST(test_destroy_clientid_busy_changes_nothing),
 		FIXTURE_TEST(test_destroy_clientid_ends_what_waits),
 		FIXTURE_TEST(test_next_session_takes_over_what_was_in_flight),

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A client that has restarted: its former instance goes, with all its state.
+ * RFC 5661, 8.4.2.1 and 18.35.
+ *
+ * Ganesha's revoke_owner_delegs() skips a delegation that is being recalled, and
+ * starts over until none is left: the CREATE_SESSION that confirms the new
+ * instance spins until a recall that nobody will answer is given up, for two
+ * leases.  So the former instance's recalls are first made to look as if they
+ * had not begun; when they end, their delegation is found to be gone.
+ */
+#include "callback.h"
+
+#include "hashtable.h"
+#include "sal_functions.h"
+
+#include <stdlib.h>
+
+/* More clients with recalls than this are not looked through. */
+#define CALLED_MAX 8192
+
+/* How long a recall may be under way: Ganesha's two leases, and our own part. */
+#define CALLED_LEASES 4
+
+static bool is_confirmed(clientid4 clientid)
+{
+	struct gsh_buffdesc key = { .addr = &clientid,
+				    .len = sizeof(clientid) };
+	struct gsh_buffdesc value;
+	struct hash_latch latch;
+	bool found = hashtable_getlatch(ht_confirmed_client_id, &key, &value,
+					false, &latch) == HASHTABLE_SUCCESS;
+
+	hashtable_releaselatched(ht_confirmed_client_id, &latch);
+	return found;
+}
+
+/* Whether a client's record is to be replaced by that of @successor. */
+static bool is_former(const nfs_client_id_t *client, clientid4 successor)
+{
+	nfs_client_record_t *owner = client->cid_client_record;
+	bool former;
+
+	if (!owner || !bc_try_lock(&owner->cr_mutex))
+		return false;
+	former = owner->cr_unconfirmed_rec &&
+		 owner->cr_unconfirmed_rec->cid_clientid == successor;
+	pthread_mutex_unlock(&owner->cr_mutex);
+	return former;
+}
+
+static void forget_recalls(nfs_client_id_t *client)
+{
+	state_owner_t *owner = &client->cid_owner;
+	struct glist_head *glist;
+
+	PTHREAD_MUTEX_lock(&owner->so_mutex);
+	glist_for_each(glist, &owner->so_owner.so_nfs4_owner.so_state_list) {
+		state_t *state = glist_entry(glist, state_t, state_owner_list);
+
+		if (state->state_type == STATE_TYPE_DELEG &&
+		    state->state_data.deleg.sd_state == DELEG_RECALL_WIP)
+			state->state_data.deleg.sd_state = DELEG_GRANTED;
+	}
+	PTHREAD_MUTEX_unlock(&owner->so_mutex);
+}
+
+/* @return whether @clientid is the former instance */
+static bool look_at(clientid4 clientid, clientid4 successor)
+{
+	struct gsh_buffdesc key = { .addr = &clientid,
+				    .len = sizeof(clientid) };
+	struct gsh_buffdesc value;
+	struct hash_latch latch;
+	bool former = false;
+
+	/* The latch keeps the record in its table, and so alive. */
+	if (hashtable_getlatch(ht_confirmed_client_id, &key, &value, false,
+			       &latch) == HASHTABLE_SUCCESS)
+		former = is_former(value.addr, successor);
+	if (former)
+		forget_recalls(value.addr);
+	hashtable_releaselatched(ht_confirmed_client_id, &latch);
+	return former;
+}
+
+clientid4 bc_restart_prepare(clientid4 successor)
+{
+	uint64_t within = CALLED_LEASES * UINT64_C(1000) *
+			  nfs_param.nfsv4_param.lease_lifetime;
+	clientid4 former = 0;
+	uint64_t *called;
+	size_t count;
+
+	if (is_confirmed(successor))
+		return 0;
+	called = malloc(CALLED_MAX * sizeof(*called));
+	if (!called)
+		return 0;
+	count = bc_clients_called(within, called, CALLED_MAX);
+	for (size_t i = 0; i < count && !former; i++)
+		if (look_at(called[i], successor))
+			former = called[i];
+	free(called);
+	return former;
+}
