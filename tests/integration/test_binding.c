@@ -5,6 +5,7 @@
  */
 #include "fixture.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -396,27 +397,40 @@ static void test_connections_rebound_leave_no_descriptor(void **state)
 	fixture_wait_connections(f, before);
 }
 
+struct noted_reply {
+	sem_t came;
+	uint64_t ns;
+};
+
+/* In the loop's thread, before it reads anything else. */
 static void note_reply(struct nfs_compound *compound, void *arg)
 {
-	uint64_t *replied_ns = arg;
+	struct noted_reply *reply = arg;
 
 	(void)compound;
-	*replied_ns = nfs_now_ns();
+	reply->ns = nfs_now_ns();
+	sem_post(&reply->came);
 }
 
 /* Bind a fresh connection. @return when the reply came, ns */
 static uint64_t bind_noting_reply(struct fixture *f, struct nfs_conn *conn)
 {
+	struct timespec deadline = nfs_deadline(NFS_TIMEOUT);
 	struct nfs_compound compound;
-	uint64_t replied_ns = 0;
+	struct noted_reply reply;
 
+	sem_init(&reply.came, 0, 0);
 	nfs_compound_init_bare(&compound, &f->holder, conn);
 	nfs_put_bind_conn(&compound, f->session.id, CDFC4_BACK, 0);
 	compound.done = note_reply;
-	compound.arg = &replied_ns;
+	compound.arg = &reply;
 	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
+	/* The wait's end is signalled before done() is called. */
+	assert_int_equal(sem_clockwait(&reply.came, CLOCK_MONOTONIC, &deadline),
+			 0);
 	nfs_compound_fini(&compound);
-	return replied_ns;
+	sem_destroy(&reply.came);
+	return reply.ns;
 }
 
 static void test_callback_never_overtakes_the_reply_that_binds(void **state)
