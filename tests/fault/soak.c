@@ -39,7 +39,7 @@
 
 #define RSS_BOUND (24 * 1024) /* KiB, over the whole time */
 #define TREND_BOUND 1024.0 /* KiB in a minute, in the second half */
-#define LOST_TRANSPORT 10 /* KiB: what ntirpc keeps with a lost socket */
+#define LOST_TRANSPORT 24 /* KiB: what ntirpc keeps with a lost socket */
 
 struct sample {
 	double minute;

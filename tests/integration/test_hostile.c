@@ -19,7 +19,7 @@
 #define VANISHED 1000
 #define STUCK_RECALLS 40
 #define STUCK_READS 48
-#define STUCK_READ_SIZE (1u << 20)
+#define STUCK_READ_SIZE (1u << 19)
 #define RSS_SLACK_KIB (32 * 1024)
 
 enum msg_type { MSG_REPLY = 1 };
@@ -454,6 +454,16 @@ static void test_replies_guessed_while_recalls_run(void **state)
 static void fill_socket(struct fixture *f, struct nfs_compound *reads,
 			const struct nfs_file *file)
 {
+	char *data = malloc(STUCK_READ_SIZE);
+	uint32_t len = STUCK_READ_SIZE;
+
+	/* As large as the session allows, or the answers would be small. */
+	assert_non_null(data);
+	assert_int_equal(nfs_read(&f->session, &file->fh, &file->stateid, 0,
+				  data, &len),
+			 NFS4_OK);
+	assert_int_equal(len, STUCK_READ_SIZE);
+	free(data);
 	nfs_conn_set_receive_buffer(f->session.conn, 4096);
 	nfs_conn_stop_reading(f->session.conn);
 	for (unsigned int i = 0; i < STUCK_READS; i++) {
