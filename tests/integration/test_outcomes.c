@@ -129,7 +129,7 @@ static void test_op_not_in_session_is_tried_again_later(void **state)
 
 static void test_serverfault_is_tried_again_later(void **state)
 {
-	refused_by_sequence(*state, "fault", NFS4ERR_SERVERFAULT);
+	refused_by_sequence(*state, "serverfault", NFS4ERR_SERVERFAULT);
 }
 
 static void test_req_too_big_is_the_result(void **state)
