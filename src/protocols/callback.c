@@ -219,10 +219,14 @@ static int hook_clnt_req_release(struct clnt_req *cc)
 	return refs;
 }
 
-/* Ganesha's own slot was only the gate to us: nobody need wait for it. */
+/* Ganesha's own slot was only the gate to us: nobody need wait for it.  The gate
+ * is as wide as Ganesha's table: who finds all taken twice, as its four threads
+ * do where a client has one slot, tries again only after a second.
+ */
 static void release_ganesha_slot(nfs41_session_t *session, slotid4 slot)
 {
 	PTHREAD_MUTEX_lock(&session->cb_mutex);
+	session->back_channel_attrs.ca_maxrequests = session->nb_slots;
 	session->bc_slots[slot].in_use = false;
 	pthread_cond_broadcast(&session->cb_cond);
 	PTHREAD_MUTEX_unlock(&session->cb_mutex);
