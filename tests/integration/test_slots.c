@@ -157,6 +157,62 @@ static void test_target_highest_slot_is_honoured(void **state)
 	return_many(f, files, MANY);
 }
 
+/* Answer held callbacks from @first on until @total have come, and the rest.
+ * @return the most that were out at a time
+ */
+static unsigned int answer_all(struct fixture *f, unsigned int first,
+			       unsigned int total,
+			       const struct cb_answer *answer)
+{
+	for (unsigned int i = first; i < total; i++)
+		cb_call_answer(fixture_callback(f, i), answer);
+	return cb_responder_max_in_flight(f->responder);
+}
+
+static void test_target_highest_slot_grows_again(void **state)
+{
+	static const struct cb_answer narrow = { .limit_slots = true,
+						 .highest_slot = 15,
+						 .target_highest_slot = 0 };
+	static const struct cb_answer wider = { .limit_slots = true,
+						.highest_slot = 15,
+						.target_highest_slot = 2 };
+	struct fixture *f = *state;
+	struct nfs_file first, files[MANY];
+
+	cb_responder_push(f->responder, &narrow);
+	fixture_hold(f, "narrow-first", &first);
+	fixture_conflict(f, "narrow-first");
+	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
+	fixture_return(f, &first);
+	cb_responder_set_default(f->responder, &held);
+	recall_many(f, "grown", files, MANY);
+	cb_call_answer(fixture_callback(f, 1), &wider);
+	fixture_callback(f, 4); /* three at once now */
+	assert_int_equal(answer_all(f, 2, 1 + MANY, &wider), 3);
+	return_many(f, files, MANY);
+}
+
+static void test_highest_slot_is_a_limit(void **state)
+{
+	static const struct cb_answer two = { .limit_slots = true,
+					      .highest_slot = 1,
+					      .target_highest_slot = 15 };
+	struct fixture *f = *state;
+	struct nfs_file first, files[MANY];
+
+	cb_responder_push(f->responder, &two);
+	fixture_hold(f, "limit-first", &first);
+	fixture_conflict(f, "limit-first");
+	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
+	fixture_return(f, &first);
+	cb_responder_set_default(f->responder, &held);
+	recall_many(f, "limit", files, MANY);
+	fixture_callback(f, 2);
+	assert_int_equal(answer_all(f, 1, 1 + MANY, &two), 2);
+	return_many(f, files, MANY);
+}
+
 /* A back channel too small for a recall is refused when it is made. */
 static void test_session_too_small_for_a_recall_is_refused(void **state)
 {
@@ -299,6 +355,8 @@ int main(void)
 		FIXTURE_TEST(test_slots_never_exceed_what_the_client_agreed_to),
 		cmocka_unit_test(test_max_slots_1_recalls_go_out_one_by_one),
 		FIXTURE_TEST(test_target_highest_slot_is_honoured),
+		FIXTURE_TEST(test_target_highest_slot_grows_again),
+		FIXTURE_TEST(test_highest_slot_is_a_limit),
 		FIXTURE_TEST(test_session_too_small_for_a_recall_is_refused),
 		FIXTURE_TEST(test_session_of_one_operation_is_refused),
 		FIXTURE_TEST(test_session_too_small_has_no_back_channel_later),
