@@ -273,3 +273,46 @@ void fixture_remake_session(struct fixture *f,
 					    args),
 			 NFS4_OK);
 }
+
+void fixture_recall_many(struct fixture *fixture, const char *prefix,
+			struct nfs_file *files, unsigned int count)
+{
+	char name[64];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%s-%u", prefix, i);
+		fixture_hold(fixture, name, &files[i]);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%s-%u", prefix, i);
+		fixture_conflict(fixture, name);
+	}
+}
+
+void fixture_return_many(struct fixture *fixture, const struct nfs_file *files,
+			unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		fixture_return(fixture, &files[i]);
+}
+
+void fixture_open_after_revocation(struct fixture *fixture, const char *name,
+				   int within_ms)
+{
+	uint64_t until = nfs_now_ns() + (uint64_t)within_ms * 1000000;
+	struct nfs_file file;
+	char path[128];
+	int rc;
+
+	snprintf(path, sizeof(path), "export/%s", name);
+	do {
+		rc = nfs_open(&fixture->opener_session, path,
+			      OPEN4_SHARE_ACCESS_WRITE, &file);
+		/* No callback can come: a pause that a wrong one would end. */
+		if (rc == NFS4ERR_DELAY)
+			assert_null(cb_responder_wait(fixture->responder, 0,
+						      100));
+	} while (rc == NFS4ERR_DELAY && nfs_now_ns() < until);
+	assert_int_equal(rc, NFS4_OK);
+	assert_int_equal(nfs_close(&fixture->opener_session, &file), NFS4_OK);
+}

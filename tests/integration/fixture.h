@@ -121,4 +121,19 @@ void fixture_wait_connections(struct fixture *fixture, int connections);
 void fixture_remake_session(struct fixture *fixture,
 			    const struct nfs_create_session_args *args);
 
+/** Hold @a count delegations, of files "@a prefix-0" on; have all recalled. */
+void fixture_recall_many(struct fixture *fixture, const char *prefix,
+			 struct nfs_file *files, unsigned int count);
+
+/** Return the delegations of @a files, and close them, as the holder. */
+void fixture_return_many(struct fixture *fixture, const struct nfs_file *files,
+			 unsigned int count);
+
+/**
+ * Open file @a name for writing as the opener until that succeeds: the holder
+ * has no path, and its delegation is revoked. No callback has come before.
+ */
+void fixture_open_after_revocation(struct fixture *fixture, const char *name,
+				   int within_ms);
+
 #endif

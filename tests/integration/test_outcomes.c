@@ -15,29 +15,6 @@
 static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer correct;
 
-/* Hold @count delegations, then have all of them recalled. */
-static void recall_many(struct fixture *f, const char *prefix,
-			struct nfs_file *files, unsigned int count)
-{
-	char name[64];
-
-	for (unsigned int i = 0; i < count; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_hold(f, name, &files[i]);
-	}
-	for (unsigned int i = 0; i < count; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_conflict(f, name);
-	}
-}
-
-static void return_many(struct fixture *f, const struct nfs_file *files,
-			unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		fixture_return(f, &files[i]);
-}
-
 /* The first callback is answered like this; the next one is looked at. */
 static struct cb_call *second_after(struct fixture *f, const char *name,
 				    const struct cb_answer *answer,
@@ -297,14 +274,14 @@ static void test_bad_slot_slots_above_are_not_used(void **state)
 	/* Slot 0 is busy, slot 1 is refused: the second recall waits. */
 	cb_responder_push(f->responder, &held);
 	cb_responder_push(f->responder, &bad);
-	recall_many(f, "badslot", files, 2);
+	fixture_recall_many(f, "badslot", files, 2);
 	assert_int_equal(fixture_callback(f, 1)->seq.slot, 1);
 	cb_call_answer(fixture_callback(f, 0), &correct);
 	call = fixture_callback(f, 2);
 	assert_memory_equal(call->recall.stateid.other,
 			    fixture_callback(f, 1)->recall.stateid.other,
 			    NFS4_STATEID_OTHER_SIZE);
-	return_many(f, files, 2);
+	fixture_return_many(f, files, 2);
 	fixture_assert_flags(f, 0);
 }
 
@@ -473,7 +450,7 @@ static void test_retry_uncached_on_a_retry_means_that_it_ran(void **state)
 			    NFS4_STATEID_OTHER_SIZE);
 	assert_int_equal(call->seq.slot, 0);
 	assert_int_equal(call->seq.sequence, 2);
-	return_many(f, files, 2);
+	fixture_return_many(f, files, 2);
 }
 
 int main(void)

@@ -160,21 +160,11 @@ static void assert_works_anew(struct fixture *f, const char *name,
 static void test_vanished_holder_gives_way_and_comes_back(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t until = nfs_now_ns() + GONE_WITHIN * UINT64_C(1000000);
 	struct nfs_file file;
-	int rc;
 
 	fixture_hold(f, "vanished", &file);
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
-	do {
-		rc = nfs_open(&f->opener_session, "export/vanished",
-			      OPEN4_SHARE_ACCESS_WRITE, &file);
-		/* No callback can come: a pause that a wrong one would end. */
-		if (rc == NFS4ERR_DELAY)
-			assert_null(cb_responder_wait(f->responder, 0, 100));
-	} while (rc == NFS4ERR_DELAY && nfs_now_ns() < until);
-	assert_int_equal(rc, NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
+	fixture_open_after_revocation(f, "vanished", GONE_WITHIN);
 	reboot(f);
 	assert_works_anew(f, "vanished-back", 0);
 }

@@ -15,29 +15,6 @@
 static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer correct;
 
-/* Hold @count delegations, then have all of them recalled. */
-static void recall_many(struct fixture *f, const char *prefix,
-			struct nfs_file *files, unsigned int count)
-{
-	char name[64];
-
-	for (unsigned int i = 0; i < count; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_hold(f, name, &files[i]);
-	}
-	for (unsigned int i = 0; i < count; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_conflict(f, name);
-	}
-}
-
-static void return_many(struct fixture *f, const struct nfs_file *files,
-			unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		fixture_return(f, &files[i]);
-}
-
 /* Statement 5 -------------------------------------------------------------- */
 
 static void test_sequence_starts_at_one_and_counts(void **state)
@@ -70,7 +47,7 @@ static void test_slot_in_flight_is_not_used_again(void **state)
 	struct cb_call *call;
 
 	cb_responder_set_default(f->responder, &held);
-	recall_many(f, "flight", files, 3);
+	fixture_recall_many(f, "flight", files, 3);
 	for (unsigned int i = 0; i < 3; i++) {
 		call = fixture_callback(f, i);
 		assert_int_equal(call->seq.slot, i);
@@ -80,7 +57,7 @@ static void test_slot_in_flight_is_not_used_again(void **state)
 	cb_responder_set_default(f->responder, &correct);
 	for (unsigned int i = 0; i < 3; i++)
 		cb_call_answer(fixture_callback(f, i), &correct);
-	return_many(f, files, 3);
+	fixture_return_many(f, files, 3);
 }
 
 static void test_slots_never_exceed_what_the_client_agreed_to(void **state)
@@ -93,11 +70,11 @@ static void test_slots_never_exceed_what_the_client_agreed_to(void **state)
 	args.back.maxrequests = 2;
 	fixture_remake_session(f, &args);
 	cb_responder_set_default(f->responder, &held);
-	recall_many(f, "agreed", files, MANY);
+	fixture_recall_many(f, "agreed", files, MANY);
 	for (unsigned int i = 0; i < MANY; i++)
 		cb_call_answer(fixture_callback(f, i), &correct);
 	assert_int_equal(cb_responder_max_in_flight(f->responder), 2);
-	return_many(f, files, MANY);
+	fixture_return_many(f, files, MANY);
 }
 
 static bool is_recall_of(const struct cb_call *call,
@@ -116,7 +93,7 @@ static void test_max_slots_1_recalls_go_out_one_by_one(void **state)
 	(void)state;
 	fixture_begin(&own, "Max_Slots = 1;");
 	cb_responder_set_default(own.responder, &held);
-	recall_many(&own, "one-by-one", files, QUEUED);
+	fixture_recall_many(&own, "one-by-one", files, QUEUED);
 	for (unsigned int i = 0; i < QUEUED; i++) {
 		struct cb_call *call = fixture_callback(&own, i);
 
@@ -129,7 +106,7 @@ static void test_max_slots_1_recalls_go_out_one_by_one(void **state)
 	for (unsigned int j = 0; j < QUEUED; j++)
 		assert_int_equal(recalls[j], 1);
 	assert_int_equal(cb_responder_max_in_flight(own.responder), 1);
-	return_many(&own, files, QUEUED);
+	fixture_return_many(&own, files, QUEUED);
 	fixture_end(&own);
 }
 
@@ -150,11 +127,11 @@ static void test_target_highest_slot_is_honoured(void **state)
 	for (unsigned int i = 0; i < MANY; i++)
 		cb_responder_push(f->responder,
 				  &(struct cb_answer){ .when = CB_HELD });
-	recall_many(f, "target", files, MANY);
+	fixture_recall_many(f, "target", files, MANY);
 	for (unsigned int i = 0; i < MANY; i++)
 		cb_call_answer(fixture_callback(f, 1 + i), &narrow);
 	assert_int_equal(cb_responder_max_in_flight(f->responder), 1);
-	return_many(f, files, MANY);
+	fixture_return_many(f, files, MANY);
 }
 
 /* Answer held callbacks from @first on until @total have come, and the rest.
@@ -186,11 +163,11 @@ static void test_target_highest_slot_grows_again(void **state)
 	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
 	fixture_return(f, &first);
 	cb_responder_set_default(f->responder, &held);
-	recall_many(f, "grown", files, MANY);
+	fixture_recall_many(f, "grown", files, MANY);
 	cb_call_answer(fixture_callback(f, 1), &wider);
 	fixture_callback(f, 4); /* three at once now */
 	assert_int_equal(answer_all(f, 2, 1 + MANY, &wider), 3);
-	return_many(f, files, MANY);
+	fixture_return_many(f, files, MANY);
 }
 
 static void test_highest_slot_is_a_limit(void **state)
@@ -207,10 +184,10 @@ static void test_highest_slot_is_a_limit(void **state)
 	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
 	fixture_return(f, &first);
 	cb_responder_set_default(f->responder, &held);
-	recall_many(f, "limit", files, MANY);
+	fixture_recall_many(f, "limit", files, MANY);
 	fixture_callback(f, 2);
 	assert_int_equal(answer_all(f, 1, 1 + MANY, &two), 2);
-	return_many(f, files, MANY);
+	fixture_return_many(f, files, MANY);
 }
 
 /* A back channel too small for a recall is refused when it is made. */

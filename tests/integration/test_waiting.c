@@ -166,21 +166,11 @@ static void test_in_flight_with_its_only_session_waits_for_another(void **state)
 static void test_no_path_for_a_lease_fails_and_is_revoked(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t until = nfs_now_ns() + REVOKED_WITHIN * UINT64_C(1000000);
 	struct nfs_file file;
-	int rc;
 
 	fixture_hold(f, "revoked", &file);
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
-	do {
-		rc = nfs_open(&f->opener_session, "export/revoked",
-			      OPEN4_SHARE_ACCESS_WRITE, &file);
-		/* No callback can come: a pause that a wrong one would end. */
-		if (rc == NFS4ERR_DELAY)
-			assert_null(cb_responder_wait(f->responder, 0, 100));
-	} while (rc == NFS4ERR_DELAY && nfs_now_ns() < until);
-	assert_int_equal(rc, NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
+	fixture_open_after_revocation(f, "revoked", REVOKED_WITHIN);
 	assert_true(server_alive(f->server));
 }
 
