@@ -6,6 +6,7 @@
 #define BC_CALLBACK_H
 
 #include "config.h"
+#include "hashtable.h"
 #include "nfs_core.h"
 #include "nfs_proto_data.h"
 #include "sal_data.h"
@@ -131,6 +132,21 @@ void bc_delegation_revoked(const state_t *state, const state_owner_t *owner);
  * Context: CREATE_SESSION's handler, before the original.
  */
 clientid4 bc_restart_prepare(clientid4 successor);
+
+/**
+ * Find Ganesha's record of a confirmed client.
+ *
+ * @param[in]  clientid
+ * @param[out] latch     to be given to bc_client_record_release(), if found
+ *
+ * @return the record, borrowed until then; or NULL: there is none
+ *
+ * Context: any thread.  Until the release, no lock may be waited for that is
+ * held elsewhere when the table is looked into: see bc_try_lock().
+ */
+nfs_client_id_t *bc_client_record_acquire(clientid4 clientid,
+					  struct hash_latch *latch);
+void bc_client_record_release(struct hash_latch *latch);
 
 /**
  * Lock a mutex that elsewhere may be taken before what is held here: give up

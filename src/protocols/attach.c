@@ -17,10 +17,8 @@
 #include "transport.h"
 
 #include "fsal_convert.h"
-#include "hashtable.h"
 #include "sal_functions.h"
 
-#include <sched.h>
 #include <urcu/uatomic.h>
 
 /** An entry of Ganesha's table of operations (nfs4_Compound.c). */
@@ -321,45 +319,28 @@ static const char *adopt_locked(nfs_client_id_t *client,
 	return NULL; /* gone already */
 }
 
-bool bc_try_lock(pthread_mutex_t *mutex)
-{
-	for (int i = 0; i < 1000; i++) {
-		if (!pthread_mutex_trylock(mutex))
-			return true;
-		sched_yield();
-	}
-	return false;
-}
-
 /* @return what does not fit, or NULL */
 static const char *verify(const compound_data_t *data, clientid4 clientid,
 			  const CREATE_SESSION4resok *resok,
 			  struct bc_channel **channel)
 {
-	struct gsh_buffdesc key = { .addr = &clientid,
-				    .len = sizeof(clientid) };
-	struct gsh_buffdesc value;
-	struct hash_latch latch;
 	const char *misfit = NULL;
+	struct hash_latch latch;
 	nfs_client_id_t *client;
 
 	if (data->opcode != NFS4_OP_CREATE_SESSION || !data->req ||
 	    !data->req->rq_xprt)
 		return "compound's data";
-	/* The latch keeps the record in its table, and so alive.  If the
-	 * client is gone already, the next one shows it.
-	 */
-	if (hashtable_getlatch(ht_confirmed_client_id, &key, &value, false,
-			       &latch) == HASHTABLE_SUCCESS) {
-		client = value.addr;
-		if (client->cid_clientid != clientid) {
-			misfit = "client record's id";
-		} else if (bc_try_lock(&client->cid_mutex)) {
-			misfit = adopt_locked(client, resok, channel);
-			pthread_mutex_unlock(&client->cid_mutex);
-		}
+	client = bc_client_record_acquire(clientid, &latch);
+	if (!client)
+		return NULL; /* gone already: the next one shows it */
+	if (client->cid_clientid != clientid) {
+		misfit = "client record's id";
+	} else if (bc_try_lock(&client->cid_mutex)) {
+		misfit = adopt_locked(client, resok, channel);
+		pthread_mutex_unlock(&client->cid_mutex);
 	}
-	hashtable_releaselatched(ht_confirmed_client_id, &latch);
+	bc_client_record_release(&latch);
 	return misfit;
 }
 

@@ -11,7 +11,6 @@
  */
 #include "callback.h"
 
-#include "hashtable.h"
 #include "sal_functions.h"
 
 #include <stdlib.h>
@@ -24,15 +23,12 @@
 
 static bool is_confirmed(clientid4 clientid)
 {
-	struct gsh_buffdesc key = { .addr = &clientid,
-				    .len = sizeof(clientid) };
-	struct gsh_buffdesc value;
 	struct hash_latch latch;
-	bool found = hashtable_getlatch(ht_confirmed_client_id, &key, &value,
-					false, &latch) == HASHTABLE_SUCCESS;
 
-	hashtable_releaselatched(ht_confirmed_client_id, &latch);
-	return found;
+	if (!bc_client_record_acquire(clientid, &latch))
+		return false;
+	bc_client_record_release(&latch);
+	return true;
 }
 
 /* Whether a client's record is to be replaced by that of @successor. */
@@ -68,19 +64,16 @@ static void forget_recalls(nfs_client_id_t *client)
 /* @return whether @clientid is the former instance */
 static bool look_at(clientid4 clientid, clientid4 successor)
 {
-	struct gsh_buffdesc key = { .addr = &clientid,
-				    .len = sizeof(clientid) };
-	struct gsh_buffdesc value;
 	struct hash_latch latch;
-	bool former = false;
+	nfs_client_id_t *client = bc_client_record_acquire(clientid, &latch);
+	bool former;
 
-	/* The latch keeps the record in its table, and so alive. */
-	if (hashtable_getlatch(ht_confirmed_client_id, &key, &value, false,
-			       &latch) == HASHTABLE_SUCCESS)
-		former = is_former(value.addr, successor);
+	if (!client)
+		return false;
+	former = is_former(client, successor);
 	if (former)
-		forget_recalls(value.addr);
-	hashtable_releaselatched(ht_confirmed_client_id, &latch);
+		forget_recalls(client);
+	bc_client_record_release(&latch);
 	return former;
 }
 
