@@ -268,10 +268,12 @@ struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
  * The clients for which callbacks were submitted lately.
  *
  * @param[in]  within  ms
- * @param[out] ids     client ids, in no order
- * @param[in]  max     their number at most
+ * @param[out] ids     the first @a max client ids, in no order; NULL if that is 0
+ * @param[in]  max     room for so many
  *
- * @return how many. Context: any thread, lock-free.
+ * @return how many there are, which may be more than @a max
+ *
+ * Context: any thread, lock-free. Looks at no client if none was called.
  */
 size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max);
 

@@ -331,6 +331,7 @@ struct bc_core {
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	uint32_t back_bound; /* [A] back-bound connections of all sessions */
 	bool stopping; /* [A] callbacks fail from now on */
+	uint64_t called; /* [A] ms: last submission for a client; 0: none */
 	unsigned long
 		submitted; /* [A] callbacks accepted, and how they ended */
 	unsigned long completed[BC_OUTCOMES]; /* [A] */

@@ -77,21 +77,39 @@ static bool look_at(clientid4 clientid, clientid4 successor)
 	return former;
 }
 
-clientid4 bc_restart_prepare(clientid4 successor)
+/* The clients that may have recalls under way, to be freed; NULL: none, or out
+ * of memory.
+ */
+static uint64_t *clients_called(size_t *count)
 {
 	uint64_t within = CALLED_LEASES * UINT64_C(1000) *
 			  nfs_param.nfsv4_param.lease_lifetime;
+	uint64_t *called = NULL;
+	size_t room = 0;
+
+	/* Until there is room for those that were added meanwhile, too. */
+	while ((*count = bc_clients_called(within, called, room)) > room) {
+		free(called);
+		room = *count;
+		called = malloc(room * sizeof(*called));
+		if (!called)
+			return NULL;
+	}
+	return called;
+}
+
+clientid4 bc_restart_prepare(clientid4 successor)
+{
 	clientid4 former = 0;
 	uint64_t *called;
 	size_t count;
 
 	if (is_confirmed(successor))
 		return 0;
-	called = malloc(CALLED_MAX * sizeof(*called));
+	called = clients_called(&count);
 	if (!called)
 		return 0;
-	count = bc_clients_called(within, called, CALLED_MAX);
-	for (size_t i = 0; i < count && !former; i++)
+	for (size_t i = 0; i < count && i < CALLED_MAX && !former; i++)
 		if (look_at(called[i], successor))
 			former = called[i];
 	free(called);

@@ -170,6 +170,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 {
 	struct bc_client *client = bc_client_lock(clientid);
 	struct bc_request *req = NULL;
+	uint64_t now;
 
 	if (!client) {
 		bc_call_put(call);
@@ -182,7 +183,9 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
 	uatomic_inc(&bc_core.submitted);
-	uatomic_set(&client->called, bc_now());
+	now = bc_now();
+	uatomic_set(&client->called, now);
+	uatomic_set(&bc_core.called, now);
 	call->state = BC_CALL_DONE; /* in no list yet */
 	call->deadline = call_deadline();
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
