@@ -263,19 +263,19 @@ void fixture_wait_connections(struct fixture *fixture, int connections)
 }
 
 void fixture_remake_session(struct fixture *f,
-			   const struct nfs_create_session_args *args)
+			    const struct nfs_create_session_args *args)
 {
 	struct nfs_conn *conn = fixture_connect(f, &f->holder);
 
 	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
 	nfs_session_fini(&f->session);
-	assert_int_equal(nfs_create_session(&f->session, &f->holder, conn,
-					    args),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_create_session(&f->session, &f->holder, conn, args),
+		NFS4_OK);
 }
 
-void fixture_recall_many(struct fixture *fixture, const char *prefix,
-			struct nfs_file *files, unsigned int count)
+void fixture_hold_many(struct fixture *fixture, const char *prefix,
+		       struct nfs_file *files, unsigned int count)
 {
 	char name[64];
 
@@ -283,14 +283,28 @@ void fixture_recall_many(struct fixture *fixture, const char *prefix,
 		snprintf(name, sizeof(name), "%s-%u", prefix, i);
 		fixture_hold(fixture, name, &files[i]);
 	}
+}
+
+void fixture_conflict_many(struct fixture *fixture, const char *prefix,
+			   unsigned int count)
+{
+	char name[64];
+
 	for (unsigned int i = 0; i < count; i++) {
 		snprintf(name, sizeof(name), "%s-%u", prefix, i);
 		fixture_conflict(fixture, name);
 	}
 }
 
+void fixture_recall_many(struct fixture *fixture, const char *prefix,
+			 struct nfs_file *files, unsigned int count)
+{
+	fixture_hold_many(fixture, prefix, files, count);
+	fixture_conflict_many(fixture, prefix, count);
+}
+
 void fixture_return_many(struct fixture *fixture, const struct nfs_file *files,
-			unsigned int count)
+			 unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)
 		fixture_return(fixture, &files[i]);
@@ -310,8 +324,8 @@ void fixture_open_after_revocation(struct fixture *fixture, const char *name,
 			      OPEN4_SHARE_ACCESS_WRITE, &file);
 		/* No callback can come: a pause that a wrong one would end. */
 		if (rc == NFS4ERR_DELAY)
-			assert_null(cb_responder_wait(fixture->responder, 0,
-						      100));
+			assert_null(
+				cb_responder_wait(fixture->responder, 0, 100));
 	} while (rc == NFS4ERR_DELAY && nfs_now_ns() < until);
 	assert_int_equal(rc, NFS4_OK);
 	assert_int_equal(nfs_close(&fixture->opener_session, &file), NFS4_OK);

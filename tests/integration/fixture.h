@@ -121,7 +121,15 @@ void fixture_wait_connections(struct fixture *fixture, int connections);
 void fixture_remake_session(struct fixture *fixture,
 			    const struct nfs_create_session_args *args);
 
-/** Hold @a count delegations, of files "@a prefix-0" on; have all recalled. */
+/** Hold @a count delegations, of files "@a prefix-0" on. */
+void fixture_hold_many(struct fixture *fixture, const char *prefix,
+		       struct nfs_file *files, unsigned int count);
+
+/** fixture_conflict() for @a count files, "@a prefix-0" on. */
+void fixture_conflict_many(struct fixture *fixture, const char *prefix,
+			   unsigned int count);
+
+/** The two in a row. */
 void fixture_recall_many(struct fixture *fixture, const char *prefix,
 			 struct nfs_file *files, unsigned int count);
 

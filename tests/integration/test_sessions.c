@@ -71,27 +71,6 @@ static void lose_path(struct fixture *f)
 	fixture_wait_flags(f, DOWN);
 }
 
-static void hold_many(struct fixture *f, const char *prefix,
-		      struct nfs_file files[MANY])
-{
-	char name[64];
-
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_hold(f, name, &files[i]);
-	}
-}
-
-static void conflict_many(struct fixture *f, const char *prefix)
-{
-	char name[64];
-
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_conflict(f, name);
-	}
-}
-
 /* The opener gets its OPEN at once. */
 static void assert_opener_gets(struct fixture *f, const char *name)
 {
@@ -204,9 +183,9 @@ static void test_reboot_ends_callbacks_without_path(void **state)
 	struct fixture *f = *state;
 	struct nfs_file files[MANY];
 
-	hold_many(f, "boot-queued", files);
+	fixture_hold_many(f, "boot-queued", files, MANY);
 	lose_path(f);
-	conflict_many(f, "boot-queued");
+	fixture_conflict_many(f, "boot-queued", MANY);
 	reboot(f);
 	assert_opener_gets_many(f, "boot-queued");
 	assert_works_anew(f, "boot-queued-new", 0);
@@ -219,9 +198,9 @@ static void test_reboot_ends_callback_in_flight_and_those_behind(void **state)
 	struct cb_call *call;
 
 	replace_session(f, CREATE_SESSION4_FLAG_CONN_BACK_CHAN, 1);
-	hold_many(f, "boot-sent", files);
+	fixture_hold_many(f, "boot-sent", files, MANY);
 	cb_responder_push(f->responder, &held);
-	conflict_many(f, "boot-sent");
+	fixture_conflict_many(f, "boot-sent", MANY);
 	call = fixture_callback(f, 0);
 	nfs_conn_close(call->conn, NFS_CLOSE_RST); /* as a machine's end does */
 	reboot(f);
@@ -371,9 +350,9 @@ static void test_session_ends_with_callbacks_in_its_queue(void **state)
 	nfs_create_session_args_init(&args);
 	args.flags = 0;
 	create_session(f, &second, &args);
-	hold_many(f, "behind", files);
+	fixture_hold_many(f, "behind", files, MANY);
 	cb_responder_push(f->responder, &held);
-	conflict_many(f, "behind");
+	fixture_conflict_many(f, "behind", MANY);
 	assert_true(is_on(fixture_callback(f, 0), &f->session));
 	end_session(&f->session);
 	assert_int_equal(

@@ -22,33 +22,11 @@ static void lose_path(struct fixture *f)
 	fixture_wait_flags(f, DOWN);
 }
 
-static void hold_many(struct fixture *f, const char *prefix,
-		      struct nfs_file *files)
-{
-	char name[64];
-
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_hold(f, name, &files[i]);
-	}
-}
-
-static void conflict_many(struct fixture *f, const char *prefix)
-{
-	char name[64];
-
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		fixture_conflict(f, name);
-	}
-}
-
 static bool is_recall_of(const struct cb_call *call,
 			 const struct nfs_file *file)
 {
 	return !memcmp(call->recall.stateid.other,
-		       file->delegation.stateid.other,
-		       NFS4_STATEID_OTHER_SIZE);
+		       file->delegation.stateid.other, NFS4_STATEID_OTHER_SIZE);
 }
 
 static void test_full_queue_defers_and_marks_nothing_down(void **state)
@@ -57,9 +35,9 @@ static void test_full_queue_defers_and_marks_nothing_down(void **state)
 	struct nfs_file files[MANY], further;
 	bool recalled[MANY] = { false };
 
-	hold_many(f, "full", files);
+	fixture_hold_many(f, "full", files, MANY);
 	lose_path(f);
-	conflict_many(f, "full");
+	fixture_conflict_many(f, "full", MANY);
 	nfs_session_set_conn(&f->session, fixture_bind(f));
 	/* Those that found no room come when Ganesha asks again. */
 	for (unsigned int n = 0, left = MANY; left > 0; n++) {
@@ -92,9 +70,9 @@ static void test_unreachable_client_delays_nobody(void **state)
 	other.responder = responder;
 	assert_int_equal(nfs_client_mount(&other, &session), NFS4_OK);
 	conn = nfs_conn_get(session.conn);
-	hold_many(f, "unreachable", files);
+	fixture_hold_many(f, "unreachable", files, MANY);
 	lose_path(f);
-	conflict_many(f, "unreachable");
+	fixture_conflict_many(f, "unreachable", MANY);
 	for (unsigned int i = 0; i < MANY; i++) {
 		snprintf(path, sizeof(path), "export/reachable-%u", i);
 		server_make_file(f->server, path + strlen("export/"), "x");
