@@ -24,12 +24,14 @@ enum bc_import {
 	BC_IMPORTS,
 };
 
-/** What an import is called, and what is called instead. [K] */
-extern const struct bc_import_hook {
+/** What a library's import is called, and what is called instead. [K] */
+struct bc_import_hook {
 	const char *name;
 	void *original; /* what the import must lead to before */
 	void *function; /* and after */
-} bc_import_hooks[BC_IMPORTS];
+};
+
+extern const struct bc_import_hook bc_import_hooks[BC_IMPORTS];
 
 /** The operations of the core, for bc_core_init(). [K] */
 extern const struct bc_ops bc_callback_ops;

@@ -6,12 +6,14 @@
  * before anything is written: six of its imports from libntirpc.so, and the
  * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
- * not there.
+ * not there.  Two imports of libntirpc.so from the C library are changed as
+ * well, if they are found (dead_socket.h).
  *
  * The first session shows whether the structures that both sides read are laid
  * out as we know them; until then it is handled as Ganesha handles it.
  */
 #include "callback.h"
+#include "dead_socket.h"
 #include "image.h"
 #include "module.h"
 #include "transport.h"
@@ -82,10 +84,19 @@ static const char *const operation_names[] = {
 /* clang-format on */
 #define FIRST_OPCODE NFS4_OP_ACCESS
 
+/** What ntirpc calls instead of the C library's. [K] */
+static const struct bc_import_hook socket_hooks[] = {
+	{ "sendmsg", (void *)sendmsg, (void *)bc_socket_sendmsg },
+	{ "epoll_wait", (void *)epoll_wait, (void *)bc_socket_epoll_wait },
+};
+#define SOCKET_IMPORTS (sizeof(socket_hooks) / sizeof(socket_hooks[0]))
+
 static struct {
 	struct bc_image ganesha; /* [K] libganesha_nfsd.so */
 	struct operation *operations; /* [K] its table */
 	void **imports[BC_IMPORTS]; /* [K] its slots */
+	struct bc_image ntirpc; /* [K] libntirpc.so */
+	void **socket_imports[SOCKET_IMPORTS]; /* [K] its slots, or NULL */
 	bool attached; /* attach and detach are serialised by their callers */
 	bool replaced; /* as above; false too after a misfit */
 	enum bc_layout layout; /* atomic */
@@ -93,25 +104,50 @@ static struct {
 
 /* Locating ----------------------------------------------------------------- */
 
+/* @return why the slot of a hook is not found, or NULL */
+static const char *find_import(const struct bc_image *image,
+			       const struct bc_import_hook *hook, void ***slot)
+{
+	int rc = bc_image_find_import(image, hook->name, slot);
+
+	if (rc)
+		return strerror(-rc);
+	return **slot == hook->original ? NULL : "leads elsewhere already";
+}
+
 static int find_imports(void)
 {
 	for (int i = 0; i < BC_IMPORTS; i++) {
 		const struct bc_import_hook *hook = &bc_import_hooks[i];
-		int rc = bc_image_find_import(&attachment.ganesha, hook->name,
+		const char *why = find_import(&attachment.ganesha, hook,
 					      &attachment.imports[i]);
 
-		if (!rc && *attachment.imports[i] != hook->original)
-			rc = -EBUSY;
-		if (rc) {
+		if (why) {
 			LogCrit(COMPONENT_NFS_CB,
 				"not attached: import %s of %s: %s", hook->name,
-				attachment.ganesha.path,
-				rc == -EBUSY ? "leads elsewhere already" :
-					       strerror(-rc));
-			return rc;
+				attachment.ganesha.path, why);
+			return -ENOENT;
 		}
 	}
 	return 0;
+}
+
+/* Without them, all goes on as it did. */
+static void find_socket_imports(void)
+{
+	const char *why = "library not found";
+
+	if (!bc_image_find((void *)svc_sendreply, &attachment.ntirpc))
+		why = NULL;
+	for (size_t i = 0; i < SOCKET_IMPORTS && !why; i++)
+		why = find_import(&attachment.ntirpc, &socket_hooks[i],
+				  &attachment.socket_imports[i]);
+	if (!why)
+		return;
+	LogWarn(COMPONENT_NFS_CB,
+		"connections that are reset may leave descriptors behind: ntirpc's socket calls: %s",
+		why);
+	memset(attachment.socket_imports, 0, sizeof(attachment.socket_imports));
 }
 
 static int find_operations(void)
@@ -155,21 +191,53 @@ static int locate(void)
 		return rc;
 	}
 	rc = find_imports();
-	return rc ? rc : find_operations();
+	if (!rc)
+		rc = find_operations();
+	if (!rc)
+		find_socket_imports();
+	return rc;
 }
 
 /* Replacing ---------------------------------------------------------------- */
 
-static int write_pointer(void *slot, void *value)
+static int write_pointer(const struct bc_image *image, void *slot, void *value)
 {
-	int rc = bc_image_protect(&attachment.ganesha, slot, sizeof(void *),
-				  true);
+	int rc = bc_image_protect(image, slot, sizeof(void *), true);
 
 	if (rc)
 		return rc;
 	uatomic_set((void **)slot, value);
-	return bc_image_protect(&attachment.ganesha, slot, sizeof(void *),
-				false);
+	return bc_image_protect(image, slot, sizeof(void *), false);
+}
+
+static int replace_operations(void)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < EXTENDED && !rc; i++) {
+		nfs_opnum4 opcode = extended[i].opcode;
+		struct operation *operation = &attachment.operations[opcode];
+
+		bc_originals[opcode] = operation->funct;
+		rc = write_pointer(&attachment.ganesha, &operation->funct,
+				   (void *)extended[i].handler);
+	}
+	return rc;
+}
+
+static int replace_imports(void)
+{
+	int rc = 0;
+
+	for (int i = 0; i < BC_IMPORTS && !rc; i++)
+		rc = write_pointer(&attachment.ganesha, attachment.imports[i],
+				   bc_import_hooks[i].function);
+	for (size_t i = 0; i < SOCKET_IMPORTS && !rc; i++)
+		if (attachment.socket_imports[i])
+			rc = write_pointer(&attachment.ntirpc,
+					   attachment.socket_imports[i],
+					   socket_hooks[i].function);
+	return rc;
 }
 
 static void put_back(void)
@@ -181,34 +249,32 @@ static void put_back(void)
 		nfs_opnum4 opcode = extended[i].opcode;
 
 		if (bc_originals[opcode])
-			write_pointer(&attachment.operations[opcode].funct,
+			write_pointer(&attachment.ganesha,
+				      &attachment.operations[opcode].funct,
 				      (void *)bc_originals[opcode]);
 	}
 	for (int i = 0; i < BC_IMPORTS; i++)
-		write_pointer(attachment.imports[i],
+		write_pointer(&attachment.ganesha, attachment.imports[i],
 			      bc_import_hooks[i].original);
+	for (size_t i = 0; i < SOCKET_IMPORTS; i++)
+		if (attachment.socket_imports[i])
+			write_pointer(&attachment.ntirpc,
+				      attachment.socket_imports[i],
+				      socket_hooks[i].original);
 }
 
 static int replace(void)
 {
-	int rc = 0;
+	int rc;
 
 	attachment.replaced = true;
-	for (int i = 0; i < BC_IMPORTS && !rc; i++)
-		rc = write_pointer(attachment.imports[i],
-				   bc_import_hooks[i].function);
-	for (size_t i = 0; i < EXTENDED && !rc; i++) {
-		nfs_opnum4 opcode = extended[i].opcode;
-		struct operation *operation = &attachment.operations[opcode];
-
-		bc_originals[opcode] = operation->funct;
-		rc = write_pointer(&operation->funct,
-				   (void *)extended[i].handler);
-	}
+	rc = replace_imports();
+	if (!rc)
+		rc = replace_operations();
 	if (rc) {
 		LogCrit(COMPONENT_NFS_CB,
-			"not attached: cannot write to %s: %s",
-			attachment.ganesha.path, strerror(-rc));
+			"not attached: cannot write to a library: %s",
+			strerror(-rc));
 		put_back();
 	}
 	return rc;

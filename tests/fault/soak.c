@@ -8,11 +8,9 @@
  *
  * Checked when all clients have gone and their leases have ended: the server
  * has no connection and no file open; its descriptors are exactly as many as
- * after the first minute, but for sockets that ntirpc loses of connections that
- * were reset (README, Limits); its memory has grown by no more than the bound,
- * neither since then nor by the trend of the second half, the share of lost
- * sockets apart; the module's tables are empty; the server ends cleanly, every
- * callback has completed once.
+ * after the first minute; its memory has grown by no more than the bound,
+ * neither since then nor by the trend of the second half; the module's tables
+ * are empty; the server ends cleanly, every callback has completed once.
  */
 #include <dirent.h>
 #include <getopt.h>
@@ -39,11 +37,10 @@
 
 #define RSS_BOUND (24 * 1024) /* KiB, over the whole time */
 #define TREND_BOUND 1024.0 /* KiB in a minute, in the second half */
-#define LOST_TRANSPORT 24 /* KiB: what ntirpc keeps with a lost socket */
 
 struct sample {
 	double minute;
-	long rss; /* KiB, without what ntirpc has lost */
+	long rss; /* KiB */
 };
 
 struct usage {
@@ -116,13 +113,6 @@ static void look(struct soak *soak, struct usage *usage)
 		.connections = server_connections(soak->server),
 	};
 	count_descriptors(soak, usage);
-}
-
-/* KiB, without what ntirpc has lost. */
-static long rss_kept(const struct usage *usage)
-{
-	return usage->rss -
-	       LOST_TRANSPORT * (usage->sockets - usage->connections);
 }
 
 /* ---- Clients that go without a word ---- */
@@ -223,7 +213,7 @@ static void observe(struct soak *soak, struct load *load, double second)
 	if (second < last * (double)SAMPLE_S)
 		return;
 	look(soak, &usage);
-	add_sample(soak, second / MINUTE, rss_kept(&usage));
+	add_sample(soak, second / MINUTE, usage.rss);
 	if (last * SAMPLE_S % MINUTE)
 		return;
 	snprintf(when, sizeof(when), "%u min", last * SAMPLE_S / MINUTE);
@@ -270,16 +260,6 @@ static void run_load(struct soak *soak, unsigned int seconds, bool measured)
 		pass(soak);
 }
 
-/* Connections that may have been reset while the server wrote to them. */
-static int resets(const struct soak *soak)
-{
-	unsigned int sum = soak->figures.closed + soak->passers;
-
-	for (int i = FAULT_FIRST_FATAL; i < FAULT_KINDS; i++)
-		sum += soak->figures.proxy.faults[i];
-	return sum;
-}
-
 /* ---- What must hold ---- */
 
 /* KiB in a minute: the slope of the line through the second half's samples. */
@@ -307,22 +287,21 @@ static void check(struct soak *soak, const struct usage *before,
 
 	print_usage("all gone", after);
 	print_figures(soak, &soak->figures);
-	printf("memory without that of lost sockets: %+ld KiB since the first minute; in the second half %+.0f KiB in a minute\n",
-	       rss_kept(after) - rss_kept(before), slope);
+	printf("memory: %+ld KiB since the first minute; in the second half %+.0f KiB in a minute\n",
+	       after->rss - before->rss, slope);
 	if (!server_alive(soak->server))
 		fail(soak, "the server ended with %d",
 		     server_crashed(soak->server));
 	if (after->connections || after->files ||
+	    after->sockets != before->sockets ||
 	    after->others != before->others)
-		fail(soak, "%d connections, %d files, %d descriptors are left",
+		fail(soak,
+		     "%d connections, %d files, %d sockets, %d other descriptors are left",
 		     after->connections, after->files,
+		     after->sockets - before->sockets,
 		     after->others - before->others);
-	if (after->sockets > before->sockets + resets(soak))
-		fail(soak, "%d sockets are left",
-		     after->sockets - before->sockets);
-	if (rss_kept(after) > rss_kept(before) + RSS_BOUND)
-		fail(soak, "%ld KiB are left",
-		     rss_kept(after) - rss_kept(before));
+	if (after->rss > before->rss + RSS_BOUND)
+		fail(soak, "%ld KiB are left", after->rss - before->rss);
 	if (slope > TREND_BOUND && soak->seconds >= 5 * MINUTE)
 		fail(soak, "the memory grows");
 }

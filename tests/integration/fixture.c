@@ -248,7 +248,8 @@ void fixture_wait_flags(struct fixture *fixture, uint32_t flags)
 	assert_int_equal(got, flags);
 }
 
-void fixture_wait_connections(struct fixture *fixture, int connections)
+static void wait_count(struct fixture *fixture, int (*count)(struct server *),
+		       int wanted)
 {
 	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
 	int got;
@@ -257,9 +258,19 @@ void fixture_wait_connections(struct fixture *fixture, int connections)
 	do {
 		assert_int_equal(nfs_sequence(&fixture->session, NULL),
 				 NFS4_OK);
-		got = server_connections(fixture->server);
-	} while (got != connections && nfs_now_ns() < until);
-	assert_int_equal(got, connections);
+		got = count(fixture->server);
+	} while (got != wanted && nfs_now_ns() < until);
+	assert_int_equal(got, wanted);
+}
+
+void fixture_wait_connections(struct fixture *fixture, int connections)
+{
+	wait_count(fixture, server_connections, connections);
+}
+
+void fixture_wait_descriptors(struct fixture *fixture, int descriptors)
+{
+	wait_count(fixture, server_fds, descriptors);
 }
 
 void fixture_remake_session(struct fixture *f,

@@ -116,6 +116,8 @@ void fixture_wait_flags(struct fixture *fixture, uint32_t flags);
 
 /** The server has exactly so many connections, within SOON. */
 void fixture_wait_connections(struct fixture *fixture, int connections);
+/** The server has exactly so many descriptors, within SOON. */
+void fixture_wait_descriptors(struct fixture *fixture, int descriptors);
 
 /** A fresh session of the holder in place of the mounted one. */
 void fixture_remake_session(struct fixture *fixture,

@@ -459,9 +459,9 @@ static void fill_socket(struct fixture *f, struct nfs_compound *reads,
 
 	/* As large as the session allows, or the answers would be small. */
 	assert_non_null(data);
-	assert_int_equal(nfs_read(&f->session, &file->fh, &file->stateid, 0,
-				  data, &len),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_read(&f->session, &file->fh, &file->stateid, 0, data, &len),
+		NFS4_OK);
 	assert_int_equal(len, STUCK_READ_SIZE);
 	free(data);
 	nfs_conn_set_receive_buffer(f->session.conn, 4096);
@@ -630,6 +630,31 @@ static void test_connects_and_vanishes(void **state)
 	assert_rss_near(f, "1,000 vanished", rss);
 }
 
+/* Ganesha's answer meets a dead connection. */
+static void test_reset_before_the_answer(void **state)
+{
+	static const uint8_t null_call[] = {
+		0x80, 0, 0, 40,	  0,	0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+		2,    0, 1, 0x86, 0xa3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0,
+		0,    0, 0, 0,	  0,	0, 0, 0, 0, 0, 0, 0, 0, 0,
+	};
+	struct fixture *f = *state;
+	long rss = server_rss_kib(f->server);
+	int before = server_fds(f->server);
+
+	for (int i = 0; i < VANISHED; i++) {
+		struct nfs_conn *conn = nfs_client_connect(&f->holder);
+
+		assert_non_null(conn);
+		for (int n = 0; n <= i % 4; n++)
+			nfs_conn_send_raw(conn, null_call, sizeof(null_call));
+		nfs_conn_close(conn, NFS_CLOSE_RST);
+		nfs_conn_put(conn);
+	}
+	fixture_wait_descriptors(f, before);
+	assert_rss_near(f, "1,000 reset before the answer", rss);
+}
+
 #define REPLIES                                                                \
 	FIXTURE_TEST(test_reply_with_100_results),                             \
 		FIXTURE_TEST(test_reply_with_1024_results),                    \
@@ -659,6 +684,7 @@ int main(int argc, char **argv)
 		FIXTURE_TEST(test_client_that_never_reads_delays_nobody),
 		FIXTURE_TEST(test_binds_in_a_loop),
 		FIXTURE_TEST(test_connects_and_vanishes),
+		FIXTURE_TEST(test_reset_before_the_answer),
 	};
 	struct server_params params = {
 		.module = true,
