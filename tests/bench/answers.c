@@ -118,7 +118,8 @@ static void handle(struct nfs_conn *conn, void *arg,
 		hold(answers, conn, call, &reply);
 	else
 		answer(answers, conn, call, &reply);
-	pthread_cond_broadcast(&answers->came);
+	if (answers->count >= answers->awaited)
+		pthread_cond_broadcast(&answers->came);
 	pthread_mutex_unlock(&answers->lock);
 }
 
@@ -164,6 +165,7 @@ unsigned int answers_wait(struct answers *answers, unsigned int count,
 	unsigned int have;
 
 	pthread_mutex_lock(&answers->lock);
+	answers->awaited = count;
 	while (answers->count < count &&
 	       nfs_cond_wait(&answers->came, &answers->lock, &deadline))
 		;

@@ -29,6 +29,7 @@ struct answers {
 	struct answers_call *calls; /* in the order in which they came */
 	unsigned int count; /* also those beyond the size, */
 	unsigned int size; /* which are answered, but not noted */
+	unsigned int awaited; /* nobody is woken before so many came */
 	struct answers_held *held;
 	unsigned int nheld;
 	unsigned int held_size;
