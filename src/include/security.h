@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * What callbacks are authenticated with: a client's choice, as ntirpc's AUTH.
+ * What callbacks are authenticated with: a client's choice.
  */
 #ifndef BC_SECURITY_H
 #define BC_SECURITY_H
@@ -25,12 +25,7 @@ struct bc_security *bc_transport_security(uint32_t program,
 					  const callback_sec_parms4 *parms,
 					  uint32_t count);
 
-/**
- * Fill in what ntirpc takes a call's credential and verifier from.
- *
- * @param[out] auth      zeroed by the caller; destroyed by nobody
- * @param[in]  security  valid until the call is encoded
- */
-void bc_security_auth(AUTH *auth, const struct bc_security *security);
+/** What ntirpc judges the replies to our calls by. Borrowed for ever. */
+AUTH *bc_security_auth(void);
 
 #endif /* BC_SECURITY_H */

@@ -14,19 +14,6 @@
 
 /* What ntirpc asks of a credential ------------------------------------------ */
 
-static void cred_nextverf(AUTH *auth)
-{
-	(void)auth;
-}
-
-static bool cred_marshal(AUTH *auth, XDR *xdrs)
-{
-	const struct bc_security *security = auth->ah_private;
-
-	return XDR_PUTBYTES(xdrs, (const char *)security->cred,
-			    security->cred_size);
-}
-
 /* AUTH_NONE and AUTH_SYS prove nothing; a short-hand credential is not used. */
 static bool cred_validate(AUTH *auth, struct opaque_auth *verf)
 {
@@ -35,39 +22,21 @@ static bool cred_validate(AUTH *auth, struct opaque_auth *verf)
 	return true;
 }
 
-static bool cred_refresh(AUTH *auth, void *message)
-{
-	(void)auth;
-	(void)message;
-	return false;
-}
-
-static void cred_destroy(AUTH *auth)
-{
-	(void)auth;
-}
-
-static bool cred_code(AUTH *auth, XDR *xdrs, xdrproc_t proc, void *where)
+static bool cred_unwrap(AUTH *auth, XDR *xdrs, xdrproc_t proc, void *where)
 {
 	(void)auth;
 	return proc(xdrs, where);
 }
 
-void bc_security_auth(AUTH *auth, const struct bc_security *security)
+AUTH *bc_security_auth(void)
 {
 	static struct auth_ops ops = {
-		.ah_nextverf = cred_nextverf,
-		.ah_marshal = cred_marshal,
 		.ah_validate = cred_validate,
-		.ah_refresh = cred_refresh,
-		.ah_destroy = cred_destroy,
-		.ah_wrap = cred_code,
-		.ah_unwrap = cred_code,
+		.ah_unwrap = cred_unwrap,
 	};
+	static AUTH auth = { .ah_ops = &ops };
 
-	auth->ah_ops = &ops;
-	auth->ah_private = (void *)security;
-	auth->ah_refcnt = 1;
+	return &auth;
 }
 
 /* What a client offers ------------------------------------------------------- */

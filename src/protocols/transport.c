@@ -4,11 +4,14 @@
  *
  * ntirpc has what a multiplexed connection needs: XIDs, a tree of the requests
  * that wait for a reply, demultiplexing of calls and replies, serialised
- * writes.  It is used through the CLIENT of a connection, with three cares:
+ * writes.  The CLIENT of a connection gives each request its XID and its place
+ * in the tree, with four cares:
  *
  *  - A request is never given to ntirpc's own timeouts (clnt_req_callback):
  *    they live in the transport's event channel, which a disconnect takes away
- *    at any moment.  CLNT_CALL_ONCE only sends.
+ *    at any moment.
+ *  - A CLIENT leaves every message to another thread to write.  A reply is
+ *    written by the thread that has it, and so is a request: see write_call().
  *  - ntirpc finds the request of a reply under a lock, drops the lock and goes
  *    on with it, while a timeout, a disconnect or the same reply sent twice may
  *    end it.  So a reply is handled inside an RCU read-side section and a
@@ -40,14 +43,12 @@ struct connection {
 	struct xp_ops *own_ops; /* [K] its operations before */
 	pthread_mutex_t lock;
 	CLIENT *clnt; /* guarded by lock; NULL: released */
-	uint32_t program; /* guarded by lock: what clnt's header says */
 };
 
 /** A request, with its reply. */
 struct request {
 	struct bc_request req;
 	struct clnt_req cc;
-	AUTH auth; /* cc's; reads the security while it is sent */
 	bool in_tree; /* [K] after send: ntirpc knows it */
 	struct bc_cb_reply result; /* ntirpc's until reply_processed() */
 	struct rcu_head rcu;
@@ -168,32 +169,16 @@ void bc_transport_request_free(struct bc_request *req)
 	clnt_req_release(&request->cc);
 }
 
-static bool encode_body(XDR *xdrs, void *where)
+/* Give a request its XID, and let ntirpc find it by that. */
+static int register_locked(struct connection *connection,
+			   struct request *request)
 {
-	const struct request *request = where;
-
-	return XDR_PUTBYTES(xdrs, (const char *)request->req.body,
-			    request->req.body_len);
-}
-
-static int send_locked(struct connection *connection, struct request *request)
-{
-	const struct bc_security *security = request->req.security;
 	struct clnt_req *cc = &request->cc;
-	CLIENT *clnt = connection->clnt;
-	uint32_t program = security->program;
 
-	if (!clnt)
+	if (!connection->clnt)
 		return -ENOTCONN;
-	/* Program and credential are one pair: both from the same object. */
-	if (program != connection->program &&
-	    CLNT_CONTROL(clnt, CLSET_PROG, &program))
-		connection->program = program;
-
-	bc_security_auth(&request->auth, security);
-	clnt_req_fill(cc, clnt, &request->auth,
-		      request->req.call ? CB_COMPOUND : CB_NULL,
-		      (xdrproc_t)encode_body, request,
+	clnt_req_fill(cc, connection->clnt, bc_security_auth(),
+		      request->req.call ? CB_COMPOUND : CB_NULL, NULL, NULL,
 		      request->req.call ? (xdrproc_t)bc_cb_reply_decode :
 					  (xdrproc_t)xdr_void,
 		      &request->result);
@@ -212,7 +197,48 @@ static int send_locked(struct connection *connection, struct request *request)
 	request->in_tree = true;
 	cc->cc_process_cb = reply_processed;
 	cc->cc_refreshes = 0;
-	return CLNT_CALL_ONCE(cc) == RPC_SUCCESS ? 0 : -EIO;
+	return 0;
+}
+
+/* A call, RFC 5531 9.  Program and credential are one pair: both from the same
+ * object.
+ */
+static bool put_call(XDR *xdrs, const struct request *request)
+{
+	const struct bc_security *security = request->req.security;
+
+	return XDR_PUTUINT32(xdrs, request->cc.cc_xid) &&
+	       XDR_PUTUINT32(xdrs, CALL) &&
+	       XDR_PUTUINT32(xdrs, RPC_MSG_VERSION) &&
+	       XDR_PUTUINT32(xdrs, security->program) &&
+	       XDR_PUTUINT32(xdrs, NFS_CB) &&
+	       XDR_PUTUINT32(xdrs, request->cc.cc_proc) &&
+	       XDR_PUTBYTES(xdrs, (const char *)security->cred,
+			    security->cred_size) &&
+	       XDR_PUTBYTES(xdrs, (const char *)request->req.body,
+			    request->req.body_len);
+}
+
+/* ntirpc has encoded a reply's header and asks for the results. */
+static bool put_call_in_place(struct svc_req *svc, XDR *xdrs)
+{
+	return XDR_SETPOS(xdrs, 0) && put_call(xdrs, svc->rq_u1);
+}
+
+/* To ntirpc the request is the reply to a call, accepted and successful, which
+ * is all zeros, with results that replace it from its first byte on.  Nothing
+ * else leads to its queue of writes and is written at once, unless another
+ * thread is just writing, which then goes on with this one.
+ */
+static int write_call(struct connection *connection, struct request *request)
+{
+	static struct svc_auth_ops ops = { .svc_ah_wrap = put_call_in_place };
+	static SVCAUTH auth = { .svc_ah_ops = &ops };
+	struct svc_req svc = { .rq_xprt = connection->xprt,
+			       .rq_u1 = request,
+			       .rq_auth = &auth };
+
+	return connection->own_ops->xp_reply(&svc) == XPRT_IDLE ? 0 : -EIO;
 }
 
 int bc_transport_send(struct bc_request *req)
@@ -224,9 +250,10 @@ int bc_transport_send(struct bc_request *req)
 	if (req->call)
 		request->result.opcode = bc_call_opcode(req->call);
 	pthread_mutex_lock(&connection->lock);
-	rc = send_locked(connection, request);
+	rc = register_locked(connection, request);
 	pthread_mutex_unlock(&connection->lock);
-	return rc;
+	/* From here on the request holds the CLIENT, and that the transport. */
+	return rc ? rc : write_call(connection, request);
 }
 
 /* Connections -------------------------------------------------------------- */
@@ -335,7 +362,7 @@ static void connection_open(struct connection *connection)
 	SVCXPRT *xprt = connection->xprt;
 	CLIENT *clnt = NULL;
 
-	/* The program is set with each request. */
+	/* Its header is not used. */
 	if (!(CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED))
 		clnt = clnt_vc_ncreate_svc(xprt, 0, NFS_CB,
 					   CLNT_CREATE_FLAG_NONE);
