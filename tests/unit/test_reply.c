@@ -2,11 +2,7 @@
 /*
  * What each verdict on a reply does to the slot, the callback and the session.
  */
-#include "unit.h"
-
-#include "check.h"
-#include "fake_transport.h"
-#include "sane.h"
+#include "fake_test.h"
 
 #define ALICE 0xa11ce
 #define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
@@ -14,35 +10,7 @@
 #define DELAY 20u /* ms */
 
 /* Retries come soon; nothing times out. */
-static int setup(void **state)
-{
-	struct bc_config config = fake_config;
-
-	(void)state;
-	config.retry_first_delay = DELAY;
-	fake_start(&config);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
-static void restart(const struct bc_config *config)
-{
-	fake_stop();
-	fake_start(config);
-}
-
-static void assert_request(const struct bc_request *req, uint32_t slot,
-			   uint32_t sequence)
-{
-	assert_int_equal(req->sequence.slot, slot);
-	assert_int_equal(req->sequence.sequence, sequence);
-}
+static const struct bc_config soon = { .retry_first_delay = DELAY };
 
 static void assert_slot(const struct bc_session *session, uint32_t slot,
 			enum bc_slot_state expected, uint32_t sequence)
@@ -409,20 +377,22 @@ static void test_reply_delay_then_lost_conn_uses_other(void **state)
 	assert_ptr_equal(req->conn, second);
 }
 
+/* A callback is given up soon. */
+static const struct bc_config brief = {
+	.callback_timeout = 100,
+	.lease_time = 150,
+	.retry_attempts = 20,
+	.retry_first_delay = 10,
+};
+
 static void test_reply_delay_for_ever_is_deferred(void **state)
 {
-	struct bc_config config = fake_config;
 	struct bc_session *session;
 	struct bc_request *req;
 	struct fake_call *call;
 	struct bc_conn *conn;
 
 	(void)state;
-	config.callback_timeout = 100;
-	config.lease_time = 150;
-	config.retry_attempts = 20;
-	config.retry_first_delay = 10;
-	restart(&config);
 	session = fake_path(ALICE, 1, 1, &conn);
 	call = fake_submit(ALICE);
 	while ((req = fake_next_unless(call)) != NULL) {
@@ -604,7 +574,7 @@ static void test_reply_any_after_callback_ended_settles_slot(void **state)
 	}
 }
 
-#define REPLY_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define REPLY_TEST(test) FAKE_TEST(test, &soon)
 
 int main(void)
 {
@@ -627,7 +597,7 @@ int main(void)
 		REPLY_TEST(test_reply_delay_sends_same_request_later),
 		REPLY_TEST(test_reply_delay_leaves_other_slots_alone),
 		REPLY_TEST(test_reply_delay_then_lost_conn_uses_other),
-		REPLY_TEST(test_reply_delay_for_ever_is_deferred),
+		FAKE_TEST(test_reply_delay_for_ever_is_deferred, &brief),
 		REPLY_TEST(test_reply_unbound_uses_other_connection),
 		REPLY_TEST(
 			test_reply_unbound_on_only_connection_waits_for_bind),

@@ -4,12 +4,11 @@
  *
  * Times are lower bounds only: a slow machine makes everything later.
  */
-#include "unit.h"
+#include "fake_test.h"
 
 #include <sched.h>
 
 #include "check.h"
-#include "fake_transport.h"
 #include "sane.h"
 
 #define ALICE 0xa11ce
@@ -18,76 +17,29 @@
 
 #define TIMEOUT 40 /* ms */
 #define DELAY 20 /* ms */
+#define STEP 1000 /* ms: more than a test's step takes */
 #define LEASE 60 /* ms */
 #define LOOK 700 /* ms: more than one interval between two looks */
 #define LONG_LEASE 400 /* ms: half of it is noticeable on a slow machine */
 
 /* No reply is noticed soon; a lease is long. */
-static int setup(void **state)
-{
-	struct bc_config config = fake_config;
-
-	(void)state;
-	config.callback_timeout = TIMEOUT;
-	config.retry_first_delay = DELAY;
-	config.retry_attempts = 2;
-	fake_start(&config);
-	return 0;
-}
+static const struct bc_config soon = {
+	.callback_timeout = TIMEOUT,
+	.retry_first_delay = DELAY,
+	.retry_attempts = 2,
+};
 
 /* No reply is noticed soon, and never given up within a test. */
-static int setup_persistent(void **state)
-{
-	struct bc_config config = fake_config;
-
-	(void)state;
-	config.callback_timeout = TIMEOUT;
-	config.retry_first_delay = DELAY;
-	config.retry_attempts = 20;
-	fake_start(&config);
-	return 0;
-}
+static const struct bc_config persistent = {
+	.callback_timeout = TIMEOUT,
+	.retry_first_delay = DELAY,
+	.retry_attempts = 20,
+};
 
 /* No reply is never noticed; a lease is short. */
-static int setup_lease(void **state)
-{
-	struct bc_config config = fake_config;
+static const struct bc_config lease = { .lease_time = LEASE };
 
-	(void)state;
-	config.lease_time = LEASE;
-	fake_start(&config);
-	return 0;
-}
-
-static int setup_long_lease(void **state)
-{
-	struct bc_config config = fake_config;
-
-	(void)state;
-	config.lease_time = LONG_LEASE;
-	fake_start(&config);
-	return 0;
-}
-
-static int setup_defaults(void **state)
-{
-	(void)state;
-	fake_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
-static void restart(const struct bc_config *config)
-{
-	fake_stop();
-	fake_start(config);
-}
+static const struct bc_config long_lease = { .lease_time = LONG_LEASE };
 
 /* Wait until a client is in a state that sends nothing. */
 static void wait_until(struct bc_client *client,
@@ -122,13 +74,6 @@ static bool queues(struct bc_client *client)
 	return client->queued > 0;
 }
 
-static void assert_request(const struct bc_request *req, uint32_t slot,
-			   uint32_t sequence)
-{
-	assert_int_equal(req->sequence.slot, slot);
-	assert_int_equal(req->sequence.sequence, sequence);
-}
-
 /* No reply ------------------------------------------------------------------ */
 
 static void test_timeout_is_retried_in_other_slots_then_fails(void **state)
@@ -147,8 +92,8 @@ static void test_timeout_is_retried_in_other_slots_then_fails(void **state)
 		assert_request(req, i, 1);
 		assert_int_equal(fake_number(req), call->number);
 		assert_false(req->retry);
-		assert_true(bc_now() - start >=
-			    i * TIMEOUT + (i > 0) * DELAY + (i > 1) * 2 * DELAY);
+		assert_true(bc_now() - start >= i * TIMEOUT + (i > 0) * DELAY +
+							(i > 1) * 2 * DELAY);
 		assert_false(fake_done(call));
 	}
 	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
@@ -220,17 +165,16 @@ static void test_timeout_given_up_uses_other_connection(void **state)
 	assert_ptr_equal(fake_next()->conn, other);
 }
 
+static const struct bc_config long_backoff = { .callback_timeout = TIMEOUT };
+
 static void test_late_reply_in_backoff_completes_and_frees_slot(void **state)
 {
 	struct bc_session *session;
 	struct fake_call *call;
 	struct bc_request *req;
-	struct bc_config config = fake_config;
 	struct bc_conn *conn;
 
 	(void)state;
-	config.callback_timeout = TIMEOUT; /* and a long backoff */
-	restart(&config);
 	session = fake_path(ALICE, 1, 1, &conn);
 	call = fake_submit(ALICE);
 	req = fake_next();
@@ -511,18 +455,19 @@ static void test_request_too_large_for_all_fails_after_a_lease(void **state)
 	assert_int_equal(fake_pending(), 0);
 }
 
+static const struct bc_config parked = {
+	.callback_timeout = STEP,
+	.lease_time = LEASE,
+};
+
 static void test_parked_without_path_fails_after_a_lease(void **state)
 {
-	struct bc_config config = fake_config;
 	struct bc_session *session;
 	struct fake_call *call;
 	struct bc_request *req;
 	struct bc_conn *conn;
 
 	(void)state;
-	config.callback_timeout = 1000; /* more than a test's step takes */
-	config.lease_time = LEASE;
-	restart(&config);
 	session = fake_path(ALICE, 1, 16, &conn);
 	call = fake_submit(ALICE);
 	fake_next();
@@ -537,17 +482,16 @@ static void test_parked_without_path_fails_after_a_lease(void **state)
 	assert_request(fake_next(), 0, 2);
 }
 
+static const struct bc_config parked_long = { .callback_timeout = STEP };
+
 static void test_parked_with_path_elsewhere_moves_there(void **state)
 {
-	struct bc_config config = fake_config;
 	struct bc_session *one, *two;
 	struct bc_conn *conn, *other;
 	struct bc_request *req;
 	struct fake_call *call;
 
 	(void)state;
-	config.callback_timeout = 1000; /* more than a test's step takes */
-	restart(&config);
 	one = fake_path(ALICE, 1, 16, &conn);
 	two = fake_session(ALICE, 2, 16);
 	call = fake_submit(ALICE);
@@ -576,8 +520,9 @@ static void test_deadline_holds_for_client_that_reconnects(void **state)
 	(void)state;
 	config.callback_timeout = 400; /* more than a round takes */
 	config.lease_time = LEASE;
-	config.retry_attempts = 0;
-	restart(&config);
+	config.retry_attempts = 0; /* which FAKE_TEST() takes for the default */
+	fake_stop();
+	fake_start(&config);
 	session = fake_path(ALICE, 1, 16, &conn);
 	call = fake_submit(ALICE);
 	while (fake_next_unless(call) && !fake_done(call)) {
@@ -612,14 +557,11 @@ static void test_queue_without_free_slot_for_a_lease_is_path_down(void **state)
 	assert_int_equal(fake_flags(session), 0);
 }
 
-#define RETRY_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define LATE_TEST(test) \
-	cmocka_unit_test_setup_teardown(test, setup_persistent, teardown)
-#define LEASE_TEST(test) \
-	cmocka_unit_test_setup_teardown(test, setup_lease, teardown)
+#define RETRY_TEST(test) FAKE_TEST(test, &soon)
+#define LATE_TEST(test) FAKE_TEST(test, &persistent)
+#define LEASE_TEST(test) FAKE_TEST(test, &lease)
 /* Neither a timeout nor a lease ends within such a test. */
-#define LOOK_TEST(test) \
-	cmocka_unit_test_setup_teardown(test, setup_defaults, teardown)
+#define LOOK_TEST(test) FAKE_TEST(test, NULL)
 
 int main(void)
 {
@@ -628,7 +570,8 @@ int main(void)
 		RETRY_TEST(test_timeout_of_all_attempts_is_path_down),
 		RETRY_TEST(test_timeout_given_up_then_answered_is_path_again),
 		RETRY_TEST(test_timeout_given_up_uses_other_connection),
-		LATE_TEST(test_late_reply_in_backoff_completes_and_frees_slot),
+		FAKE_TEST(test_late_reply_in_backoff_completes_and_frees_slot,
+			  &long_backoff),
 		LATE_TEST(test_late_reply_of_first_attempt_completes_once),
 		LATE_TEST(test_late_error_does_not_disturb_later_attempt),
 		LATE_TEST(test_timeout_slots_all_silent_waits_for_reply),
@@ -639,14 +582,15 @@ int main(void)
 		LOOK_TEST(test_look_slow_client_is_left_alone),
 		LOOK_TEST(test_look_stalled_and_unheard_since_is_left_alone),
 		LEASE_TEST(test_queue_without_path_fails_after_a_lease),
-		cmocka_unit_test_setup_teardown(
-			test_queue_expired_marks_unanswered_conn_only,
-			setup_long_lease, teardown),
+		FAKE_TEST(test_queue_expired_marks_unanswered_conn_only,
+			  &long_lease),
 		LEASE_TEST(test_queue_of_unknown_client_fails_after_a_lease),
 		LEASE_TEST(test_request_too_large_for_all_fails_after_a_lease),
-		LEASE_TEST(test_parked_without_path_fails_after_a_lease),
-		LEASE_TEST(test_parked_with_path_elsewhere_moves_there),
-		LEASE_TEST(test_deadline_holds_for_client_that_reconnects),
+		FAKE_TEST(test_parked_without_path_fails_after_a_lease,
+			  &parked),
+		FAKE_TEST(test_parked_with_path_elsewhere_moves_there,
+			  &parked_long),
+		FAKE_TEST(test_deadline_holds_for_client_that_reconnects, NULL),
 		LEASE_TEST(
 			test_queue_without_free_slot_for_a_lease_is_path_down),
 	};

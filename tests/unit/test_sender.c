@@ -2,46 +2,13 @@
 /*
  * A callback's way: submission, queue, slots, choice of connection, failover.
  */
-#include "unit.h"
+#include "fake_test.h"
 
-#include <string.h>
-
-#include "check.h"
-#include "fake_transport.h"
 #include "sane.h"
 
 #define ALICE 0xa11ce
 #define BOB 0xb0b
 #define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
-static void restart(const struct bc_config *config)
-{
-	fake_stop();
-	fake_start(config);
-}
-
-static void assert_request(const struct bc_request *req,
-			   const struct bc_session *session, uint32_t slot,
-			   uint32_t sequence)
-{
-	assert_ptr_equal(req->session, session);
-	assert_int_equal(req->sequence.slot, slot);
-	assert_int_equal(req->sequence.sequence, sequence);
-}
 
 static void assert_completes(const struct fake_call *call)
 {
@@ -63,7 +30,7 @@ static void test_submit_with_path_sends_at_once(void **state)
 	call = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 1);
 	req = fake_next();
-	assert_request(req, session, 0, 1);
+	assert_request_on(req, session, 0, 1);
 	assert_ptr_equal(req->conn, conn);
 	assert_ptr_equal(req->security, session->security);
 	assert_false(req->retry);
@@ -88,7 +55,7 @@ static void test_submit_several_uses_slots_in_order(void **state)
 
 		fake_submit(ALICE);
 		req = fake_next();
-		assert_request(req, session, i, 1);
+		assert_request_on(req, session, i, 1);
 		assert_int_equal(req->sequence.highest_slot, i);
 	}
 	fake_submit(ALICE);
@@ -122,14 +89,13 @@ static void test_submit_before_session_waits_for_it(void **state)
 	assert_completes(call);
 }
 
+static const struct bc_config queue_of_3 = { .max_queue = 3 };
+
 static void test_submit_beyond_max_queue_is_deferred(void **state)
 {
-	struct bc_config config = fake_config;
 	struct fake_call *calls[3], *over;
 
 	(void)state;
-	config.max_queue = 3;
-	restart(&config);
 	for (int i = 0; i < 3; i++)
 		calls[i] = fake_submit(ALICE);
 	over = fake_submit(ALICE); /* the fake forbids completion inside */
@@ -138,15 +104,14 @@ static void test_submit_beyond_max_queue_is_deferred(void **state)
 		assert_false(fake_done(calls[i]));
 }
 
+static const struct bc_config queue_of_1 = { .max_queue = 1 };
+
 static void test_submit_beyond_max_queue_hurts_nobody_else(void **state)
 {
-	struct bc_config config = fake_config;
 	struct fake_call *call;
 	struct bc_conn *conn;
 
 	(void)state;
-	config.max_queue = 1;
-	restart(&config);
 	fake_submit(ALICE);
 	fake_wait(fake_submit(ALICE));
 	fake_path(BOB, 1, 16, &conn);
@@ -156,12 +121,9 @@ static void test_submit_beyond_max_queue_hurts_nobody_else(void **state)
 
 static void test_submit_with_path_does_not_count_as_queued(void **state)
 {
-	struct bc_config config = fake_config;
 	struct bc_conn *conn;
 
 	(void)state;
-	config.max_queue = 1;
-	restart(&config);
 	fake_path(ALICE, 1, 16, &conn);
 	for (int i = 0; i < 16; i++)
 		fake_submit(ALICE);
@@ -195,7 +157,7 @@ static void test_slots_one_sends_in_turn_and_in_order(void **state)
 
 		assert_int_equal(fake_pending(), 1);
 		req = fake_next();
-		assert_request(req, session, 0, i + 1);
+		assert_request_on(req, session, 0, i + 1);
 		assert_int_equal(fake_number(req), calls[i]->number);
 		fake_answer_ok(req);
 		assert_true(fake_done(calls[i]));
@@ -203,14 +165,13 @@ static void test_slots_one_sends_in_turn_and_in_order(void **state)
 	assert_int_equal(fake_pending(), 0);
 }
 
+static const struct bc_config slots_2 = { .max_slots = 2 };
+
 static void test_slots_configured_limit_what_is_out(void **state)
 {
-	struct bc_config config = fake_config;
 	struct bc_conn *conn;
 
 	(void)state;
-	config.max_slots = 2;
-	restart(&config);
 	fake_path(ALICE, 1, 16, &conn);
 	for (int i = 0; i < 5; i++)
 		fake_submit(ALICE);
@@ -232,7 +193,7 @@ static void test_slots_sequence_wraps_around(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct bc_request *req = fake_next();
 
-		assert_request(req, session, 0, i ? 0 : UINT32_MAX);
+		assert_request_on(req, session, 0, i ? 0 : UINT32_MAX);
 		fake_answer_ok(req);
 	}
 }
@@ -447,10 +408,10 @@ static void test_conn_serves_sessions_of_several_clients(void **state)
 	fake_submit(ALICE);
 	fake_submit(BOB);
 	req = fake_next();
-	assert_request(req, one, 0, 1);
+	assert_request_on(req, one, 0, 1);
 	assert_ptr_equal(req->conn, conn);
 	req = fake_next();
-	assert_request(req, two, 0, 1);
+	assert_request_on(req, two, 0, 1);
 	assert_ptr_equal(req->conn, conn);
 }
 
@@ -474,7 +435,7 @@ static void test_lost_conn_fails_over_with_same_slot_and_sequence(void **state)
 	assert_ptr_equal(req->conn, first);
 	fake_down(first);
 	again = fake_next();
-	assert_request(again, session, 0, 2);
+	assert_request_on(again, session, 0, 2);
 	assert_ptr_equal(again->conn, second);
 	assert_true(again->retry);
 	assert_int_equal(fake_number(again), call->number);
@@ -485,7 +446,7 @@ static void test_lost_conn_fails_over_with_same_slot_and_sequence(void **state)
 	/* The next one is no retry any more. */
 	fake_submit(ALICE);
 	again = fake_next();
-	assert_request(again, session, 0, 3);
+	assert_request_on(again, session, 0, 3);
 	assert_false(again->retry);
 }
 
@@ -508,7 +469,7 @@ static void test_lost_conn_fails_over_all_in_flight(void **state)
 	for (uint32_t i = 0; i < 4; i++) {
 		struct bc_request *req = fake_next();
 
-		assert_request(req, session, i, 1);
+		assert_request_on(req, session, i, 1);
 		assert_true(req->retry);
 		fake_answer_ok(req);
 	}
@@ -535,7 +496,7 @@ static void test_lost_conn_leaves_requests_of_others(void **state)
 	assert_ptr_equal(fake_next()->conn, second);
 	fake_down(second);
 	assert_int_equal(fake_pending(), 1);
-	assert_request(fake_next(), session, 2, 1);
+	assert_request_on(fake_next(), session, 2, 1);
 	fake_answer_ok(req);
 }
 
@@ -557,7 +518,7 @@ static void test_lost_last_conn_parks_until_bind(void **state)
 	fake_bind(session, fake_conn());
 	assert_int_equal(fake_flags(session), 0);
 	req = fake_next();
-	assert_request(req, session, 0, 1);
+	assert_request_on(req, session, 0, 1);
 	assert_true(req->retry);
 	assert_int_equal(fake_number(req), call->number);
 	fake_answer_ok(req);
@@ -575,7 +536,7 @@ static void test_lost_conn_several_times_is_resent_each_time(void **state)
 	session = fake_path(ALICE, 1, 1, &conn);
 	call = fake_submit(ALICE);
 	for (int i = 0; i < 5; i++) {
-		assert_request(fake_next(), session, 0, 1);
+		assert_request_on(fake_next(), session, 0, 1);
 		fake_down(conn);
 		conn = fake_conn();
 		fake_bind(session, conn);
@@ -616,7 +577,7 @@ static void test_reply_overtaken_by_conn_down_counts(void **state)
 	fake_bind(session, fake_conn());
 	assert_int_equal(fake_pending(), 0);
 	fake_submit(ALICE);
-	assert_request(fake_next(), session, 0, 2);
+	assert_request_on(fake_next(), session, 0, 2);
 }
 
 static void test_reply_after_failover_is_ignored(void **state)
@@ -652,7 +613,7 @@ static void test_reply_twice_counts_once(void **state)
 	fake_answer_ok(req);
 	fake_answer_error(req, NFS4ERR_BADSESSION);
 	assert_false(session->fault);
-	assert_request(fake_next(), session, 0, 2);
+	assert_request_on(fake_next(), session, 0, 2);
 	assert_int_equal(fake_pending(), 0);
 }
 
@@ -676,7 +637,7 @@ static void test_session_closed_sends_anew_on_other(void **state)
 	fake_answer_ok(req);
 	assert_false(fake_done(call));
 	req = fake_next();
-	assert_request(req, two, 0, 1);
+	assert_request_on(req, two, 0, 1);
 	assert_false(req->retry);
 	fake_answer_ok(req);
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
@@ -719,7 +680,7 @@ static void test_session_closed_alone_waits_for_another(void **state)
 	session = fake_session(ALICE, 2, 16);
 	fake_bind(session, conn);
 	req = fake_next();
-	assert_request(req, session, 0, 1);
+	assert_request_on(req, session, 0, 1);
 	assert_false(req->retry);
 	fake_answer_ok(req);
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
@@ -739,7 +700,7 @@ static void test_session_closed_with_parked_sends_anew_on_other(void **state)
 	two = fake_path(ALICE, 2, 16, &other);
 	assert_int_equal(fake_flags(one), BC_SEQ4_CB_PATH_DOWN_SESSION);
 	fake_close(one);
-	assert_request(fake_next(), two, 0, 1);
+	assert_request_on(fake_next(), two, 0, 1);
 	assert_false(fake_done(call));
 }
 
@@ -759,7 +720,7 @@ static void test_client_destroyed_in_flight_settles_slot_by_reply(void **state)
 	call = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
 	fake_answer_ok(req);
-	assert_request(fake_next(), session, 0, 2);
+	assert_request_on(fake_next(), session, 0, 2);
 }
 
 /* What fails here ----------------------------------------------------------- */
@@ -779,33 +740,25 @@ static void test_send_enotconn_waits_for_conn_down(void **state)
 	fake_bind(session, second);
 	assert_int_equal(fake_pending(), 0);
 	fake_down(first);
-	assert_request(fake_next(), session, 0, 1);
+	assert_request_on(fake_next(), session, 0, 1);
 	assert_false(fake_done(call));
 }
 
-static struct bc_config quick_retries(void)
-{
-	struct bc_config config = fake_config;
-
-	config.retry_first_delay = 20;
-	return config;
-}
+static const struct bc_config quick_retries = { .retry_first_delay = 20 };
 
 static void test_send_failed_gives_sequence_back_and_retries(void **state)
 {
-	struct bc_config config = quick_retries();
 	struct bc_session *session;
 	struct bc_request *req;
 	struct fake_call *call;
 	struct bc_conn *conn;
 
 	(void)state;
-	restart(&config);
 	session = fake_path(ALICE, 1, 16, &conn);
 	fake_fail_sends(-EIO, 1);
 	call = fake_submit(ALICE);
 	req = fake_next();
-	assert_request(req, session, 0, 1);
+	assert_request_on(req, session, 0, 1);
 	assert_false(req->retry);
 	fake_answer_ok(req);
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
@@ -813,17 +766,15 @@ static void test_send_failed_gives_sequence_back_and_retries(void **state)
 
 static void test_send_failed_always_gives_callback_up(void **state)
 {
-	struct bc_config config = quick_retries();
 	struct fake_call *call;
 	struct bc_conn *conn;
 
 	(void)state;
-	restart(&config);
 	fake_path(ALICE, 1, 16, &conn);
 	fake_fail_sends(-EIO, 1000);
 	call = fake_submit(ALICE);
 	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
-	assert_int_equal(fake_failed_sends(), 1 + config.retry_attempts);
+	assert_int_equal(fake_failed_sends(), 1 + fake_config.retry_attempts);
 	fake_fail_sends(0, 0);
 }
 
@@ -844,7 +795,7 @@ static void test_send_failed_after_reply_sends_the_next(void **state)
 	assert_int_equal(fake_failed_sends(), 1);
 	assert_int_equal(fake_pending(), 1);
 	req = fake_next();
-	assert_request(req, session, 0, 2);
+	assert_request_on(req, session, 0, 2);
 	assert_int_equal(fake_number(req), 3);
 }
 
@@ -861,10 +812,10 @@ static void test_request_not_made_is_tried_again_by_itself(void **state)
 	first = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
 	second = fake_submit(ALICE);
-	assert_request(fake_next(), session, 1, 1);
+	assert_request_on(fake_next(), session, 1, 1);
 	assert_false(fake_done(second));
 	req = fake_next();
-	assert_request(req, session, 0, 1);
+	assert_request_on(req, session, 0, 1);
 	assert_int_equal(fake_number(req), first->number);
 	fake_answer_ok(req);
 	assert_true(fake_done(first));
@@ -885,12 +836,12 @@ static void test_request_not_made_for_failover_is_tried_again(void **state)
 	fake_fail_requests(2);
 	fake_down(first);
 	req = fake_next();
-	assert_request(req, session, 0, 1);
+	assert_request_on(req, session, 0, 1);
 	assert_true(req->retry);
 	assert_ptr_equal(req->conn, second);
 }
 
-#define SENDER_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SENDER_TEST(test) FAKE_TEST(test, NULL)
 
 int main(void)
 {
@@ -899,12 +850,15 @@ int main(void)
 		SENDER_TEST(test_submit_several_uses_slots_in_order),
 		SENDER_TEST(test_submit_without_path_waits_for_bind),
 		SENDER_TEST(test_submit_before_session_waits_for_it),
-		SENDER_TEST(test_submit_beyond_max_queue_is_deferred),
-		SENDER_TEST(test_submit_beyond_max_queue_hurts_nobody_else),
-		SENDER_TEST(test_submit_with_path_does_not_count_as_queued),
+		FAKE_TEST(test_submit_beyond_max_queue_is_deferred,
+			  &queue_of_3),
+		FAKE_TEST(test_submit_beyond_max_queue_hurts_nobody_else,
+			  &queue_of_1),
+		FAKE_TEST(test_submit_with_path_does_not_count_as_queued,
+			  &queue_of_1),
 		SENDER_TEST(test_defer_completes_a_moment_later),
 		SENDER_TEST(test_slots_one_sends_in_turn_and_in_order),
-		SENDER_TEST(test_slots_configured_limit_what_is_out),
+		FAKE_TEST(test_slots_configured_limit_what_is_out, &slots_2),
 		SENDER_TEST(test_slots_sequence_wraps_around),
 		SENDER_TEST(test_slots_freed_are_filled_from_queue),
 		SENDER_TEST(test_slots_target_shrunk_is_honoured),
@@ -936,8 +890,10 @@ int main(void)
 		SENDER_TEST(
 			test_client_destroyed_in_flight_settles_slot_by_reply),
 		SENDER_TEST(test_send_enotconn_waits_for_conn_down),
-		SENDER_TEST(test_send_failed_gives_sequence_back_and_retries),
-		SENDER_TEST(test_send_failed_always_gives_callback_up),
+		FAKE_TEST(test_send_failed_gives_sequence_back_and_retries,
+			  &quick_retries),
+		FAKE_TEST(test_send_failed_always_gives_callback_up,
+			  &quick_retries),
 		SENDER_TEST(test_send_failed_after_reply_sends_the_next),
 		SENDER_TEST(test_request_not_made_is_tried_again_by_itself),
 		SENDER_TEST(test_request_not_made_for_failover_is_tried_again),
