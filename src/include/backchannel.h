@@ -257,12 +257,12 @@ struct bc_session_status {
  * Read a session's status, and note that its client was heard on a connection.
  *
  * @param[in] id
- * @param[in] transport  the transport that the SEQUENCE came on
+ * @param[in] conn  what the SEQUENCE came on; NULL: none of ours
  *
  * Context: any thread; lock-free, called for every SEQUENCE.
  */
 struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
-					  const void *transport);
+					  struct bc_conn *conn);
 
 /**
  * The clients for which callbacks were submitted lately.

@@ -413,9 +413,6 @@ bool bc_revoked_keep_locked(struct bc_client *client);
 
 /* conn.c */
 
-/** Note that a client was heard on a transport. @return whether that is ours */
-bool bc_conn_heard_rcu(const void *transport, uint64_t now_ns);
-
 /** The peer has answered something on this connection. */
 void bc_conn_answered(struct bc_conn *conn);
 

@@ -30,6 +30,12 @@ void bc_transport_conn_free(struct bc_conn *conn);
 struct bc_conn *bc_transport_conn(SVCXPRT *xprt);
 
 /**
+ * The connection of a transport if it has one: borrowed, as long as the caller
+ * holds a reference to the transport.  Context: lock-free.
+ */
+struct bc_conn *bc_transport_conn_of(SVCXPRT *xprt);
+
+/**
  * Give every transport that is still there its own operations back.
  *
  * Context: after svc_shutdown() and bc_core_fini(); no thread is in ntirpc.

@@ -3,6 +3,7 @@
  * SEQUENCE: status flags that tell the truth.  RFC 5661, 18.46.3.
  */
 #include "callback.h"
+#include "transport.h"
 
 #include "nfs_rpc_callback.h"
 #include "nfsv41.h"
@@ -31,7 +32,7 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK)
 		return result;
 	status = bc_session_heard((const uint8_t *)args->sa_sessionid,
-				  data->req->rq_xprt);
+				  bc_transport_conn_of(data->req->rq_xprt));
 	if (!status.known)
 		return result;
 	*flags = (*flags & ~OWN_FLAGS) | status.flags;

@@ -410,6 +410,13 @@ struct bc_conn *bc_transport_conn(SVCXPRT *xprt)
 	return conn;
 }
 
+struct bc_conn *bc_transport_conn_of(SVCXPRT *xprt)
+{
+	return xprt->xp_ops->xp_unlink == wrapped_unlink ?
+		       &connection_of_xprt(xprt)->conn :
+		       NULL;
+}
+
 void bc_transport_fini(void)
 {
 	struct connection *connection, *next;

@@ -71,15 +71,6 @@ void bc_conn_put(struct bc_conn *conn)
 	urcu_ref_put(&conn->ref, conn_release);
 }
 
-bool bc_conn_heard_rcu(const void *transport, uint64_t now_ns)
-{
-	struct bc_conn *conn = conn_find_rcu(transport);
-
-	if (conn)
-		uatomic_set(&conn->activity, now_ns);
-	return conn;
-}
-
 void bc_conn_answered(struct bc_conn *conn)
 {
 	if (!uatomic_read(&conn->answered))

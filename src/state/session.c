@@ -264,15 +264,16 @@ void bc_session_fault_locked(struct bc_session *session)
 }
 
 struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
-					  const void *transport)
+					  struct bc_conn *conn)
 {
 	struct bc_session_status status = { .known = false };
 	const struct bc_session *session;
 	uint64_t now = bc_now_ns();
-	bool bound;
+	bool bound = conn && !uatomic_read(&conn->down);
 
+	if (bound)
+		uatomic_set(&conn->activity, now);
 	rcu_read_lock();
-	bound = bc_conn_heard_rcu(transport, now);
 	session = session_find_rcu(id);
 	if (session) {
 		if (!bound)

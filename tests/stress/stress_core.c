@@ -439,10 +439,9 @@ static void listen_step(struct random *random)
 	const struct place *transport = &conns[pick(random, CONNS)];
 	struct bc_session *session = session_at(&sessions[pick(random,
 							       SESSIONS)]);
-	struct bc_session_status status =
-		bc_session_heard(session->id, transport);
-	struct bc_session *found = bc_session_get(session->id);
 	struct bc_conn *conn = bc_conn_get(transport);
+	struct bc_session_status status = bc_session_heard(session->id, conn);
+	struct bc_session *found = bc_session_get(session->id);
 
 	CHECK(status.known || !status.flags);
 	CHECK(!found || found == session);
