@@ -111,6 +111,8 @@ struct bc_slot_table {
 		limit; /* [L] slots that we may use now, 0 .. size: the less of */
 	uint32_t accepted; /* [L]  what the client accepts, */
 	uint32_t target; /* [L]  and what it wants used */
+	uint32_t first; /* [L] no slot below it is free */
+	uint32_t end; /* [L] no slot from it on is in use */
 	uint32_t lost; /* [L] slots in BC_SLOT_LOST */
 	uint32_t waiting; /* [L] slots in BC_SLOT_PARKED */
 	uint32_t delayed; /* [L] slots in BC_SLOT_DELAYED */
@@ -157,7 +159,7 @@ void bc_slots_set_highest(struct bc_slot_table *table,
 void bc_slots_refused(struct bc_slot_table *table, uint32_t index);
 
 /** csa_highest_slotid: the highest slot in use; at least one is. */
-uint32_t bc_slots_highest(const struct bc_slot_table *table);
+uint32_t bc_slots_highest(struct bc_slot_table *table);
 
 /** @return whether any slot can be used now or later */
 bool bc_slots_usable(const struct bc_slot_table *table);
@@ -204,6 +206,7 @@ struct bc_call {
 
 struct bc_request {
 	struct urcu_ref ref;
+	struct bc_request *next; /* to be sent after this one, by its thread */
 	struct bc_session *session; /* [K] counted; NULL: a probe, */
 	struct bc_call *call; /* [K] counted; and NULL here, too */
 	struct bc_conn *conn; /* [K] counted */
@@ -309,6 +312,7 @@ struct bc_client {
 	uint32_t queued; /* [L] length of queue */
 	struct cds_list_head sessions; /* [L] */
 	struct cds_list_head queue; /* [L] calls, first in first out */
+	uint64_t queue_due; /* [L] ms: no call in the queue ends before */
 	struct cds_list_head timed; /* [L] calls, by when */
 	struct bc_revoked revoked;
 	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */

@@ -318,20 +318,21 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 	nfs_cb_argop4 *sequence = &args->argarray.argarray_val[0];
 	struct referring lists;
 	struct bc_call *result;
-	char *buffer = NULL;
-	size_t len = 0;
+	char first[ARGS_FIRST], *buffer = first, *larger = NULL;
+	size_t size = sizeof(first), len;
 	u_int count = referring_calls(call->chan->source.session,
 				      &sequence->nfs_cb_argop4_u.opcbsequence,
 				      &lists);
 
-	for (size_t size = ARGS_FIRST; size <= ARGS_MAX && !len; size *= 4) {
-		gsh_free(buffer);
-		buffer = gsh_malloc(size);
-		len = encode_args(op, &lists, count, buffer, size);
+	while (!(len = encode_args(op, &lists, count, buffer, size)) &&
+	       size < ARGS_MAX) {
+		size *= 4;
+		gsh_free(larger);
+		buffer = larger = gsh_malloc(size);
 	}
 	*encoded = len > 0;
 	result = bc_call_new(op->argop, args->minorversion, buffer, len, call);
-	gsh_free(buffer);
+	gsh_free(larger);
 	return result;
 }
 

@@ -132,12 +132,12 @@ static enum xprt_stat wrapped_decode(struct svc_req *svc)
 
 struct bc_request *bc_transport_request_new(size_t body_len)
 {
-	struct request *request = calloc(1, sizeof(*request) + body_len);
+	struct request *request = malloc(sizeof(*request) + body_len);
 
 	if (!request)
 		return NULL;
-	request->req.body = request->body;
-	request->req.body_len = body_len;
+	*request = (struct request){ .req = { .body = request->body,
+					      .body_len = body_len } };
 	return &request->req;
 }
 

@@ -19,15 +19,15 @@
 struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
 			    const void *args, size_t args_len, void *cookie)
 {
-	struct bc_call *call = calloc(1, sizeof(*call) + args_len);
+	struct bc_call *call = malloc(sizeof(*call) + args_len);
 
 	if (!call)
 		return NULL;
+	*call = (struct bc_call){ .opcode = opcode,
+				  .minorversion = minorversion,
+				  .cookie = cookie,
+				  .args_len = args_len };
 	urcu_ref_init(&call->ref);
-	call->opcode = opcode;
-	call->minorversion = minorversion;
-	call->cookie = cookie;
-	call->args_len = args_len;
 	memcpy(call->args, args, args_len);
 	return call;
 }

@@ -89,6 +89,7 @@ static struct bc_client *client_new(uint64_t clientid)
 	pthread_mutex_init(&client->lock, NULL);
 	CDS_INIT_LIST_HEAD(&client->sessions);
 	CDS_INIT_LIST_HEAD(&client->queue);
+	client->queue_due = UINT64_MAX;
 	CDS_INIT_LIST_HEAD(&client->timed);
 	urcu_ref_init(&client->ref);
 	urcu_ref_get(&client->ref);

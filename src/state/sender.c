@@ -69,23 +69,21 @@ static void call_unlink(struct bc_call *call)
 /* A callback has a deadline, whatever the client does to its connections and
  * sessions meanwhile.
  */
-static uint64_t not_beyond_deadline(const struct bc_call *call, uint64_t ms)
+static uint64_t not_beyond_deadline(const struct bc_call *call, uint64_t until)
 {
-	uint64_t until = bc_now() + ms;
-
 	return until < call->deadline ? until : call->deadline;
 }
 
 /* Until when it may wait for a path. */
-static uint64_t may_wait_until(const struct bc_call *call)
+static uint64_t may_wait_until(const struct bc_call *call, uint64_t now)
 {
-	return not_beyond_deadline(call, bc_core.config.lease_time);
+	return not_beyond_deadline(call, now + bc_core.config.lease_time);
 }
 
 /* Ganesha revokes a delegation when a recall fails more than two leases after the
  * first: attempts that last longer would only keep others waiting.
  */
-static uint64_t call_deadline(void)
+static uint64_t call_deadline(uint64_t now)
 {
 	const struct bc_config *config = &bc_core.config;
 	uint64_t longest = 2 * config->lease_time + REVOKE_SLACK;
@@ -94,21 +92,23 @@ static uint64_t call_deadline(void)
 	for (uint32_t i = 0; i < config->retry_attempts; i++)
 		attempts += (config->retry_first_delay << i) +
 			    config->callback_timeout;
-	return bc_now() + (attempts < longest ? attempts : longest);
+	return now + (attempts < longest ? attempts : longest);
 }
 
 /* Wait for a path and a slot; in front if it has waited before. */
-static void call_enqueue(struct bc_call *call, bool in_front)
+static void call_enqueue(struct bc_call *call, bool in_front, uint64_t now)
 {
 	struct bc_client *client = call->client;
 
 	call->state = BC_CALL_QUEUED;
-	call->when = may_wait_until(call);
+	call->when = may_wait_until(call, now);
 	if (in_front)
 		cds_list_add(&call->link, &client->queue);
 	else
 		cds_list_add_tail(&call->link, &client->queue);
 	client->queued++;
+	if (call->when < client->queue_due)
+		client->queue_due = call->when;
 	bc_client_arm_locked(client, call->when);
 }
 
@@ -162,14 +162,14 @@ static void call_done_later(struct bc_call *call, enum bc_outcome outcome)
 
 /* Submission --------------------------------------------------------------- */
 
-static struct bc_request *next_locked(struct bc_client *client);
-static void transmit(struct bc_request *req);
+static struct bc_request *ready_locked(struct bc_client *client, uint64_t now);
+static bool transmit(struct bc_request *ready);
 
 int bc_call_submit(struct bc_call *call, uint64_t clientid,
 		   const uint8_t *prefer)
 {
 	struct bc_client *client = bc_client_lock(clientid);
-	struct bc_request *req = NULL;
+	struct bc_request *ready = NULL;
 	uint64_t now;
 
 	if (!client) {
@@ -187,7 +187,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	uatomic_set(&client->called, now);
 	uatomic_set(&bc_core.called, now);
 	call->state = BC_CALL_DONE; /* in no list yet */
-	call->deadline = call_deadline();
+	call->deadline = call_deadline(now);
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
 	 * or we see that it has begun.
 	 */
@@ -197,14 +197,12 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	} else if (client->queued >= bc_core.config.max_queue) {
 		call_done_later(call, BC_OUTCOME_DEFER);
 	} else {
-		call_enqueue(call, false);
-		req = next_locked(client);
+		call_enqueue(call, false, now);
+		ready = ready_locked(client, now);
 	}
 	pthread_mutex_unlock(&client->lock);
-	if (req) {
-		transmit(req);
-		bc_sender_run(client); /* sending may have failed */
-	}
+	if (transmit(ready))
+		bc_sender_run(client);
 	bc_client_put(client);
 	return 0;
 }
@@ -220,20 +218,20 @@ void bc_call_defer(struct bc_call *call)
 /* Sending ------------------------------------------------------------------ */
 
 /* Look at a callback that is out once more before its answer is due. */
-static void call_look_again(struct bc_call *call)
+static void call_look_again(struct bc_call *call, uint64_t now)
 {
-	uint64_t when = bc_now() + LOOK_INTERVAL;
+	uint64_t when = now + LOOK_INTERVAL;
 
 	cds_list_del(&call->link);
 	call_time(call, BC_CALL_SENT,
 		  when < call->answer_by ? when : call->answer_by);
 }
 
-/* Send a slot's request, again or at last, in @delay ms. */
+/* Send a slot's request, again or at last, at @when. */
 static void slot_wait(struct bc_session *session, struct bc_slot *slot,
-		      uint64_t delay)
+		      uint64_t when)
 {
-	slot->when = bc_now() + delay;
+	slot->when = when;
 	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
 	bc_client_arm_locked(session->client, slot->when);
 }
@@ -243,20 +241,20 @@ static void slot_wait(struct bc_session *session, struct bc_slot *slot,
  */
 static struct bc_request *slot_request(struct bc_session *session,
 				       struct bc_slot *slot,
-				       struct bc_conn *conn)
+				       struct bc_conn *conn, uint64_t now)
 {
 	struct bc_call *call = slot->call;
 	struct bc_request *req =
 		bc_core.ops->request_new(bc_cb_compound_size(call->args_len));
 
 	if (!req) {
-		slot_wait(session, slot, DELAY_FIRST);
+		slot_wait(session, slot, now + DELAY_FIRST);
 		return NULL;
 	}
 	urcu_ref_init(&req->ref);
 	urcu_ref_get(&req->ref);
 	bc_slots_set(&session->slots, slot, BC_SLOT_BUSY);
-	slot->when = bc_now();
+	slot->when = now;
 	slot->req = req;
 	req->session = session;
 	req->conn = conn;
@@ -276,8 +274,8 @@ static struct bc_request *slot_request(struct bc_session *session,
 			      call->args, call->args_len);
 	if (call->state == BC_CALL_SENT && call->slot == slot) {
 		call->answer_by = not_beyond_deadline(
-			call, bc_core.config.callback_timeout);
-		call_look_again(call);
+			call, now + bc_core.config.callback_timeout);
+		call_look_again(call, now);
 	}
 	return req;
 }
@@ -334,7 +332,8 @@ static struct bc_session *session_for(const struct bc_client *client,
 }
 
 /* A request that lost its connection: same session, slot and sequence id. */
-static struct bc_request *next_parked(const struct bc_client *client)
+static struct bc_request *next_parked(const struct bc_client *client,
+				      uint64_t now)
 {
 	struct bc_session *session;
 
@@ -349,12 +348,13 @@ static struct bc_request *next_parked(const struct bc_client *client)
 			continue;
 		while (slot->state != BC_SLOT_PARKED)
 			slot++;
-		return slot_request(session, slot, conn);
+		return slot_request(session, slot, conn, now);
 	}
 	return NULL;
 }
 
-static struct bc_request *next_queued(const struct bc_client *client)
+static struct bc_request *next_queued(const struct bc_client *client,
+				      uint64_t now)
 {
 	struct bc_call *call;
 
@@ -379,20 +379,25 @@ static struct bc_request *next_queued(const struct bc_client *client)
 		call_unlink(call);
 		call->slot = slot;
 		call->session = session;
-		call->expires = may_wait_until(call);
+		call->expires = may_wait_until(call, now);
 		call_time(call, BC_CALL_SENT, call->expires);
-		return slot_request(session, slot, conn);
+		return slot_request(session, slot, conn, now);
 	}
 	return NULL;
 }
 
-/* The next request that can go out now: +1 ref for the caller, or NULL. */
-static struct bc_request *next_locked(struct bc_client *client)
+/* All requests that can go out now, in order: +1 ref each for the caller. */
+static struct bc_request *ready_locked(struct bc_client *client, uint64_t now)
 {
-	struct bc_request *req = next_parked(client);
+	struct bc_request *ready = NULL, **end = &ready;
 
 	bc_assert_locked(&client->lock);
-	return req ? req : next_queued(client);
+	do {
+		*end = next_parked(client, now);
+		if (!*end)
+			*end = next_queued(client, now);
+	} while (*end && (end = &(*end)->next));
+	return ready;
 }
 
 static void attempt_failed(struct bc_call *call, struct bc_conn *conn);
@@ -417,28 +422,37 @@ static void send_failed(struct bc_request *req, int error)
 	pthread_mutex_unlock(&client->lock);
 }
 
-/* Consumes the sending thread's reference. Holds no lock. */
-static void transmit(struct bc_request *req)
+/* Consumes the sending thread's references. Holds no lock.
+ * @return whether one could not be sent: another may go in its place
+ */
+static bool transmit(struct bc_request *ready)
 {
-	int rc = bc_core.ops->send(req);
+	bool failed = false;
 
-	/* On -ENOTCONN the connection's end re-drives it. */
-	if (rc && rc != -ENOTCONN)
-		send_failed(req, rc);
-	bc_request_put(req);
+	while (ready) {
+		struct bc_request *req = ready;
+		int rc = bc_core.ops->send(req);
+
+		ready = req->next;
+		/* On -ENOTCONN the connection's end re-drives it. */
+		if (rc && rc != -ENOTCONN) {
+			send_failed(req, rc);
+			failed = true;
+		}
+		bc_request_put(req);
+	}
+	return failed;
 }
 
 void bc_sender_run(struct bc_client *client)
 {
-	struct bc_request *req;
+	struct bc_request *ready;
 
 	do {
 		pthread_mutex_lock(&client->lock);
-		req = next_locked(client);
+		ready = ready_locked(client, bc_now());
 		pthread_mutex_unlock(&client->lock);
-		if (req)
-			transmit(req);
-	} while (req);
+	} while (transmit(ready));
 }
 
 /* Replies ------------------------------------------------------------------ */
@@ -473,11 +487,13 @@ static void slot_done(struct bc_session *session, struct bc_slot *slot,
 /* Start over with another slot, as a new request. */
 static void call_redo(struct bc_call *call)
 {
+	uint64_t now = bc_now();
+
 	if (call->state == BC_CALL_DONE)
 		return;
 	call_unlink(call);
-	if (bc_now() < call->deadline) {
-		call_enqueue(call, true);
+	if (now < call->deadline) {
+		call_enqueue(call, true, now);
 	} else {
 		call->state = BC_CALL_DONE;
 		call_done_later(call, BC_OUTCOME_FAILED);
@@ -502,7 +518,7 @@ static void slot_delay(struct bc_session *session, struct bc_slot *slot)
 		delay = DELAY_MAX;
 	slot_drop_request(slot);
 	slot->delays++;
-	slot_wait(session, slot, delay);
+	slot_wait(session, slot, bc_now() + delay);
 }
 
 /* The request did not count, or so it seems: of a retry the first sending may
@@ -529,7 +545,7 @@ static void slot_unbound(struct bc_session *session, struct bc_slot *slot,
 }
 
 /* What the reply means for the slot and for its callback.
- * @return whether the callback is to be completed with this reply
+ * @return whether the caller is to complete the callback, with this reply
  */
 static bool apply(enum bc_verdict verdict, struct bc_request *req,
 		  const struct bc_reply *reply)
@@ -635,11 +651,12 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 {
 	struct bc_session *session = req->session;
 	struct bc_client *client = session->client;
-	struct bc_request *next = NULL;
+	struct bc_request *ready = NULL;
 	struct bc_call *call = NULL;
 	enum bc_verdict verdict =
 		bc_cb_sequence_verdict(reply, &req->sequence, req->retry);
 	struct bc_slot *slot;
+	bool failed;
 
 	if (verdict != BC_VERDICT_DONE && verdict != BC_VERDICT_DELAY)
 		bc_log(BC_LOG_INFO, "client %#lx slot %u sequence %u: %s",
@@ -649,28 +666,21 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
 	if (awaited(session, slot, req)) {
-		call = slot->call;
-		urcu_ref_get(&call->ref);
 		heard_on(session, req->conn);
-		if (!apply(verdict, req, reply)) {
-			bc_call_put(call);
+		call = slot->call;
+		if (!apply(verdict, req, reply))
 			call = NULL;
-		}
 		if (!bc_slots_usable(&session->slots))
 			bc_session_fault_locked(session);
-		next = next_locked(client);
+		ready = ready_locked(client, bc_now());
 	}
 	pthread_mutex_unlock(&client->lock);
 
-	if (next)
-		transmit(next);
-	if (call) {
+	failed = transmit(ready);
+	if (call)
 		call_complete(call,
 			      call->outcome == BC_OUTCOME_REPLY ? reply : NULL);
-		bc_call_put(call);
-	}
-	/* The client may have raised its target; sending may have failed. */
-	if (next)
+	if (failed)
 		bc_sender_run(client);
 }
 
@@ -774,7 +784,8 @@ static struct heard last_heard(const struct bc_client *client)
  * acknowledges what we sent; one that we hear nowhere may as well be behind a
  * network that comes back.
  */
-static void look_at_path(struct bc_call *call, const struct heard *heard)
+static void look_at_path(struct bc_call *call, uint64_t now,
+			 const struct heard *heard)
 {
 	struct bc_conn *conn = call->slot->req->conn;
 	uint64_t elsewhere =
@@ -782,7 +793,7 @@ static void look_at_path(struct bc_call *call, const struct heard *heard)
 
 	if (elsewhere >= (call->slot->when + 1) * 1000000)
 		bc_conn_examine(conn);
-	call_look_again(call);
+	call_look_again(call, now);
 }
 
 static void sent_expired(struct bc_call *call, uint64_t now,
@@ -795,7 +806,7 @@ static void sent_expired(struct bc_call *call, uint64_t now,
 	 * (2.10.6.2), and no other in the same slot.
 	 */
 	if (out && now < call->answer_by)
-		look_at_path(call, heard);
+		look_at_path(call, now, heard);
 	else if (out)
 		attempt_failed(call, call->slot->req->conn);
 	else if (call->slot)
@@ -855,9 +866,16 @@ static void expire_queue(struct bc_client *client, uint64_t now)
 {
 	struct bc_call *call, *next;
 
+	/* It may be long, and we come often. */
+	if (client->queue_due > now)
+		return;
+	client->queue_due = UINT64_MAX;
 	cds_list_for_each_entry_safe(call, next, &client->queue, link) {
-		if (call->when > now)
+		if (call->when > now) {
+			if (call->when < client->queue_due)
+				client->queue_due = call->when;
 			continue;
+		}
 		bc_log(BC_LOG_EVENT,
 		       "client %#lx: callback given up, %s for %lu ms",
 		       (unsigned long)client->clientid,
@@ -909,9 +927,8 @@ void bc_sender_expire(struct bc_client *client)
 		if (delayed < when)
 			when = delayed;
 	}
-	cds_list_for_each_entry(call, &client->queue, link)
-		if (call->when < when)
-			when = call->when;
+	if (client->queued && client->queue_due < when)
+		when = client->queue_due;
 	if (!cds_list_empty(&client->timed)) {
 		call = cds_list_first_entry(&client->timed, struct bc_call,
 					    link);
@@ -937,6 +954,7 @@ void bc_sender_conn_lost_locked(struct bc_session *session,
 {
 	struct bc_slot_table *table = &session->slots;
 	unsigned int parked = 0;
+	uint64_t now = bc_now();
 
 	bc_assert_locked(&session->client->lock);
 	for (uint32_t i = 0; table->slots && i < table->size; i++) {
@@ -949,7 +967,7 @@ void bc_sender_conn_lost_locked(struct bc_session *session,
 		slot->retry = true;
 		bc_slots_set(table, slot, BC_SLOT_PARKED);
 		if (call->slot == slot)
-			call->expires = may_wait_until(call);
+			call->expires = may_wait_until(call, now);
 		parked++;
 	}
 	if (parked)

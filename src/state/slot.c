@@ -47,7 +47,7 @@ bool bc_slots_usable(const struct bc_slot_table *table)
 
 static struct bc_slot *first_free(const struct bc_slot_table *table)
 {
-	for (uint32_t i = 0; i < table->limit; i++)
+	for (uint32_t i = table->first; i < table->limit; i++)
 		if (table->slots[i].state == BC_SLOT_FREE)
 			return &table->slots[i];
 	return NULL;
@@ -75,6 +75,7 @@ static int slots_allocate(struct bc_slot_table *table)
 int bc_slots_acquire(struct bc_slot_table *table)
 {
 	struct bc_slot *slot;
+	uint32_t index;
 
 	if (!table->slots && slots_allocate(table))
 		return -ENOMEM;
@@ -84,7 +85,11 @@ int bc_slots_acquire(struct bc_slot_table *table)
 	slot->state = BC_SLOT_BUSY;
 	slot->retry = false;
 	slot->delays = 0;
-	return (int)(slot - table->slots);
+	index = (uint32_t)(slot - table->slots);
+	table->first = index + 1;
+	if (table->end < table->first)
+		table->end = table->first;
+	return (int)index;
 }
 
 static void count(struct bc_slot_table *table, enum bc_slot_state state,
@@ -136,6 +141,7 @@ void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 		      enum bc_sequence_fate fate)
 {
 	enum bc_slot_state state = BC_SLOT_FREE;
+	uint32_t index = (uint32_t)(slot - table->slots);
 
 	switch (fate) {
 	case BC_SEQUENCE_STAYS:
@@ -157,6 +163,8 @@ void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 		break;
 	}
 	bc_slots_set(table, slot, state);
+	if (state == BC_SLOT_FREE && index < table->first)
+		table->first = index;
 }
 
 static void limit(struct bc_slot_table *table)
@@ -193,13 +201,14 @@ void bc_slots_refused(struct bc_slot_table *table, uint32_t index)
 	limit(table);
 }
 
-uint32_t bc_slots_highest(const struct bc_slot_table *table)
+static bool in_use(const struct bc_slot *slot)
 {
-	uint32_t highest = 0;
+	return slot->state != BC_SLOT_FREE && slot->state != BC_SLOT_LOST;
+}
 
-	for (uint32_t i = 0; i < table->size; i++)
-		if (table->slots[i].state != BC_SLOT_FREE &&
-		    table->slots[i].state != BC_SLOT_LOST)
-			highest = i;
-	return highest;
+uint32_t bc_slots_highest(struct bc_slot_table *table)
+{
+	while (table->end > 1 && !in_use(&table->slots[table->end - 1]))
+		table->end--;
+	return table->end - 1;
 }

@@ -29,12 +29,11 @@ static void write_log(enum bc_log_level level, const char *line)
 
 static struct bc_request *request_new(size_t body_len)
 {
-	struct bc_request *req = calloc(1, sizeof(*req) + body_len);
+	struct bc_request *req = malloc(sizeof(*req) + body_len);
 
-	if (!req)
-		return NULL;
-	req->body = (uint8_t *)(req + 1);
-	req->body_len = body_len;
+	if (req)
+		*req = (struct bc_request){ .body = (uint8_t *)(req + 1),
+					    .body_len = body_len };
 	return req;
 }
 

@@ -64,12 +64,14 @@ static void check_slots(const struct bc_session *session)
 		lost += slot->state == BC_SLOT_LOST;
 		waiting += slot->state == BC_SLOT_PARKED;
 		delayed += slot->state == BC_SLOT_DELAYED;
+		CHECK(slot->state != BC_SLOT_FREE || i >= table->first);
 		if (slot->state == BC_SLOT_FREE ||
 		    slot->state == BC_SLOT_LOST) {
 			CHECK(!slot->call);
 			CHECK(!slot->req);
 			continue;
 		}
+		CHECK(i < table->end);
 		CHECK(slot->call);
 		check_call_in_slot(session, slot);
 		CHECK((slot->state == BC_SLOT_BUSY) == (slot->req != NULL));

@@ -401,8 +401,10 @@ static void test_queue_without_path_fails_after_a_lease(void **state)
 
 	(void)state;
 	session = fake_session(ALICE, 1, 16);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		calls[i] = fake_submit(ALICE);
+		fake_heard_unbound(session); /* a little later */
+	}
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(fake_wait(calls[i]), BC_OUTCOME_FAILED);
 	assert_true(bc_now() - start >= LEASE);
