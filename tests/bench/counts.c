@@ -12,30 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CLIENTS 2000
 #define RECALLS 2000
 #define LINE 256
-
-static struct heap_counts *map_counts(char *path, size_t size)
-{
-	struct heap_counts *counts;
-	int fd;
-
-	snprintf(path, size, "/tmp/bench-heap-XXXXXX");
-	fd = mkstemp(path);
-	if (fd < 0 || ftruncate(fd, sizeof(*counts)))
-		fatal("no file for the counts");
-	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED,
-		      fd, 0);
-	if (counts == MAP_FAILED)
-		fatal("cannot map the counts");
-	close(fd);
-	return counts;
-}
 
 static void count_idle(struct bench *bench, struct side *side,
 		       const struct heap_counts *heap)
@@ -161,21 +143,18 @@ void measure_counts(struct bench *bench)
 {
 	for (int s = 0; s < SIDES; s++) {
 		struct server_params params = bench->sides[s].params;
-		const char *env[] = { "LD_PRELOAD=" HEAPCOUNT, NULL, NULL };
-		char path[64], variable[80];
-		struct heap_counts *heap = map_counts(path, sizeof(path));
+		struct heap heap;
 		struct side side;
 
-		snprintf(variable, sizeof(variable), "BENCH_HEAP=%s", path);
-		env[1] = variable;
-		params.env = env;
+		if (heap_open(&heap))
+			fatal("no file for the counts");
+		params.env = heap.env;
 		side_start(&side, bench->sides[s].name, &params);
-		count_idle(bench, &side, heap);
+		count_idle(bench, &side, heap.counts);
 		if (s == MODULE)
-			count_callback(bench, &side, heap);
+			count_callback(bench, &side, heap.counts);
 		side_stop(&side);
-		munmap(heap, sizeof(*heap));
-		unlink(path);
+		heap_close(&heap);
 	}
 	count_calls(bench, &bench->sides[MODULE]);
 }

@@ -26,7 +26,7 @@ static int (*real_lock)(pthread_mutex_t *mutex);
 
 __attribute__((constructor)) static void start(void)
 {
-	const char *path = getenv("BENCH_HEAP");
+	const char *path = getenv("SERVER_HEAP");
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	void *map;
 
