@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Stand-ins for two of the C library's functions, as ntirpc calls them on its
+ * Stand-ins for three of the C library's functions, as ntirpc calls them on its
  * sockets.
  *
- * ntirpc closes a transport when its receiving side meets the end or an error,
- * and does that well.  Two other ways to learn that a connection is dead it
- * does not survive: a write that fails leaves a reference to the transport, its
- * descriptor and the reply behind for good (ntirpc 4.3, svc_ioq.c), and an event
- * that says nothing but "error" is thrown away although it will not come again
- * (svc_rqst.c), so that the transport stays for good.  Both are turned into the
- * one way that works.
+ * ntirpc closes a transport when its receiving side meets the end or an error
+ * while nobody writes, and does that well.  Other ways to learn that a
+ * connection is dead it does not survive.  A write that fails leaves a reference
+ * to the transport, its descriptor and the reply behind for good (ntirpc 4.3,
+ * svc_ioq.c); so does a write that still waits for room in the socket when the
+ * receiving side meets the end.  An event that says nothing but "error" is
+ * thrown away although it will not come again (svc_rqst.c).  All are turned into
+ * the one way that works.
  *
  * Nothing here knows of Ganesha.
  */
@@ -32,6 +33,19 @@
  * Context: any thread.
  */
 ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags);
+
+/**
+ * recv(), but the end of a connection is told after its writer has heard of it.
+ *
+ * Where recv() meets the end or an error, and the last bc_socket_sendmsg() on
+ * the socket has failed with EAGAIN, the socket is shut down, which lets its
+ * writer go on, and that is waited for; 100 ms at most.
+ *
+ * @return as recv()
+ *
+ * Context: any thread but the one that is to write.
+ */
+ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags);
 
 /**
  * epoll_wait(), but an event that is neither EPOLLIN nor EPOLLOUT is EPOLLIN,

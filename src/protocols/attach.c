@@ -6,7 +6,7 @@
  * before anything is written: six of its imports from libntirpc.so, and the
  * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
- * not there.  Two imports of libntirpc.so from the C library are changed as
+ * not there.  Three imports of libntirpc.so from the C library are changed as
  * well, if they are found (dead_socket.h).
  *
  * The first session shows whether the structures that both sides read are laid
@@ -87,6 +87,7 @@ static const char *const operation_names[] = {
 /** What ntirpc calls instead of the C library's. [K] */
 static const struct bc_import_hook socket_hooks[] = {
 	{ "sendmsg", (void *)sendmsg, (void *)bc_socket_sendmsg },
+	{ "recv", (void *)recv, (void *)bc_socket_recv },
 	{ "epoll_wait", (void *)epoll_wait, (void *)bc_socket_epoll_wait },
 };
 #define SOCKET_IMPORTS (sizeof(socket_hooks) / sizeof(socket_hooks[0]))

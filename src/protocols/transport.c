@@ -268,6 +268,10 @@ static void wrapped_unlink(SVCXPRT *xprt, u_int flags, const char *tag,
 	pthread_mutex_lock(&connections_lock);
 	pthread_mutex_unlock(&connections_lock);
 	connection->own_ops->xp_unlink(xprt, flags, tag, line);
+	/* A thread that is just sending must not come behind what is sent again
+	 * by another connection.
+	 */
+	shutdown(xprt->xp_fd, SHUT_RDWR);
 	bc_conn_down(&connection->conn);
 }
 

@@ -524,22 +524,27 @@ static uint64_t recall_of_neighbour(struct fixture *f, const char *name)
 	return took;
 }
 
+static void open_large(struct fixture *f, struct nfs_file *large)
+{
+	char *contents = large_contents();
+
+	server_make_file(f->server, "large", contents);
+	free(contents);
+	assert_int_equal(nfs_open(&f->session, "export/large",
+				  OPEN4_SHARE_ACCESS_READ, large),
+			 NFS4_OK);
+}
+
 static void test_client_that_never_reads_delays_nobody(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_file large, files[STUCK_RECALLS];
-	struct nfs_compound *reads = calloc(STUCK_READS, sizeof(*reads));
+	struct nfs_compound reads[STUCK_READS];
 	struct nfs_conn *stuck = f->session.conn;
-	char *contents = large_contents();
 	uint64_t took, longest = 0;
 	char name[32];
 
-	assert_non_null(reads);
-	server_make_file(f->server, "large", contents);
-	free(contents);
-	assert_int_equal(nfs_open(&f->session, "export/large",
-				  OPEN4_SHARE_ACCESS_READ, &large),
-			 NFS4_OK);
+	open_large(f, &large);
 	for (int i = 0; i < STUCK_RECALLS; i++) {
 		snprintf(name, sizeof(name), "stuck-%d", i);
 		fixture_hold(f, name, &files[i]);
@@ -561,11 +566,31 @@ static void test_client_that_never_reads_delays_nobody(void **state)
 	nfs_conn_close(stuck, NFS_CLOSE_RST);
 	for (unsigned int i = 0; i < STUCK_READS; i++)
 		nfs_compound_fini(&reads[i]);
-	free(reads);
 	for (int i = 0; i < STUCK_RECALLS; i++) {
 		delivered(f, NULL, &files[i]);
 		fixture_return(f, &files[i]);
 	}
+}
+
+/* Nobody will read what the server still has to write. */
+static void test_half_closed_by_a_client_that_never_reads(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound reads[STUCK_READS];
+	struct nfs_conn *stuck = f->session.conn;
+	struct nfs_file large;
+	int before;
+
+	open_large(f, &large);
+	before = server_fds(f->server);
+	fill_socket(f, reads, &large);
+	assert_true(nfs_conn_wait_readable(stuck, SOON));
+	nfs_conn_half_close(stuck);
+	nfs_session_set_conn(&f->session, fixture_bind(f));
+	fixture_wait_descriptors(f, before);
+	nfs_conn_close(stuck, NFS_CLOSE_RST);
+	for (unsigned int i = 0; i < STUCK_READS; i++)
+		nfs_compound_fini(&reads[i]);
 }
 
 static void assert_rss_near(struct fixture *f, const char *what, long before)
@@ -682,6 +707,7 @@ int main(int argc, char **argv)
 		FIXTURE_TEST(test_reply_announces_2_gib),
 		FIXTURE_TEST(test_reply_is_garbage),
 		FIXTURE_TEST(test_client_that_never_reads_delays_nobody),
+		FIXTURE_TEST(test_half_closed_by_a_client_that_never_reads),
 		FIXTURE_TEST(test_binds_in_a_loop),
 		FIXTURE_TEST(test_connects_and_vanishes),
 		FIXTURE_TEST(test_reset_before_the_answer),

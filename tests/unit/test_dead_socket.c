@@ -8,12 +8,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 static char data[1000];
 static const struct iovec vector[] = { { data, 300 }, { data + 300, 700 } };
 static const struct msghdr message = { .msg_iov = (struct iovec *)vector,
 				       .msg_iovlen = 2 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 static ssize_t send_message(int fd)
 {
@@ -101,6 +112,63 @@ static void test_sendmsg_on_a_datagram_socket_fails(void **state)
 	close(fds[0]);
 }
 
+static void fill(int fd)
+{
+	ssize_t sent;
+
+	do
+		sent = send_message(fd);
+	while (sent >= 0);
+	assert_int_equal(errno, EAGAIN);
+}
+
+static void *write_when_possible(void *arg)
+{
+	struct pollfd writable = { .fd = *(int *)arg, .events = POLLOUT };
+
+	poll(&writable, 1, 10000);
+	return (void *)send_message(writable.fd);
+}
+
+/* Both ends: a peer that will read no more, and has sent its last. */
+static void test_recv_tells_the_end_when_the_writer_has_gone_on(void **state)
+{
+	pthread_t writer;
+	void *sent;
+	char byte;
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	fill(fds[0]);
+	shutdown(fds[1], SHUT_WR);
+	pthread_create(&writer, NULL, write_when_possible, &fds[0]);
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	pthread_join(writer, &sent);
+	assert_int_equal((ssize_t)sent, sizeof(data));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_recv_waits_for_a_writer_that_never_comes_100_ms(void **state)
+{
+	uint64_t begun;
+	char byte;
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	fill(fds[0]);
+	shutdown(fds[1], SHUT_WR);
+	begun = now_ms();
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	assert_true(now_ms() - begun >= 100);
+	/* The socket is shut down: whoever polls it, may write. */
+	assert_int_equal(send_message(fds[0]), sizeof(data));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* The one event that comes for @fd. */
 static uint32_t event_of(int fd, uint32_t wanted)
 {
@@ -147,6 +215,10 @@ int main(void)
 		cmocka_unit_test(test_sendmsg_on_a_dead_stream_counts_as_sent),
 		cmocka_unit_test(test_sendmsg_that_fails_shuts_the_stream_down),
 		cmocka_unit_test(test_sendmsg_on_a_datagram_socket_fails),
+		cmocka_unit_test(
+			test_recv_tells_the_end_when_the_writer_has_gone_on),
+		cmocka_unit_test(
+			test_recv_waits_for_a_writer_that_never_comes_100_ms),
 		cmocka_unit_test(test_epoll_error_alone_is_input_too),
 		cmocka_unit_test(test_epoll_other_events_are_as_they_were),
 	};
