@@ -173,6 +173,18 @@ uint64_t fixture_conflict(struct fixture *fixture, const char *name)
 	return sent;
 }
 
+void fixture_assert_opens(struct fixture *fixture, const char *name)
+{
+	struct nfs_file file;
+	char path[128];
+
+	snprintf(path, sizeof(path), "export/%s", name);
+	assert_int_equal(nfs_open(&fixture->opener_session, path,
+				  OPEN4_SHARE_ACCESS_WRITE, &file),
+			 NFS4_OK);
+	assert_int_equal(nfs_close(&fixture->opener_session, &file), NFS4_OK);
+}
+
 struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n)
 {
 	struct cb_call *call = cb_responder_wait(fixture->responder, n, SOON);
@@ -190,6 +202,13 @@ struct cb_call *fixture_callback_on(struct fixture *fixture,
 		if (call->conn == conn)
 			return call;
 	}
+}
+
+bool fixture_recalls(const struct cb_call *call, const struct nfs_file *file)
+{
+	return call->op == OP_CB_RECALL &&
+	       !memcmp(call->recall.stateid.other,
+		       file->delegation.stateid.other, NFS4_STATEID_OTHER_SIZE);
 }
 
 void fixture_return(struct fixture *fixture, const struct nfs_file *file)
@@ -246,6 +265,16 @@ void fixture_wait_flags(struct fixture *fixture, uint32_t flags)
 		got &= CALLBACK_FLAGS;
 	} while (got != flags && nfs_now_ns() < until);
 	assert_int_equal(got, flags);
+}
+
+void fixture_lose_path(struct fixture *fixture, enum nfs_close how)
+{
+	struct nfs_conn *fore = fixture_connect(fixture, &fixture->holder);
+
+	nfs_conn_close(fixture->session.conn, how);
+	nfs_session_set_conn(&fixture->session, fore);
+	fixture_wait_flags(fixture, SEQ4_STATUS_CB_PATH_DOWN |
+					    SEQ4_STATUS_CB_PATH_DOWN_SESSION);
 }
 
 static void wait_count(struct fixture *fixture, int (*count)(struct server *),

@@ -92,12 +92,18 @@ void fixture_hold(struct fixture *fixture, const char *name,
  */
 uint64_t fixture_conflict(struct fixture *fixture, const char *name);
 
+/** The opener opens file @a name for writing, at once, and closes it. */
+void fixture_assert_opens(struct fixture *fixture, const char *name);
+
 /** The holder's callback number @a n (from 0 in each test), or the test fails. */
 struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n);
 
 /** The first of the holder's callbacks that came on a connection. */
 struct cb_call *fixture_callback_on(struct fixture *fixture,
 				    const struct nfs_conn *conn);
+
+/** Does @a call recall the delegation of @a file? */
+bool fixture_recalls(const struct cb_call *call, const struct nfs_file *file);
 
 /** Return the delegation of @a file, and close the file, as the holder. */
 void fixture_return(struct fixture *fixture, const struct nfs_file *file);
@@ -108,6 +114,12 @@ struct nfs_conn *fixture_connect(struct fixture *fixture,
 
 /** A new connection of the holder, bound to both channels. Borrowed. */
 struct nfs_conn *fixture_bind(struct fixture *fixture);
+
+/**
+ * The holder's connection ends, and it goes on over one that is not bound: it
+ * has no path, and its SEQUENCE says so.
+ */
+void fixture_lose_path(struct fixture *fixture, enum nfs_close how);
 
 /** The holder's SEQUENCE reports exactly these callback flags. */
 void fixture_assert_flags(struct fixture *fixture, uint32_t flags);

@@ -54,14 +54,6 @@ static struct nfs_conn *separate(struct fixture *f)
 	return back;
 }
 
-static bool is_recall_of(const struct cb_call *call,
-			 const struct nfs_file *file)
-{
-	return call->op == OP_CB_RECALL &&
-	       !memcmp(call->recall.stateid.other,
-		       file->delegation.stateid.other, NFS4_STATEID_OTHER_SIZE);
-}
-
 /*
  * The recall of @file; a connection is bound if @back is closed meanwhile.
  * @return the recall, within SOON
@@ -75,7 +67,7 @@ static struct cb_call *delivered(struct fixture *f, struct nfs_conn *back,
 	while (nfs_now_ns() < until) {
 		struct cb_call *call = cb_responder_wait(f->responder, n, 20);
 
-		if (call && is_recall_of(call, file))
+		if (call && fixture_recalls(call, file))
 			return call;
 		n += call != NULL;
 		if (back && !nfs_conn_is_open(back)) {
@@ -85,19 +77,6 @@ static struct cb_call *delivered(struct fixture *f, struct nfs_conn *back,
 	}
 	fail_msg("the recall has not come");
 	return NULL;
-}
-
-/* What was held against is open to the opener at last. */
-static void open_at_last(struct fixture *f, const char *name)
-{
-	struct nfs_file file;
-	char path[64];
-
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->opener_session, path,
-				  OPEN4_SHARE_ACCESS_WRITE, &file),
-			 NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
 }
 
 /* Two recalls to a client that answers the first one by @answer. */
@@ -125,8 +104,8 @@ static void survive(void **state,
 	delivered(f, back, &second);
 	fixture_return(f, &first);
 	fixture_return(f, &second);
-	open_at_last(f, names[0]);
-	open_at_last(f, names[1]);
+	fixture_assert_opens(f, names[0]);
+	fixture_assert_opens(f, names[1]);
 }
 
 /* The next of several rounds begins with clients of its own. */
@@ -357,7 +336,7 @@ static void answer_and_close(void **state, enum nfs_close how)
 		assert_true(cb_call_wait_answered(call, SOON));
 		fixture_bind(f);
 		fixture_return(f, &file);
-		open_at_last(f, name);
+		fixture_assert_opens(f, name);
 	}
 }
 

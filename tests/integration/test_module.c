@@ -337,16 +337,11 @@ static void test_module_sigterm_queued_exits(void **state)
 {
 	static const struct server_params params = { .module = true };
 	struct fixture *f = *state;
-	struct nfs_conn *fore;
 	struct nfs_file file;
 
 	start(f, &params);
 	fixture_hold(f, "queued", &file);
-	fore = fixture_connect(f, &f->holder);
-	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
-	nfs_session_set_conn(&f->session, fore);
-	fixture_wait_flags(f, SEQ4_STATUS_CB_PATH_DOWN |
-				      SEQ4_STATUS_CB_PATH_DOWN_SESSION);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
 	fixture_conflict(f, "queued");
 	assert_ends_and_restarts(f);
 }

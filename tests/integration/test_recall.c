@@ -46,15 +46,11 @@ static void test_recall_after_rebind_arrives_on_new_connection(void **state)
 static void test_recall_without_path_waits_for_bind(void **state)
 {
 	struct fixture *f = *state;
-	struct nfs_conn *fore, *both;
+	struct nfs_conn *both;
 	struct nfs_file file;
 
 	fixture_hold(f, "queued", &file);
-	fore = fixture_connect(f, &f->holder);
-	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
-	nfs_session_set_conn(&f->session, fore);
-	fixture_wait_flags(f, SEQ4_STATUS_CB_PATH_DOWN |
-				      SEQ4_STATUS_CB_PATH_DOWN_SESSION);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
 	fixture_conflict(f, "queued");
 	fixture_assert_flags(f, SEQ4_STATUS_CB_PATH_DOWN |
 					SEQ4_STATUS_CB_PATH_DOWN_SESSION);

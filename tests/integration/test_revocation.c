@@ -9,7 +9,6 @@
 #include "fixture.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define LEASE 3 /* s */
 #define REVOCATION                                                             \
@@ -67,26 +66,13 @@ static void wait_revoked(struct fixture *f, unsigned int count)
 	}
 }
 
-/* The opener gets its OPEN, and closes the file. */
-static void assert_opener_gets(struct fixture *f, const char *name)
-{
-	struct nfs_file file;
-	char path[64];
-
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->opener_session, path,
-				  OPEN4_SHARE_ACCESS_WRITE, &file),
-			 NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
-}
-
 /* The holder is granted a delegation and loses it; the file stays open. */
 static void lose(struct fixture *f, const char *name, struct nfs_file *file)
 {
 	fixture_hold(f, name, file);
 	fixture_conflict(f, name);
 	wait_revoked(f, 1);
-	assert_opener_gets(f, name);
+	fixture_assert_opens(f, name);
 }
 
 static bool flagged(struct nfs_session *session)
@@ -182,7 +168,7 @@ static void test_unreturned_delegation_is_told_until_freed(void **state)
 	fixture_conflict(f, "unreturned");
 	fixture_callback(f, 0); /* answered well */
 	wait_revoked(f, 1);
-	assert_opener_gets(f, "unreturned");
+	fixture_assert_opens(f, "unreturned");
 
 	assert_true(flagged(&f->session));
 	assert_int_equal(test(&f->session, &file), NFS4ERR_DELEG_REVOKED);
@@ -220,7 +206,7 @@ static void test_returned_delegation_is_not_revoked(void **state)
 	fixture_conflict(f, "returned");
 	fixture_callback(f, 0);
 	fixture_return(f, &file);
-	assert_opener_gets(f, "returned");
+	fixture_assert_opens(f, "returned");
 	assert_false(flagged(&f->session));
 	assert_int_equal(test(&f->session, &file), NFS4ERR_BAD_STATEID);
 	assert_uses(f, &file, NFS4ERR_BAD_STATEID);
@@ -240,7 +226,7 @@ static void test_other_client_is_told_nothing(void **state)
 	assert_int_equal(theirs.delegation.type, OPEN_DELEGATE_READ);
 	fixture_conflict(f, "others");
 	wait_revoked(f, 1);
-	assert_opener_gets(f, "others");
+	fixture_assert_opens(f, "others");
 
 	assert_false(flagged(&f->opener_session));
 	assert_int_equal(test(&f->opener_session, &theirs), NFS4_OK);
@@ -262,12 +248,7 @@ static void test_session_replaced_is_told_as_well(void **state)
 	struct nfs_file file;
 
 	lose(f, "replaced", &file);
-	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
-	nfs_session_fini(&f->session);
-	assert_int_equal(nfs_create_session(&f->session, &f->holder,
-					    fixture_connect(f, &f->holder),
-					    NULL),
-			 NFS4_OK);
+	fixture_remake_session(f, NULL);
 	assert_true(flagged(&f->session));
 	assert_int_equal(test(&f->session, &file), NFS4ERR_DELEG_REVOKED);
 	assert_int_equal(let_go(&f->session, &file), NFS4_OK);
@@ -312,7 +293,7 @@ static void get_barred(struct fixture *f, const char *format,
 	wait_revoked(f, BARRED);
 	for (unsigned int i = 0; i < BARRED; i++) {
 		snprintf(name, sizeof(name), format, i);
-		assert_opener_gets(f, name);
+		fixture_assert_opens(f, name);
 		assert_int_equal(nfs_close(&f->session, &files[i]), NFS4_OK);
 	}
 }

@@ -13,7 +13,6 @@
 #define GONE_WITHIN                                                            \
 	30000 /* ms, within which what a client held is taken, generously */
 #define MANY 3
-#define DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
 
 static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer correct;
@@ -61,44 +60,14 @@ static void reboot(struct fixture *f)
 	assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
 }
 
-/* The holder goes on over a connection that is not bound. */
-static void lose_path(struct fixture *f)
-{
-	struct nfs_conn *fore = fixture_connect(f, &f->holder);
-
-	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
-	nfs_session_set_conn(&f->session, fore);
-	fixture_wait_flags(f, DOWN);
-}
-
-/* The opener gets its OPEN at once. */
-static void assert_opener_gets(struct fixture *f, const char *name)
-{
-	struct nfs_file file;
-	char path[64];
-
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->opener_session, path,
-				  OPEN4_SHARE_ACCESS_WRITE, &file),
-			 NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
-}
-
 static void assert_opener_gets_many(struct fixture *f, const char *prefix)
 {
 	char name[64];
 
 	for (unsigned int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		assert_opener_gets(f, name);
+		fixture_assert_opens(f, name);
 	}
-}
-
-static bool is_recall_of(const struct cb_call *call,
-			 const struct nfs_file *file)
-{
-	return !memcmp(call->recall.stateid.other,
-		       file->delegation.stateid.other, NFS4_STATEID_OTHER_SIZE);
 }
 
 static bool is_on(const struct cb_call *call, const struct nfs_session *session)
@@ -112,7 +81,7 @@ static void assert_first_of(const struct cb_call *call,
 			    const struct nfs_file *file)
 {
 	assert_true(is_on(call, session));
-	assert_true(is_recall_of(call, file));
+	assert_true(fixture_recalls(call, file));
 	assert_int_equal(call->seq.slot, 0);
 	assert_int_equal(call->seq.sequence, 1);
 	assert_false(call->retry);
@@ -130,7 +99,7 @@ static void assert_works_anew(struct fixture *f, const char *name,
 	fixture_conflict(f, name);
 	assert_first_of(fixture_callback(f, n), &f->session, &file);
 	fixture_return(f, &file);
-	assert_opener_gets(f, name);
+	fixture_assert_opens(f, name);
 	assert_int_equal(cb_responder_count(f->responder), n + 1);
 }
 
@@ -157,7 +126,7 @@ static void test_holder_without_path_is_revoked_and_binds_anew(void **state)
 	uint32_t flags;
 
 	fixture_hold(f, "revoked", &file);
-	lose_path(f);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
 	fixture_conflict(f, "revoked");
 	do {
 		assert_null(cb_responder_wait(f->responder, 0, 100));
@@ -167,7 +136,7 @@ static void test_holder_without_path_is_revoked_and_binds_anew(void **state)
 	} while (!(flags & SEQ4_STATUS_RECALLABLE_STATE_REVOKED) &&
 		 nfs_now_ns() < until);
 	assert_true(flags & SEQ4_STATUS_RECALLABLE_STATE_REVOKED);
-	assert_opener_gets(f, "revoked");
+	fixture_assert_opens(f, "revoked");
 	assert_int_equal(
 		nfs_free_stateid(&f->session, &file.delegation.stateid),
 		NFS4_OK);
@@ -184,7 +153,7 @@ static void test_reboot_ends_callbacks_without_path(void **state)
 	struct nfs_file files[MANY];
 
 	fixture_hold_many(f, "boot-queued", files, MANY);
-	lose_path(f);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
 	fixture_conflict_many(f, "boot-queued", MANY);
 	reboot(f);
 	assert_opener_gets_many(f, "boot-queued");
@@ -220,7 +189,7 @@ static void test_reboot_answer_to_former_instance_is_too_late(void **state)
 	fixture_conflict(f, "boot-late");
 	call = fixture_callback(f, 0);
 	reboot(f);
-	assert_opener_gets(f, "boot-late");
+	fixture_assert_opens(f, "boot-late");
 	assert_int_equal(cb_call_answer(call, &correct), 0);
 	assert_true(cb_call_wait_answered(call, SOON));
 	assert_works_anew(f, "boot-late-new", 1);
@@ -246,12 +215,12 @@ static void test_destroy_clientid_busy_changes_nothing(void **state)
 			 NFS4ERR_CLIENTID_BUSY);
 	fixture_assert_flags(f, 0);
 	fixture_conflict(f, "busy");
-	assert_true(is_recall_of(fixture_callback(f, 1), &file));
+	assert_true(fixture_recalls(fixture_callback(f, 1), &file));
 	assert_int_equal(cb_call_answer(call, &correct), 0);
 	assert_true(cb_call_wait_answered(call, SOON));
 	fixture_return(f, &file);
 	fixture_return(f, &sent);
-	assert_opener_gets(f, "busy-sent");
+	fixture_assert_opens(f, "busy-sent");
 	assert_int_equal(cb_responder_count(f->responder), 2);
 }
 
@@ -282,7 +251,7 @@ static void test_destroy_clientid_ends_what_waits(void **state)
 	assert_int_equal(nfs_destroy_clientid(&f->holder, fore.conn),
 			 NFS4ERR_STALE_CLIENTID);
 	nfs_session_fini(&fore);
-	assert_opener_gets(f, "destroyed");
+	fixture_assert_opens(f, "destroyed");
 	reboot(f);
 	assert_works_anew(f, "destroyed-new", 1);
 }
@@ -306,7 +275,7 @@ static void test_next_session_takes_over_what_was_in_flight(void **state)
 	create_session(f, &f->session, NULL);
 	assert_first_of(fixture_callback(f, 1), &f->session, &file);
 	fixture_return(f, &file);
-	assert_opener_gets(f, "taken-over");
+	fixture_assert_opens(f, "taken-over");
 }
 
 static void test_sessions_fail_over_in_both_directions(void **state)
@@ -363,7 +332,7 @@ static void test_session_ends_with_callbacks_in_its_queue(void **state)
 
 		assert_true(is_on(call, &second));
 		for (unsigned int i = 0; i < MANY; i++)
-			recalled[i] |= is_recall_of(call, &files[i]);
+			recalled[i] |= fixture_recalls(call, &files[i]);
 	}
 	create_session(f, &f->session, NULL);
 	for (unsigned int i = 0; i < MANY; i++) {

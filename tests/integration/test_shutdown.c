@@ -7,9 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 
-#define DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
 #define MANY 4
 #define BUSY_CLIENTS 50
 #define BUSY_FILES 40 /* of each client */
@@ -51,20 +49,6 @@ static int teardown(void **state)
 	return fixture_stop(f) || status ? -1 : 0;
 }
 
-static void conflict_many(struct fixture *f, struct nfs_file files[MANY])
-{
-	char name[32];
-
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "file-%u", i);
-		fixture_hold(f, name, &files[i]);
-	}
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "file-%u", i);
-		fixture_conflict(f, name);
-	}
-}
-
 /* The server has read the answers to the first MANY callbacks. */
 static void wait_answers(struct fixture *f)
 {
@@ -72,16 +56,6 @@ static void wait_answers(struct fixture *f)
 		assert_true(
 			cb_call_wait_answered(fixture_callback(f, i), SOON));
 	fixture_assert_flags(f, 0); /* on the same connection */
-}
-
-/* The holder goes on over a connection that is not bound. */
-static void lose_path(struct fixture *f)
-{
-	struct nfs_conn *fore = fixture_connect(f, &f->holder);
-
-	nfs_conn_close(f->session.conn, NFS_CLOSE_RST);
-	nfs_session_set_conn(&f->session, fore);
-	fixture_wait_flags(f, DOWN);
 }
 
 /* fixture_stop() asserts that the callbacks' numbers agree. */
@@ -99,7 +73,7 @@ static void test_sigterm_callbacks_unanswered(void **state)
 	struct nfs_file files[MANY];
 
 	cb_responder_set_default(f->responder, &held);
-	conflict_many(f, files);
+	fixture_recall_many(f, "file", files, MANY);
 	fixture_callback(f, MANY - 1);
 	assert_ends_cleanly(f);
 }
@@ -112,14 +86,9 @@ static void test_sigterm_callbacks_wait_for_slot(void **state)
 
 	nfs_create_session_args_init(&args);
 	args.back.maxrequests = 1;
-	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
-	nfs_session_fini(&f->session);
-	assert_int_equal(nfs_create_session(&f->session, &f->holder,
-					    fixture_connect(f, &f->holder),
-					    &args),
-			 NFS4_OK);
+	fixture_remake_session(f, &args);
 	cb_responder_set_default(f->responder, &held);
-	conflict_many(f, files);
+	fixture_recall_many(f, "file", files, MANY);
 	fixture_callback(f, 0);
 	assert_ends_cleanly(f);
 	assert_int_equal(cb_responder_count(f->responder), 1);
@@ -129,17 +98,10 @@ static void test_sigterm_callbacks_wait_for_path(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_file files[MANY];
-	char name[32];
 
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "file-%u", i);
-		fixture_hold(f, name, &files[i]);
-	}
-	lose_path(f);
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "file-%u", i);
-		fixture_conflict(f, name);
-	}
+	fixture_hold_many(f, "file", files, MANY);
+	fixture_lose_path(f, NFS_CLOSE_RST);
+	fixture_conflict_many(f, "file", MANY);
 	/* Ganesha submits them meanwhile, and none can come. */
 	assert_null(cb_responder_wait(f->responder, 0, 200));
 	assert_ends_cleanly(f);
@@ -151,7 +113,7 @@ static void test_sigterm_callbacks_wait_for_next_attempt(void **state)
 	struct nfs_file files[MANY];
 
 	cb_responder_set_default(f->responder, &refused);
-	conflict_many(f, files);
+	fixture_recall_many(f, "file", files, MANY);
 	wait_answers(f);
 	assert_ends_cleanly(f);
 	assert_int_equal(cb_responder_count(f->responder), MANY);
@@ -163,7 +125,7 @@ static void test_sigterm_callbacks_delayed_by_client(void **state)
 	struct nfs_file files[MANY];
 
 	cb_responder_set_default(f->responder, &delayed);
-	conflict_many(f, files);
+	fixture_recall_many(f, "file", files, MANY);
 	wait_answers(f);
 	assert_ends_cleanly(f);
 }
@@ -174,9 +136,9 @@ static void test_sigterm_callbacks_lost_their_connection(void **state)
 	struct nfs_file files[MANY];
 
 	cb_responder_set_default(f->responder, &held);
-	conflict_many(f, files);
+	fixture_recall_many(f, "file", files, MANY);
 	fixture_callback(f, MANY - 1);
-	lose_path(f);
+	fixture_lose_path(f, NFS_CLOSE_RST);
 	assert_ends_cleanly(f);
 	assert_int_equal(cb_responder_count(f->responder), MANY);
 }

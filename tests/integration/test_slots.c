@@ -77,13 +77,6 @@ static void test_slots_never_exceed_what_the_client_agreed_to(void **state)
 	fixture_return_many(f, files, MANY);
 }
 
-static bool is_recall_of(const struct cb_call *call,
-			 const struct nfs_file *file)
-{
-	return !memcmp(call->recall.stateid.other,
-		       file->delegation.stateid.other, NFS4_STATEID_OTHER_SIZE);
-}
-
 static void test_max_slots_1_recalls_go_out_one_by_one(void **state)
 {
 	struct nfs_file files[QUEUED];
@@ -100,7 +93,7 @@ static void test_max_slots_1_recalls_go_out_one_by_one(void **state)
 		assert_int_equal(call->seq.slot, 0);
 		assert_int_equal(call->seq.sequence, i + 1);
 		for (unsigned int j = 0; j < QUEUED; j++)
-			recalls[j] += is_recall_of(call, &files[j]);
+			recalls[j] += fixture_recalls(call, &files[j]);
 		assert_int_equal(cb_call_answer(call, &correct), 0);
 	}
 	for (unsigned int j = 0; j < QUEUED; j++)

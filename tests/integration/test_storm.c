@@ -107,14 +107,10 @@ static void holder_end(struct holder *holder)
 /* What was held against is open to the opener at last. */
 static void open_at_last(struct fixture *f, const char *name)
 {
-	struct nfs_file file;
 	char path[64];
 
+	fixture_assert_opens(f, name);
 	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->opener_session, path,
-				  OPEN4_SHARE_ACCESS_WRITE, &file),
-			 NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &file), NFS4_OK);
 	assert_int_equal(nfs_remove(&f->opener_session, path), NFS4_OK);
 }
 

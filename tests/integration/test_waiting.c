@@ -8,26 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
 #define MANY 10 /* more than Max_Queue */
 #define REVOKED_WITHIN 40000 /* ms: two leases, some retries, generously */
-
-/* The holder goes on over a connection that is not bound. */
-static void lose_path(struct fixture *f)
-{
-	struct nfs_conn *fore = fixture_connect(f, &f->holder);
-
-	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
-	nfs_session_set_conn(&f->session, fore);
-	fixture_wait_flags(f, DOWN);
-}
-
-static bool is_recall_of(const struct cb_call *call,
-			 const struct nfs_file *file)
-{
-	return !memcmp(call->recall.stateid.other,
-		       file->delegation.stateid.other, NFS4_STATEID_OTHER_SIZE);
-}
 
 static void test_full_queue_defers_and_marks_nothing_down(void **state)
 {
@@ -36,7 +18,7 @@ static void test_full_queue_defers_and_marks_nothing_down(void **state)
 	bool recalled[MANY] = { false };
 
 	fixture_hold_many(f, "full", files, MANY);
-	lose_path(f);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
 	fixture_conflict_many(f, "full", MANY);
 	nfs_session_set_conn(&f->session, fixture_bind(f));
 	/* Those that found no room come when Ganesha asks again. */
@@ -44,7 +26,7 @@ static void test_full_queue_defers_and_marks_nothing_down(void **state)
 		struct cb_call *call = fixture_callback(f, n);
 
 		for (unsigned int i = 0; i < MANY; i++) {
-			if (recalled[i] || !is_recall_of(call, &files[i]))
+			if (recalled[i] || !fixture_recalls(call, &files[i]))
 				continue;
 			recalled[i] = true;
 			left--;
@@ -71,7 +53,7 @@ static void test_unreachable_client_delays_nobody(void **state)
 	assert_int_equal(nfs_client_mount(&other, &session), NFS4_OK);
 	conn = nfs_conn_get(session.conn);
 	fixture_hold_many(f, "unreachable", files, MANY);
-	lose_path(f);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
 	fixture_conflict_many(f, "unreachable", MANY);
 	for (unsigned int i = 0; i < MANY; i++) {
 		snprintf(path, sizeof(path), "export/reachable-%u", i);
@@ -102,14 +84,9 @@ static void test_new_session_picks_up_what_waited(void **state)
 	struct nfs_file file;
 
 	fixture_hold(f, "picked-up", &file);
-	lose_path(f);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
 	fixture_conflict(f, "picked-up");
-	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
-	nfs_session_fini(&f->session);
-	assert_int_equal(nfs_create_session(&f->session, &f->holder,
-					    fixture_connect(f, &f->holder),
-					    NULL),
-			 NFS4_OK);
+	fixture_remake_session(f, NULL);
 	assert_memory_equal(fixture_callback(f, 0)->seq.session, f->session.id,
 			    NFS4_SESSIONID_SIZE);
 	fixture_return(f, &file);
@@ -126,17 +103,12 @@ static void test_in_flight_with_its_only_session_waits_for_another(void **state)
 	cb_responder_push(f->responder, &never);
 	fixture_conflict(f, "only-session");
 	fixture_callback(f, 0);
-	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
-	nfs_session_fini(&f->session);
-	assert_int_equal(nfs_create_session(&f->session, &f->holder,
-					    fixture_connect(f, &f->holder),
-					    NULL),
-			 NFS4_OK);
+	fixture_remake_session(f, NULL);
 	call = fixture_callback(f, 1);
 	assert_memory_equal(call->seq.session, f->session.id,
 			    NFS4_SESSIONID_SIZE);
 	assert_int_equal(call->seq.sequence, 1);
-	assert_true(is_recall_of(call, &file));
+	assert_true(fixture_recalls(call, &file));
 	fixture_return(f, &file);
 }
 
