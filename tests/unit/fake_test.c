@@ -2,7 +2,14 @@
 #include "fake_test.h"
 
 /* A field of the configuration, as the test or as fake_config has it. */
-#define CHANGED(field) (changed->field ? changed->field : fake_config.field)
+#define CHANGED(field) choose(changed->field, fake_config.field)
+
+static uint64_t choose(uint64_t changed, uint64_t standard)
+{
+	if (changed == FAKE_ZERO)
+		return 0;
+	return changed ? changed : standard;
+}
 
 int fake_setup(void **state)
 {
@@ -13,7 +20,7 @@ int fake_setup(void **state)
 		.max_slots = CHANGED(max_slots),
 		.max_connections = CHANGED(max_connections),
 		.max_server_connections = CHANGED(max_server_connections),
-		.probe = CHANGED(probe),
+		.probe = changed->probe,
 		.callback_timeout = CHANGED(callback_timeout),
 		.retry_attempts = CHANGED(retry_attempts),
 		.retry_first_delay = CHANGED(retry_first_delay),

@@ -9,12 +9,20 @@
 
 #include "fake_transport.h"
 
+/* The tests' clients, and what SEQUENCE says while one has no path. */
+#define ALICE 0xa11ce
+#define BOB 0xb0b
+#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
+
+/** In a changed configuration: this number is 0. */
+#define FAKE_ZERO UINT32_MAX
+
 /**
  * A test between fake_start() and fake_stop().
  *
  * @param[in] test
- * @param[in] changed  a struct bc_config: what differs from fake_config, else 0;
- *                     NULL: nothing does
+ * @param[in] changed  a struct bc_config: what differs from fake_config, else 0
+ *                     (FAKE_ZERO: differs, and is 0); NULL: nothing does
  */
 #define FAKE_TEST(test, changed)                                               \
 	cmocka_unit_test_prestate_setup_teardown(                              \

@@ -2,34 +2,15 @@
 /*
  * BIND_CONN_TO_SESSION's rules, and the paths that follow from bindings.
  */
-#include "unit.h"
+#include "fake_test.h"
 
 #include "check.h"
-#include "fake_transport.h"
 #include "sane.h"
-
-#define ALICE 0xa11ce
-#define BOB 0xb0b
-#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
 
 static const enum bc_bind_dir dirs[] = { BC_BIND_FORE, BC_BIND_BACK,
 					 BC_BIND_FORE_OR_BOTH,
 					 BC_BIND_BACK_OR_BOTH };
 static int reply; /* its address identifies a reply */
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
 
 static int bind_to(struct bc_session *session, struct bc_conn *conn,
 		   uint32_t dir)
@@ -252,17 +233,25 @@ static void test_bind_whose_reply_never_goes_ends_with_session(void **state)
 
 /* Limits ------------------------------------------------------------------- */
 
+/* A session with as many paths as one may have. */
+static struct bc_session *full_session(struct bc_conn *conns[4])
+{
+	struct bc_session *session = fake_session(ALICE, 1, 16);
+
+	for (int i = 0; i < 4; i++) {
+		conns[i] = fake_conn();
+		fake_bind(session, conns[i]);
+	}
+	return session;
+}
+
 static void test_bind_beyond_max_connections_is_enospc_or_fore(void **state)
 {
 	struct bc_conn *conns[4];
 	struct bc_session *session;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	for (int i = 0; i < 4; i++) {
-		conns[i] = fake_conn();
-		fake_bind(session, conns[i]);
-	}
+	session = full_session(conns);
 	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_BACK), -ENOSPC);
 	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_BACK_OR_BOTH),
 			 -ENOSPC);
@@ -275,16 +264,14 @@ static void test_bind_beyond_max_connections_is_enospc_or_fore(void **state)
 	assert_int_equal(session->paths, 4);
 }
 
+static const struct bc_config server_takes_2 = { .max_server_connections = 2 };
+
 static void test_bind_beyond_servers_limit_is_enospc_or_fore(void **state)
 {
-	struct bc_config config = fake_config;
 	struct bc_session *alices, *bobs;
 	struct bc_conn *conn;
 
 	(void)state;
-	fake_stop();
-	config.max_server_connections = 2;
-	fake_start(&config);
 	alices = fake_path(ALICE, 1, 16, &conn);
 	bobs = fake_session(BOB, 2, 16);
 	fake_bind(bobs, conn); /* the same connection, and it counts again */
@@ -324,11 +311,7 @@ static void test_bind_after_one_ended_is_possible_again(void **state)
 	struct bc_session *session;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	for (int i = 0; i < 4; i++) {
-		conns[i] = fake_conn();
-		fake_bind(session, conns[i]);
-	}
+	session = full_session(conns);
 	fake_down(conns[2]);
 	assert_int_equal(session->paths, 3);
 	fake_bind(session, fake_conn());
@@ -342,11 +325,7 @@ static void test_bind_right_after_conn_down_is_possible(void **state)
 	struct bc_session *session;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	for (int i = 0; i < 4; i++) {
-		conns[i] = fake_conn();
-		fake_bind(session, conns[i]);
-	}
+	session = full_session(conns);
 	for (int i = 0; i < 4; i++) {
 		bc_conn_down(conns[i]);
 		fake_bind(session, fake_conn());
@@ -498,7 +477,7 @@ static void test_session_closed_leaves_conn_to_the_others(void **state)
 	assert_ptr_equal(fake_next()->conn, conn);
 }
 
-#define BIND_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define BIND_TEST(test) FAKE_TEST(test, NULL)
 
 int main(void)
 {
@@ -515,7 +494,8 @@ int main(void)
 		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_conn),
 		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_session),
 		BIND_TEST(test_bind_beyond_max_connections_is_enospc_or_fore),
-		BIND_TEST(test_bind_beyond_servers_limit_is_enospc_or_fore),
+		FAKE_TEST(test_bind_beyond_servers_limit_is_enospc_or_fore,
+			  &server_takes_2),
 		BIND_TEST(test_bind_that_fails_does_not_count),
 		BIND_TEST(test_bind_after_one_ended_is_possible_again),
 		BIND_TEST(test_bind_right_after_conn_down_is_possible),

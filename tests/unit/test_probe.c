@@ -2,17 +2,13 @@
 /*
  * CB_NULL on connections that are bound to a back channel for the first time.
  */
-#include "unit.h"
+#include "fake_test.h"
 
 #include <sched.h>
 
 #include "check.h"
-#include "fake_transport.h"
 #include "sane.h"
 
-#define ALICE 0xa11ce
-#define BOB 0xb0b
-#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
 #define CONNS 40
 #define SHORT 20 /* ms */
 #define PROBE_TIMEOUT 300 /* ms: to answer a callback meanwhile */
@@ -20,41 +16,22 @@
 static const struct bc_reply answered = { .kind = BC_REPLY_DECODED };
 static const struct bc_reply refused = { .kind = BC_REPLY_RPC_ERROR };
 
-static int start(uint64_t callback_timeout)
-{
-	struct bc_config config = fake_config;
+static const struct bc_config probing = {
+	.max_connections = CONNS,
+	.probe = true,
+};
 
-	config.probe = true;
-	config.max_connections = CONNS;
-	config.callback_timeout = callback_timeout;
-	fake_start(&config);
-	return 0;
-}
+static const struct bc_config probing_short = {
+	.max_connections = CONNS,
+	.probe = true,
+	.callback_timeout = SHORT,
+};
 
-static int setup(void **state)
-{
-	(void)state;
-	return start(fake_config.callback_timeout);
-}
-
-static int setup_short(void **state)
-{
-	(void)state;
-	return start(SHORT);
-}
-
-static int setup_probe_timeout(void **state)
-{
-	(void)state;
-	return start(PROBE_TIMEOUT);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
+static const struct bc_config probing_timeout = {
+	.max_connections = CONNS,
+	.probe = true,
+	.callback_timeout = PROBE_TIMEOUT,
+};
 
 /* The next request is the probe of a connection. */
 static struct bc_request *next_probe(const struct bc_conn *conn)
@@ -83,8 +60,6 @@ static void test_probe_none_unless_configured(void **state)
 	struct bc_conn *conn;
 
 	(void)state;
-	fake_stop();
-	fake_start(NULL);
 	fake_path(ALICE, 1, 16, &conn);
 	assert_int_equal(fake_pending(), 0);
 }
@@ -312,14 +287,13 @@ static void test_probe_unanswered_lets_the_others_go(void **state)
 	wait_flags(session, NO_PATH);
 }
 
-#define PROBE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define SHORT_TEST(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, setup_short, teardown)
+#define PROBE_TEST(test) FAKE_TEST(test, &probing)
+#define SHORT_TEST(test) FAKE_TEST(test, &probing_short)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PROBE_TEST(test_probe_none_unless_configured),
+		FAKE_TEST(test_probe_none_unless_configured, NULL),
 		PROBE_TEST(test_probe_once_for_each_connection),
 		PROBE_TEST(test_probe_not_before_the_reply_nor_for_fore),
 		PROBE_TEST(test_probe_delays_no_callback),
@@ -328,9 +302,8 @@ int main(void)
 		PROBE_TEST(test_probe_that_cannot_be_sent_is_no_path),
 		PROBE_TEST(test_probe_without_memory_is_none),
 		SHORT_TEST(test_probe_late_answer_is_a_path_again),
-		cmocka_unit_test_setup_teardown(
-			test_probe_unanswered_where_callbacks_are_is_a_path,
-			setup_probe_timeout, teardown),
+		FAKE_TEST(test_probe_unanswered_where_callbacks_are_is_a_path,
+			  &probing_timeout),
 		PROBE_TEST(test_probe_outstanding_are_bounded_and_in_turn),
 		SHORT_TEST(test_probe_unanswered_lets_the_others_go),
 	};

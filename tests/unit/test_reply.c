@@ -4,9 +4,6 @@
  */
 #include "fake_test.h"
 
-#define ALICE 0xa11ce
-#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
-
 #define DELAY 20u /* ms */
 
 /* Retries come soon; nothing times out. */

@@ -11,10 +11,6 @@
 #include "check.h"
 #include "sane.h"
 
-#define ALICE 0xa11ce
-#define BOB 0xb0b
-#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
-
 #define TIMEOUT 40 /* ms */
 #define DELAY 20 /* ms */
 #define STEP 1000 /* ms: more than a test's step takes */
@@ -510,21 +506,21 @@ static void test_parked_with_path_elsewhere_moves_there(void **state)
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
 }
 
+static const struct bc_config single_attempt = {
+	.callback_timeout = 400, /* more than a round takes */
+	.retry_attempts = FAKE_ZERO,
+	.lease_time = LEASE,
+};
+
 /* Whatever a client does to its connections, a callback ends. */
 static void test_deadline_holds_for_client_that_reconnects(void **state)
 {
-	struct bc_config config = fake_config;
 	struct bc_session *session;
 	struct fake_call *call;
 	struct bc_conn *conn;
 	unsigned int rounds = 0;
 
 	(void)state;
-	config.callback_timeout = 400; /* more than a round takes */
-	config.lease_time = LEASE;
-	config.retry_attempts = 0; /* which FAKE_TEST() takes for the default */
-	fake_stop();
-	fake_start(&config);
 	session = fake_path(ALICE, 1, 16, &conn);
 	call = fake_submit(ALICE);
 	while (fake_next_unless(call) && !fake_done(call)) {
@@ -592,7 +588,8 @@ int main(void)
 			  &parked),
 		FAKE_TEST(test_parked_with_path_elsewhere_moves_there,
 			  &parked_long),
-		FAKE_TEST(test_deadline_holds_for_client_that_reconnects, NULL),
+		FAKE_TEST(test_deadline_holds_for_client_that_reconnects,
+			  &single_attempt),
 		LEASE_TEST(
 			test_queue_without_free_slot_for_a_lease_is_path_down),
 	};

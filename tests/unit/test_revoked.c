@@ -3,16 +3,13 @@
  * Revoked stateids: remembered until the client frees them. RFC 5661, 18.38
  * and 18.46.3.
  */
-#include "unit.h"
+#include "fake_test.h"
 
 #include <string.h>
 
 #include "check.h"
-#include "fake_transport.h"
 #include "sane.h"
 
-#define ALICE 0xa11ce
-#define BOB 0xb0b
 #define REVOKED BC_SEQ4_RECALLABLE_STATE_REVOKED
 #define MANY 1024 /* as many as the core remembers of a client */
 #define SHORT_LEASE 400 /* ms */
@@ -21,29 +18,7 @@ struct other {
 	uint8_t bytes[BC_STATEID_OTHER_SIZE];
 };
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_start(NULL);
-	return 0;
-}
-
-static int setup_short_lease(void **state)
-{
-	struct bc_config config = fake_config;
-
-	(void)state;
-	config.lease_time = SHORT_LEASE;
-	fake_start(&config);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
+static const struct bc_config short_lease = { .lease_time = SHORT_LEASE };
 
 static struct other stateid(uint32_t number)
 {
@@ -292,10 +267,8 @@ static void test_revoked_after_stop_needs_a_session(void **state)
 	assert_false(client_known(BOB));
 }
 
-#define REVOKED_TEST(test)                                                     \
-	cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define LEASE_TEST(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, setup_short_lease, teardown)
+#define REVOKED_TEST(test) FAKE_TEST(test, NULL)
+#define LEASE_TEST(test) FAKE_TEST(test, &short_lease)
 
 int main(void)
 {

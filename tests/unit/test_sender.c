@@ -6,10 +6,6 @@
 
 #include "sane.h"
 
-#define ALICE 0xa11ce
-#define BOB 0xb0b
-#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
-
 static void assert_completes(const struct fake_call *call)
 {
 	fake_answer_ok(fake_next());

@@ -2,32 +2,14 @@
 /*
  * Clients, sessions and connections: found, counted, forgotten.
  */
-#include "unit.h"
+#include "fake_test.h"
 
 #include <string.h>
 
 #include "check.h"
-#include "fake_transport.h"
 #include "sane.h"
 
-#define ALICE 0xa11ce
-#define BOB 0xb0b
 #define LATELY 10000 /* ms: more than a test takes */
-#define NO_PATH (BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION)
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
 
 /* @return borrowed from the table: the client must be there */
 static struct bc_client *client_of(uint64_t clientid)
@@ -514,7 +496,7 @@ static void test_core_started_again_works(void **state)
 	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
 }
 
-#define TABLE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TABLE_TEST(test) FAKE_TEST(test, NULL)
 
 int main(void)
 {
