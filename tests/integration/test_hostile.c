@@ -19,6 +19,7 @@
 #define VANISHED 1000
 #define STUCK_RECALLS 40
 #define STUCK_READS 48
+#define DEAF 8
 #define STUCK_READ_SIZE (1u << 19)
 #define RSS_SLACK_KIB (32 * 1024)
 
@@ -430,7 +431,7 @@ static void test_replies_guessed_while_recalls_run(void **state)
 /* Peers -------------------------------------------------------------------- */
 
 /* Ask for far more than a socket holds, and read none of it. */
-static void fill_socket(struct fixture *f, struct nfs_compound *reads,
+static void fill_socket(struct nfs_session *session, struct nfs_compound *reads,
 			const struct nfs_file *file)
 {
 	char *data = malloc(STUCK_READ_SIZE);
@@ -439,14 +440,14 @@ static void fill_socket(struct fixture *f, struct nfs_compound *reads,
 	/* As large as the session allows, or the answers would be small. */
 	assert_non_null(data);
 	assert_int_equal(
-		nfs_read(&f->session, &file->fh, &file->stateid, 0, data, &len),
+		nfs_read(session, &file->fh, &file->stateid, 0, data, &len),
 		NFS4_OK);
 	assert_int_equal(len, STUCK_READ_SIZE);
 	free(data);
-	nfs_conn_set_receive_buffer(f->session.conn, 4096);
-	nfs_conn_stop_reading(f->session.conn);
+	nfs_conn_set_receive_buffer(session->conn, 4096);
+	nfs_conn_stop_reading(session->conn);
 	for (unsigned int i = 0; i < STUCK_READS; i++) {
-		nfs_compound_init(&reads[i], &f->session);
+		nfs_compound_init(&reads[i], session);
 		nfs_put_putfh(&reads[i], &file->fh);
 		nfs_put_read(&reads[i], &file->stateid, 0, STUCK_READ_SIZE);
 		assert_int_equal(nfs_compound_send(&reads[i]), 0);
@@ -518,17 +519,18 @@ static void test_client_that_never_reads_delays_nobody(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_file large, files[STUCK_RECALLS];
-	struct nfs_compound reads[STUCK_READS];
+	struct nfs_compound *reads = calloc(STUCK_READS, sizeof(*reads));
 	struct nfs_conn *stuck = f->session.conn;
 	uint64_t took, longest = 0;
 	char name[32];
 
+	assert_non_null(reads);
 	open_large(f, &large);
 	for (int i = 0; i < STUCK_RECALLS; i++) {
 		snprintf(name, sizeof(name), "stuck-%d", i);
 		fixture_hold(f, name, &files[i]);
 	}
-	fill_socket(f, reads, &large);
+	fill_socket(&f->session, reads, &large);
 	for (int i = 0; i < STUCK_RECALLS; i++) {
 		snprintf(name, sizeof(name), "stuck-%d", i);
 		fixture_conflict(f, name);
@@ -551,25 +553,57 @@ static void test_client_that_never_reads_delays_nobody(void **state)
 	}
 }
 
-/* Nobody will read what the server still has to write. */
-static void test_half_closed_by_a_client_that_never_reads(void **state)
-{
-	struct fixture *f = *state;
+/* A client that nobody will read for, and that says so. */
+struct deaf {
+	struct nfs_client client;
+	struct nfs_session session;
 	struct nfs_compound reads[STUCK_READS];
-	struct nfs_conn *stuck = f->session.conn;
+};
+
+static void deaf_begin(struct deaf *deaf, struct fixture *f,
+		       const struct nfs_file *large)
+{
+	struct nfs_file file = { .fh = large->fh }; /* without a stateid */
+
+	fixture_client(f, &deaf->client);
+	assert_int_equal(nfs_client_mount(&deaf->client, &deaf->session),
+			 NFS4_OK);
+	fill_socket(&deaf->session, deaf->reads, &file);
+	assert_true(nfs_conn_wait_readable(deaf->session.conn, SOON));
+	nfs_conn_half_close(deaf->session.conn);
+}
+
+static void deaf_end(struct deaf *deaf)
+{
+	nfs_conn_close(deaf->session.conn, NFS_CLOSE_RST);
+	for (unsigned int i = 0; i < STUCK_READS; i++)
+		nfs_compound_fini(&deaf->reads[i]);
+	nfs_session_fini(&deaf->session);
+}
+
+static void test_half_closed_by_clients_that_never_read(void **state)
+{
+	struct deaf *deaf = calloc(DEAF, sizeof(*deaf));
+	struct fixture *f = *state;
+	struct nfs_stateid none = { 0 };
 	struct nfs_file large;
+	uint32_t len = 1;
+	char byte;
 	int before;
 
+	assert_non_null(deaf);
 	open_large(f, &large);
+	/* Ganesha opens the file once more for all who have not. */
+	assert_int_equal(
+		nfs_read(&f->session, &large.fh, &none, 0, &byte, &len),
+		NFS4_OK);
 	before = server_fds(f->server);
-	fill_socket(f, reads, &large);
-	assert_true(nfs_conn_wait_readable(stuck, SOON));
-	nfs_conn_half_close(stuck);
-	nfs_session_set_conn(&f->session, fixture_bind(f));
+	for (int i = 0; i < DEAF; i++)
+		deaf_begin(&deaf[i], f, &large);
 	fixture_wait_descriptors(f, before);
-	nfs_conn_close(stuck, NFS_CLOSE_RST);
-	for (unsigned int i = 0; i < STUCK_READS; i++)
-		nfs_compound_fini(&reads[i]);
+	for (int i = 0; i < DEAF; i++)
+		deaf_end(&deaf[i]);
+	free(deaf);
 }
 
 static void assert_rss_near(struct fixture *f, const char *what, long before)
@@ -686,7 +720,7 @@ int main(int argc, char **argv)
 		FIXTURE_TEST(test_reply_announces_2_gib),
 		FIXTURE_TEST(test_reply_is_garbage),
 		FIXTURE_TEST(test_client_that_never_reads_delays_nobody),
-		FIXTURE_TEST(test_half_closed_by_a_client_that_never_reads),
+		FIXTURE_TEST(test_half_closed_by_clients_that_never_read),
 		FIXTURE_TEST(test_binds_in_a_loop),
 		FIXTURE_TEST(test_connects_and_vanishes),
 		FIXTURE_TEST(test_reset_before_the_answer),
