@@ -52,7 +52,7 @@ static void *look(void *arg)
 	struct looker *looker = arg;
 	uint64_t start = cpu_ns();
 
-	while (!uatomic_read(&stop)) {
+	do {
 		for (int i = 0; i < 1000; i++) {
 			uint64_t at = random_next(&looker->state);
 			const struct null_client *client =
@@ -62,7 +62,7 @@ static void *look(void *arg)
 				abort();
 		}
 		looker->lookups += 1000;
-	}
+	} while (!uatomic_read(&stop));
 	looker->ns = (double)(cpu_ns() - start) / (double)looker->lookups;
 	return NULL;
 }
