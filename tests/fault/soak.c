@@ -38,8 +38,8 @@
 #define PASSERS 250 /* fewer than come in the first minute */
 #define PASSER_MS 200 /* one in so many */
 
-#define HEAP_BOUND 2048 /* KiB, over the whole time */
-#define TREND_BOUND 128.0 /* KiB in a minute, in the second half */
+#define HEAP_BOUND 4096 /* KiB, over the whole time */
+#define TREND_BOUND 256.0 /* KiB in a minute, in the second half */
 
 struct sample {
 	double minute;
