@@ -547,6 +547,7 @@ static void test_client_that_never_reads_delays_nobody(void **state)
 	nfs_conn_close(stuck, NFS_CLOSE_RST);
 	for (unsigned int i = 0; i < STUCK_READS; i++)
 		nfs_compound_fini(&reads[i]);
+	free(reads);
 	for (int i = 0; i < STUCK_RECALLS; i++) {
 		delivered(f, NULL, &files[i]);
 		fixture_return(f, &files[i]);
