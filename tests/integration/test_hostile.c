@@ -21,7 +21,11 @@
 #define STUCK_READS 48
 #define DEAF 8
 #define STUCK_READ_SIZE (1u << 19)
+#ifdef __SANITIZE_ADDRESS__ /* gives back late */
+#define RSS_SLACK_KIB (128 * 1024)
+#else
 #define RSS_SLACK_KIB (32 * 1024)
+#endif
 
 enum msg_type { MSG_REPLY = 1 };
 
