@@ -451,6 +451,24 @@ bool server_callbacks_agree(struct server *server)
 	return agree;
 }
 
+void server_print_log(struct server *server, const char *text)
+{
+	static const char level[] = ":EVENT :";
+	FILE *file = fopen(server->log, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	while (file && getline(&line, &size, file) >= 0) {
+		const char *event = strstr(line, level);
+
+		if (event && strstr(event, text))
+			printf("server: %s", event + sizeof(level) - 1);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+}
+
 static void show_tail(const char *path)
 {
 	FILE *file = fopen(path, "re");

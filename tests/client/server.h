@@ -96,6 +96,8 @@ bool server_wait_log(struct server *server, const char *text,
  * last line in the log. True without one: it crashed, or has no module.
  */
 bool server_callbacks_agree(struct server *server);
+/** Print the events of the log that contain @a text on stdout. */
+void server_print_log(struct server *server, const char *text);
 /** Print the ends of its log, and of what else it printed, on stderr. */
 void server_show(struct server *server);
 /** Overwrite the configuration with @a params' (for SIGHUP, restart). */

@@ -204,24 +204,6 @@ static void check_volume(struct campaign *c)
 
 /* ---- The table ---- */
 
-static void print_totals(struct campaign *c)
-{
-	char path[512], line[1024];
-	const char *totals;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/ganesha.log",
-		 server_folder(c->server));
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		totals = strstr(line, "callbacks: ");
-		if (totals && strstr(totals, "submitted"))
-			printf("module's %s", totals);
-	}
-	if (file)
-		fclose(file);
-}
-
 static void print_latency(const char *when, const struct latency *latency)
 {
 	printf("bystanders' recalls, %s: %u, p50 %.2f ms, p99 %.2f ms, worst %.2f ms\n",
@@ -252,7 +234,7 @@ static void report(struct campaign *c)
 	print_latency("under faults", &c->during);
 	printf("server's memory: %ld KiB before, %ld at half, %ld after\n",
 	       c->rss_before, c->rss_half, c->rss_after);
-	print_totals(c);
+	server_print_log(c->server, " submitted, ");
 }
 
 /* ---- The command ---- */

@@ -312,31 +312,12 @@ static void check(struct soak *soak, const struct usage *before,
 		fail(soak, "the memory grows");
 }
 
-static void print_log(struct soak *soak)
-{
-	char path[512], line[1024];
-	const char *text;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/ganesha.log",
-		 server_folder(soak->server));
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		text = strstr(line, "callbacks: ");
-		if (!text || !strstr(text, "submitted"))
-			text = strstr(line, "tables at the end: ");
-		if (text)
-			printf("module's %s", text);
-	}
-	if (file)
-		fclose(file);
-}
-
 static void check_end(struct soak *soak)
 {
 	int status = server_stop(soak->server);
 
-	print_log(soak);
+	server_print_log(soak->server, "tables at the end: ");
+	server_print_log(soak->server, " submitted, ");
 	if (status)
 		fail(soak, "the server ended with %d when told to", status);
 	else if (!server_log_count(soak->server, " submitted, "))
