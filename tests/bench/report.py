@@ -388,8 +388,10 @@ Module and stock are two servers of one binary in one run, the one with \
 measured in turns, with the tests' client on the same machine, over loopback. \
 A figure is the median with the interval in which the true median is (95 %; \
 with fewer than six values: all of them). Ratios are taken pair by pair. A \
-target is met if the median meets it, and not met if the whole interval is on \
-the wrong side of it; what is between is said to be within the noise.
+target is met, or not met, if the whole interval is on its one side; where the \
+target is inside the interval, the two cannot be told apart.
+
+Why what is not met is not met: `doc/performance.md`.
 
 ## Verdicts
 

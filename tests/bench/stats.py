@@ -40,11 +40,11 @@ class Figure:
 
     def at_least(self, target):
         """A verdict."""
-        return verdict(self.median >= target, self.high >= target)
+        return verdict(self.low >= target, self.high >= target)
 
     def at_most(self, target):
         """A verdict."""
-        return verdict(self.median <= target, self.low <= target)
+        return verdict(self.high <= target, self.low <= target)
 
 
 def verdict(met, possible=False):
@@ -52,5 +52,5 @@ def verdict(met, possible=False):
     if met:
         return "target met"
     if possible:
-        return "target missed, within the noise"
+        return "about the target"
     return "**target not met**"
