@@ -74,10 +74,13 @@ static void tables_log(void)
 	       table_count(bc_core.conns));
 }
 
+/* Counted, a table is as large as what is in it. By the lengths of its chains
+ * alone it grows with every coincidence, and never shrinks.
+ */
 static struct cds_lfht *table_new(void)
 {
 	return cds_lfht_new(TABLE_BUCKETS, TABLE_BUCKETS, 0,
-			    CDS_LFHT_AUTO_RESIZE, NULL);
+			    CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
 }
 
 static void tables_free(void)

@@ -5,10 +5,13 @@
 #include "fake_test.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "check.h"
 #include "sane.h"
 
+#define MANY 40000 /* clients */
+#define MANY_KIB 2 /* for each, its session and its places in the tables */
 #define LATELY 10000 /* ms: more than a test takes */
 
 /* @return borrowed from the table: the client must be there */
@@ -482,6 +485,35 @@ static void test_core_stopped_fails_new_callbacks(void **state)
 	assert_no_client(BOB);
 }
 
+/* KiB that the process has had in memory at most. */
+static long peak_kib(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_maxrss;
+}
+
+/* Not with what once was in them, nor by chance. */
+static void test_tables_are_as_large_as_what_is_in_them(void **state)
+{
+	long before = peak_kib();
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct bc_session_attrs attrs = fake_attrs(ALICE + i, 0, 1);
+		struct bc_session *session = NULL;
+
+		memcpy(attrs.id, &i, sizeof(i));
+		assert_int_equal(bc_session_add(&attrs, &session), 0);
+		bc_session_put(session);
+	}
+	print_message("%d clients, %ld KiB\n", MANY, peak_kib() - before);
+#ifndef __SANITIZE_ADDRESS__ /* which counts its own */
+	assert_true(peak_kib() - before < MANY * MANY_KIB);
+#endif
+}
+
 static void test_core_started_again_works(void **state)
 {
 	struct fake_call *call;
@@ -532,6 +564,7 @@ int main(void)
 		TABLE_TEST(test_conn_heard_notes_activity),
 		TABLE_TEST(test_core_fini_with_everything_pending_frees_all),
 		TABLE_TEST(test_core_stopped_fails_new_callbacks),
+		TABLE_TEST(test_tables_are_as_large_as_what_is_in_them),
 		TABLE_TEST(test_core_started_again_works),
 	};
 
