@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS 5
+#define ROUNDS 9
 #define RECALLS 200
 #define WARM_UP 20
 #define MANY 1000 /* delegations of the noisy client, */

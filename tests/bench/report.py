@@ -19,7 +19,7 @@ from stats import Figure, quantile, verdict
 SIZES = 1000, 10000
 SLOTS = 1, 16, 64
 LOOKUP_CLIENTS = 10, 1000, 100000
-LOOKUP_ROUNDS = 2
+LOOKUP_ROUNDS = 4
 
 
 class Report:

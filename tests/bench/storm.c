@@ -13,7 +13,7 @@
 static const struct {
 	unsigned int count;
 	unsigned int rounds;
-} sizes[] = { { 1000, 5 }, { 10000, 3 } };
+} sizes[] = { { 1000, 11 }, { 10000, 7 } };
 #define SIZES (sizeof(sizes) / sizeof(*sizes))
 
 static const uint32_t slots[] = { 1, 16, 64 };
