@@ -248,7 +248,7 @@ bool bc_session_had_back(struct bc_session *session);
 
 /** What SEQUENCE has to say of a session's backchannel, and of its client. */
 struct bc_session_status {
-	bool known; /* the session is one of ours */
+	bool known; /* the session is one of ours, and open */
 	uint32_t flags; /* SEQ4_STATUS_* bits, RFC 5661 18.46.3 */
 	bool client_has_path; /* some session of its client has a path */
 };
@@ -256,12 +256,13 @@ struct bc_session_status {
 /**
  * Read a session's status, and note that its client was heard on a connection.
  *
- * @param[in] id
- * @param[in] conn  what the SEQUENCE came on; NULL: none of ours
+ * @param[in] session  NULL: none of ours
+ * @param[in] conn     what the SEQUENCE came on; NULL: none of ours
  *
- * Context: any thread; lock-free, called for every SEQUENCE.
+ * Context: any thread, inside an RCU read-side section or with a reference to
+ * the session; lock-free, called for every SEQUENCE.
  */
-struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
+struct bc_session_status bc_session_heard(const struct bc_session *session,
 					  struct bc_conn *conn);
 
 /**

@@ -63,6 +63,15 @@ void bc_channel_creation_end(void);
 void bc_channel_set_session(struct bc_channel *channel,
 			    struct bc_session *session);
 
+/**
+ * The session that a session of Ganesha's has a channel for.
+ *
+ * @return borrowed; or NULL: its channel is not one of ours
+ *
+ * Context: inside an RCU read-side section; the caller keeps Ganesha's session.
+ */
+struct bc_session *bc_channel_session_rcu(const nfs41_session_t *session);
+
 /** Drop a reference. If it is the last, the session has ended. */
 void bc_channel_put(struct bc_channel *channel);
 

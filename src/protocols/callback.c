@@ -19,7 +19,7 @@
 #include "sal_functions.h"
 
 #include <stdlib.h>
-#include <urcu/system.h>
+#include <urcu-bp.h>
 
 /* An operation's arguments as XDR: most need a few hundred bytes. */
 #define ARGS_FIRST 1024
@@ -27,7 +27,8 @@
 
 struct bc_channel {
 	CLIENT clnt;
-	struct bc_session *session; /* counted; NULL at first */
+	struct bc_session *session; /* [A] counted; NULL at first */
+	struct rcu_head rcu;
 };
 
 /** The sessions on which a request may have been made, and its slot. */
@@ -73,7 +74,14 @@ static bool channel_control(CLIENT *clnt, u_int request, void *info)
 	return false;
 }
 
-/* The last reference is gone: the session's, and that of every callback. */
+static void channel_free_rcu(struct rcu_head *rcu)
+{
+	gsh_free(container_of(rcu, struct bc_channel, rcu));
+}
+
+/* The last reference is gone: the session's, and that of every callback.  Ganesha
+ * lets go of it while the session lives, if a callback could not be submitted.
+ */
 static void channel_destroy(CLIENT *clnt)
 {
 	struct bc_channel *channel = channel_of(clnt);
@@ -83,7 +91,7 @@ static void channel_destroy(CLIENT *clnt)
 		bc_session_put(channel->session);
 	}
 	pthread_mutex_destroy(&clnt->cl_lock);
-	gsh_free(channel);
+	call_rcu(&channel->rcu, channel_free_rcu);
 }
 
 static struct clnt_ops channel_ops = {
@@ -126,7 +134,16 @@ void bc_channel_set_session(struct bc_channel *channel,
 			    struct bc_session *session)
 {
 	bc_session_ref(session);
-	channel->session = session;
+	rcu_set_pointer(&channel->session, session);
+}
+
+struct bc_session *bc_channel_session_rcu(const nfs41_session_t *session)
+{
+	CLIENT *clnt = rcu_dereference(session->cb_chan.clnt);
+
+	if (!clnt || clnt->cl_ops != &channel_ops)
+		return NULL;
+	return rcu_dereference(channel_of(clnt)->session);
 }
 
 void bc_channel_put(struct bc_channel *channel)

@@ -8,7 +8,7 @@
 #include "nfs_rpc_callback.h"
 #include "nfsv41.h"
 
-#include <urcu/uatomic.h>
+#include <urcu-bp.h>
 
 /* The flags that we answer for; Ganesha never sets the last. */
 #define OWN_FLAGS                                                              \
@@ -20,7 +20,6 @@
 enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *resp)
 {
-	const SEQUENCE4args *args = &op->nfs_argop4_u.opsequence;
 	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
 	uint32_t *flags = &res->SEQUENCE4res_u.sr_resok4.sr_status_flags;
 	enum nfs_req_result result =
@@ -31,8 +30,10 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	/* A replay has the answer of the first time. */
 	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK)
 		return result;
-	status = bc_session_heard((const uint8_t *)args->sa_sessionid,
+	rcu_read_lock();
+	status = bc_session_heard(bc_channel_session_rcu(data->session),
 				  bc_transport_conn_of(data->req->rq_xprt));
+	rcu_read_unlock();
 	if (!status.known)
 		return result;
 	*flags = (*flags & ~OWN_FLAGS) | status.flags;

@@ -5,9 +5,9 @@
  * Purpose: find a session by its id; say what SEQUENCE is to report of it.
  * Data: struct bc_session, in a lock-free hash table by session id.
  * Locking: a session's bindings, slots and security are under its client's
- *   lock.  bc_session_heard(), called for every SEQUENCE, takes no lock and
- *   writes only when the client was heard, to the connection that the SEQUENCE
- *   came on or, if that is none of ours, to the client.
+ *   lock.  bc_session_heard(), called for every SEQUENCE, looks nothing up, takes
+ *   no lock and writes only when the client was heard, to the connection that
+ *   the SEQUENCE came on or, if that is none of ours, to the client.
  * Lifetime: open from bc_session_add() to bc_session_close(), which takes it
  *   out of the table; freed a grace period after its last reference.
  * Invariants: session->paths counts its bindings that may carry a callback;
@@ -172,7 +172,7 @@ void bc_session_close(struct bc_session *session)
 		pthread_mutex_unlock(&client->lock);
 		return;
 	}
-	session->open = false;
+	uatomic_set(&session->open, false);
 	rcu_read_lock();
 	cds_lfht_del(bc_core.sessions, &session->node);
 	rcu_read_unlock();
@@ -263,33 +263,28 @@ void bc_session_fault_locked(struct bc_session *session)
 	       (unsigned long)session->client->clientid);
 }
 
-struct bc_session_status bc_session_heard(const uint8_t id[BC_SESSIONID_SIZE],
+struct bc_session_status bc_session_heard(const struct bc_session *session,
 					  struct bc_conn *conn)
 {
 	struct bc_session_status status = { .known = false };
-	const struct bc_session *session;
 	uint64_t now = bc_now_ns();
 	bool bound = conn && !uatomic_read(&conn->down);
 
 	if (bound)
 		uatomic_set(&conn->activity, now);
-	rcu_read_lock();
-	session = session_find_rcu(id);
-	if (session) {
-		if (!bound)
-			uatomic_set(&session->client->heard, now);
-		status.known = true;
-		status.client_has_path =
-			uatomic_read(&session->client->paths) > 0;
-		if (!status.client_has_path)
-			status.flags |= BC_SEQ4_CB_PATH_DOWN;
-		if (!uatomic_read(&session->paths))
-			status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
-		if (uatomic_read(&session->fault))
-			status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
-		if (uatomic_read(&session->client->revoked.count))
-			status.flags |= BC_SEQ4_RECALLABLE_STATE_REVOKED;
-	}
-	rcu_read_unlock();
+	if (!session || !uatomic_read(&session->open))
+		return status;
+	if (!bound)
+		uatomic_set(&session->client->heard, now);
+	status.known = true;
+	status.client_has_path = uatomic_read(&session->client->paths) > 0;
+	if (!status.client_has_path)
+		status.flags |= BC_SEQ4_CB_PATH_DOWN;
+	if (!uatomic_read(&session->paths))
+		status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
+	if (uatomic_read(&session->fault))
+		status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
+	if (uatomic_read(&session->client->revoked.count))
+		status.flags |= BC_SEQ4_RECALLABLE_STATE_REVOKED;
 	return status;
 }

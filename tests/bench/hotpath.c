@@ -23,7 +23,7 @@ static void callback(const struct null_client *client)
 static void sequence(const struct null_client *client)
 {
 	struct bc_session_status status =
-		bc_session_heard(client->id, client->conn);
+		bc_session_heard(client->session, client->conn);
 
 	if (!status.known || status.flags)
 		abort();

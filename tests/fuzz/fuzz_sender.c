@@ -228,7 +228,7 @@ static void heard(void)
 	struct bc_conn *conn = some_conn();
 
 	if (session && conn)
-		bc_session_heard(session->id, conn);
+		bc_session_heard(session, conn);
 }
 
 static void heard_unbound(void)
@@ -236,7 +236,7 @@ static void heard_unbound(void)
 	struct bc_session *session = some_session();
 
 	if (session)
-		bc_session_heard(session->id, NULL);
+		bc_session_heard(session, NULL);
 }
 
 static void stall(void)

@@ -440,7 +440,7 @@ static void listen_step(struct random *random)
 	struct bc_session *session = session_at(&sessions[pick(random,
 							       SESSIONS)]);
 	struct bc_conn *conn = bc_conn_get(transport);
-	struct bc_session_status status = bc_session_heard(session->id, conn);
+	struct bc_session_status status = bc_session_heard(session, conn);
 	struct bc_session *found = bc_session_get(session->id);
 
 	CHECK(status.known || !status.flags);

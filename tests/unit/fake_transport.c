@@ -17,7 +17,7 @@
 #include "check.h"
 #include "sane.h"
 
-#define FAKE_CONNS_MAX 64
+#define FAKE_CONNS_MAX 128
 #define CB_RECALL 4 /* OP_CB_RECALL */
 #define CRED_SIZE 16 /* AUTH_NONE and its verifier */
 
@@ -376,7 +376,7 @@ struct bc_slot fake_slot(const struct bc_session *session, uint32_t index)
 
 uint32_t fake_flags(const struct bc_session *session)
 {
-	struct bc_session_status status = bc_session_heard(session->id, NULL);
+	struct bc_session_status status = bc_session_heard(session, NULL);
 
 	CHECK(status.known);
 	CHECK(status.client_has_path ==
@@ -424,15 +424,13 @@ static void let_time_pass(void)
 void fake_heard_unbound(const struct bc_session *session)
 {
 	let_time_pass();
-	CHECK(bc_session_heard(session->id, NULL).known);
+	CHECK(bc_session_heard(session, NULL).known);
 }
 
 void fake_heard(struct bc_conn *conn)
 {
-	uint8_t nobody[BC_SESSIONID_SIZE] = { 0 };
-
 	let_time_pass();
-	CHECK(!bc_session_heard(nobody, conn).known);
+	CHECK(!bc_session_heard(NULL, conn).known);
 }
 
 void fake_bind(struct bc_session *session, struct bc_conn *conn)

@@ -53,7 +53,7 @@ static void test_session_unknown_is_not_found(void **state)
 	(void)state;
 	fake_session(ALICE, 1, 16);
 	assert_null(bc_session_get(id));
-	status = bc_session_heard(id, NULL);
+	status = bc_session_heard(NULL, NULL);
 	assert_false(status.known);
 	assert_false(status.client_has_path);
 	assert_int_equal(status.flags, 0);
@@ -121,7 +121,7 @@ static void test_session_closed_is_not_found(void **state)
 	bc_session_ref(session);
 	fake_close(session);
 	assert_null(bc_session_get(session->id));
-	assert_false(bc_session_heard(session->id, NULL).known);
+	assert_false(bc_session_heard(session, NULL).known);
 	assert_no_client(ALICE);
 	bc_session_put(session);
 }
@@ -149,7 +149,7 @@ static void test_session_id_closed_can_be_added_again(void **state)
 	second = fake_session(ALICE, 1, 16);
 	assert_ptr_not_equal(first, second);
 	fake_close(first);
-	assert_true(bc_session_heard(second->id, NULL).known);
+	assert_true(bc_session_heard(second, NULL).known);
 	bc_session_put(first);
 }
 
