@@ -176,7 +176,7 @@ struct bc_security {
 enum bc_call_state {
 	BC_CALL_QUEUED, /* in client->queue */
 	BC_CALL_SENT, /* in client->timed; call->slot carries it */
-	BC_CALL_BACKOFF, /* in client->timed, until the next attempt */
+	BC_CALL_BACKOFF, /* in client->backoff, until the next attempt */
 	BC_CALL_DONE, /* in no list */
 };
 
@@ -184,7 +184,7 @@ struct bc_call {
 	struct urcu_ref ref;
 	struct bc_work work; /* to complete it on the thread for that */
 	enum bc_outcome outcome; /* [L] until DONE, then its completer's */
-	struct cds_list_head link; /* [L] queue or timed */
+	struct cds_list_head link; /* [L] in the list that its state names */
 	enum bc_call_state state; /* [L] */
 	uint64_t when; /* [L] ms: QUEUED, until when; else when to look again */
 	uint64_t answer_by; /* [L] ms: SENT, no answer by then is a failure */
@@ -276,10 +276,12 @@ struct bc_session {
 	struct cds_list_head client_link; /* [L] while open */
 	uint8_t id[BC_SESSIONID_SIZE]; /* [K] */
 	uint32_t max_request_size; /* [K] bytes */
-	bool open; /* [L] */
+	bool open; /* [A], changed under [L] */
 	bool fault; /* [A], set under [L]: no path any more until the session ends */
 	uint32_t paths; /* [A], changed under [L]: usable connections */
 	uint32_t back_bound; /* [L] back-bound connections, usable or not */
+	uint32_t
+		fore_bound; /* [L] connections bound to the fore channel only */
 	bool had_back; /* [L] some connection has been back-bound */
 	struct bc_security *security; /* [L] counted; NULL: no back channel */
 	struct cds_list_head bindings; /* [L] */
@@ -309,11 +311,12 @@ struct bc_client {
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
 	uint32_t calls; /* [L] accepted and not completed */
-	uint32_t queued; /* [L] length of queue */
+	uint32_t queued; /* [L] calls in queue and backoff */
 	struct cds_list_head sessions; /* [L] */
 	struct cds_list_head queue; /* [L] calls, first in first out */
 	uint64_t queue_due; /* [L] ms: no call in the queue ends before */
 	struct cds_list_head timed; /* [L] calls, by when */
+	struct cds_list_head backoff; /* [L] calls, by when */
 	struct bc_revoked revoked;
 	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */
 	struct bc_timer timer;

@@ -18,12 +18,12 @@ static bool waiting[DESCRIPTORS];
 
 static bool is_waiting(int fd)
 {
-	return fd < DESCRIPTORS && uatomic_read(&waiting[fd]);
+	return fd >= 0 && fd < DESCRIPTORS && uatomic_read(&waiting[fd]);
 }
 
 static void set_waiting(int fd, bool waits)
 {
-	if (fd < DESCRIPTORS && waits != uatomic_read(&waiting[fd]))
+	if (fd >= 0 && fd < DESCRIPTORS && waits != uatomic_read(&waiting[fd]))
 		uatomic_set(&waiting[fd], waits);
 }
 

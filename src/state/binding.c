@@ -19,6 +19,11 @@
 
 #include <stdlib.h>
 
+/* Connections that a session remembers as bound to its fore channel only; the
+ * next ones are answered the same, and may be bound otherwise later.
+ */
+#define FORE_BOUND_MAX 64
+
 /* One that waits for its reply to go out counts: the client's next SEQUENCE
  * may be here before the reply's sender looks at the binding again.
  */
@@ -98,6 +103,8 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	if (binding->channels & BC_CHANNEL_BACK) {
 		session->back_bound--;
 		server_release();
+	} else {
+		session->fore_bound--;
 	}
 	pthread_mutex_lock(&conn->lock);
 	cds_list_del(&binding->conn_link);
@@ -223,6 +230,8 @@ static int binding_new(struct bc_session *session, struct bc_conn *conn,
 	if (channels & BC_CHANNEL_BACK) {
 		session->back_bound++;
 		session->had_back = true;
+	} else {
+		session->fore_bound++;
 	}
 	*result = binding;
 	return 0;
@@ -256,6 +265,9 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 		rc = choose_channels(session, dir, channels);
 		if (rc)
 			return rc;
+		if (*channels == BC_CHANNEL_FORE &&
+		    session->fore_bound >= FORE_BOUND_MAX)
+			return 0;
 		rc = binding_new(session, conn, *channels, &binding);
 		if (rc) {
 			if (*channels & BC_CHANNEL_BACK)

@@ -91,29 +91,35 @@ static struct bc_client *client_new(uint64_t clientid)
 	CDS_INIT_LIST_HEAD(&client->queue);
 	client->queue_due = UINT64_MAX;
 	CDS_INIT_LIST_HEAD(&client->timed);
+	CDS_INIT_LIST_HEAD(&client->backoff);
 	urcu_ref_init(&client->ref);
 	urcu_ref_get(&client->ref);
 	return client;
 }
 
-/* @return +1 ref, or NULL: out of memory */
-static struct bc_client *client_add(uint64_t clientid)
+/* @param[out] result  +1 ref; or NULL: another one was there, and may be gone
+ * @return 0, or -ENOMEM
+ */
+static int client_add(uint64_t clientid, struct bc_client **result)
 {
 	struct bc_client *client = client_new(clientid);
 	struct cds_lfht_node *node;
 
+	*result = NULL;
 	if (!client)
-		return NULL;
+		return -ENOMEM;
 	rcu_read_lock();
 	node = cds_lfht_add_unique(bc_core.clients, bc_hash_u64(clientid),
 				   match, &clientid, &client->node);
 	rcu_read_unlock();
-	if (node == &client->node)
-		return client;
+	if (node == &client->node) {
+		*result = client;
+		return 0;
+	}
 	/* Somebody was faster; nobody has seen ours. */
 	pthread_mutex_destroy(&client->lock);
 	free(client);
-	return bc_client_get(clientid);
+	return 0;
 }
 
 struct bc_client *bc_client_lock(uint64_t clientid)
@@ -121,10 +127,10 @@ struct bc_client *bc_client_lock(uint64_t clientid)
 	for (;;) {
 		struct bc_client *client = bc_client_get(clientid);
 
-		if (!client)
-			client = client_add(clientid);
-		if (!client)
+		if (!client && client_add(clientid, &client))
 			return NULL;
+		if (!client)
+			continue;
 		pthread_mutex_lock(&client->lock);
 		if (!client->dead)
 			return client;

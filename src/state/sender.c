@@ -52,11 +52,11 @@ static void call_unlink(struct bc_call *call)
 {
 	switch (call->state) {
 	case BC_CALL_QUEUED:
+	case BC_CALL_BACKOFF:
 		call->client->queued--;
 		cds_list_del(&call->link);
 		break;
 	case BC_CALL_SENT:
-	case BC_CALL_BACKOFF:
 		cds_list_del(&call->link);
 		break;
 	case BC_CALL_DONE:
@@ -112,20 +112,35 @@ static void call_enqueue(struct bc_call *call, bool in_front, uint64_t now)
 	bc_client_arm_locked(client, call->when);
 }
 
-/* Look at the callback again at @when. */
-static void call_time(struct bc_call *call, enum bc_call_state state,
+/* Look at the callback again at @when.  Nearly always that is later than for all
+ * others in the same list.
+ */
+static void call_time(struct bc_call *call, struct cds_list_head *list,
 		      uint64_t when)
 {
-	struct bc_client *client = call->client;
 	struct cds_list_head *pos;
 
-	call->state = state;
 	call->when = when;
-	for (pos = client->timed.prev; pos != &client->timed; pos = pos->prev)
+	for (pos = list->prev; pos != list; pos = pos->prev)
 		if (cds_list_entry(pos, struct bc_call, link)->when <= when)
 			break;
 	cds_list_add(&call->link, pos);
-	bc_client_arm_locked(client, when);
+	bc_client_arm_locked(call->client, when);
+}
+
+/* It is in a slot. */
+static void call_time_sent(struct bc_call *call, uint64_t when)
+{
+	call->state = BC_CALL_SENT;
+	call_time(call, &call->client->timed, when);
+}
+
+/* It waits for its next attempt, and counts as one that is queued. */
+static void call_time_backoff(struct bc_call *call, uint64_t when)
+{
+	call->state = BC_CALL_BACKOFF;
+	call->client->queued++;
+	call_time(call, &call->client->backoff, when);
 }
 
 /* Who calls this completes the callback. */
@@ -223,8 +238,7 @@ static void call_look_again(struct bc_call *call, uint64_t now)
 	uint64_t when = now + LOOK_INTERVAL;
 
 	cds_list_del(&call->link);
-	call_time(call, BC_CALL_SENT,
-		  when < call->answer_by ? when : call->answer_by);
+	call_time_sent(call, when < call->answer_by ? when : call->answer_by);
 }
 
 /* Send a slot's request, again or at last, at @when. */
@@ -371,8 +385,12 @@ static struct bc_request *next_queued(const struct bc_client *client,
 		if (!session)
 			continue;
 		index = bc_slots_acquire(&session->slots);
-		if (index < 0)
+		if (index < 0) {
+			/* Out of memory: nothing else comes back to it. */
+			bc_client_arm_locked(session->client,
+					     now + DELAY_FIRST);
 			return NULL;
+		}
 		slot = &session->slots.slots[index];
 		slot->call = call;
 		urcu_ref_get(&call->ref);
@@ -380,7 +398,7 @@ static struct bc_request *next_queued(const struct bc_client *client,
 		call->slot = slot;
 		call->session = session;
 		call->expires = may_wait_until(call, now);
-		call_time(call, BC_CALL_SENT, call->expires);
+		call_time_sent(call, call->expires);
 		return slot_request(session, slot, conn, now);
 	}
 	return NULL;
@@ -522,11 +540,14 @@ static void slot_delay(struct bc_session *session, struct bc_slot *slot)
 }
 
 /* The request did not count, or so it seems: of a retry the first sending may
- * have, and only the same request again can tell.
+ * have, and only the same request again can tell.  It is asked as long as the
+ * callback lasts.
  */
 static void slot_refused(struct bc_session *session, struct bc_slot *slot)
 {
-	if (slot->retry)
+	if (slot->retry && slot->call->state == BC_CALL_DONE)
+		slot_done(session, slot, BC_SEQUENCE_ASSUMED);
+	else if (slot->retry)
 		slot_delay(session, slot);
 	else
 		slot_done(session, slot, BC_SEQUENCE_STAYS);
@@ -623,13 +644,17 @@ static bool apply(enum bc_verdict verdict, struct bc_request *req,
 	return false;
 }
 
-/* A connection that answers is not silent. */
-static void heard_on(const struct bc_session *session, struct bc_conn *conn)
+/* A connection that answers is not silent; but no path either while all that it
+ * answers is that it takes no callbacks.
+ */
+static void heard_on(const struct bc_session *session, struct bc_conn *conn,
+		     enum bc_verdict verdict)
 {
 	struct bc_binding *binding = bc_binding_find_locked(session, conn);
 
 	bc_conn_answered(conn);
-	if (binding && binding->state == BC_BINDING_SILENT)
+	if (binding && binding->state == BC_BINDING_SILENT &&
+	    verdict != BC_VERDICT_REFUSED)
 		bc_binding_set_locked(binding, BC_BINDING_LIVE);
 }
 
@@ -666,7 +691,7 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
 	if (awaited(session, slot, req)) {
-		heard_on(session, req->conn);
+		heard_on(session, req->conn, verdict);
 		call = slot->call;
 		if (!apply(verdict, req, reply))
 			call = NULL;
@@ -714,7 +739,7 @@ static void attempt_failed(struct bc_call *call, struct bc_conn *conn)
 		       "client %#lx: callback not answered, retry %u of %u in %lu ms",
 		       (unsigned long)call->client->clientid, call->attempts,
 		       config->retry_attempts, (unsigned long)delay);
-		call_time(call, BC_CALL_BACKOFF, bc_now() + delay);
+		call_time_backoff(call, bc_now() + delay);
 		return;
 	}
 	bc_log(BC_LOG_EVENT, "client %#lx: callback given up after %u attempts",
@@ -740,8 +765,8 @@ static void held_expired(struct bc_call *call, uint64_t now)
 					      BC_OUTCOME_DEFER);
 	} else {
 		cds_list_del(&call->link);
-		call_time(call, BC_CALL_SENT,
-			  again < call->expires ? again : call->expires);
+		call_time_sent(call,
+			       again < call->expires ? again : call->expires);
 	}
 }
 
@@ -825,10 +850,20 @@ static void expire_timed(struct bc_client *client, uint64_t now)
 
 		if (call->when > now)
 			return;
-		if (call->state == BC_CALL_SENT)
-			sent_expired(call, now, &heard);
-		else
-			call_redo(call);
+		sent_expired(call, now, &heard);
+	}
+}
+
+/* The next attempt. */
+static void expire_backoff(struct bc_client *client, uint64_t now)
+{
+	while (!cds_list_empty(&client->backoff)) {
+		struct bc_call *call = cds_list_first_entry(
+			&client->backoff, struct bc_call, link);
+
+		if (call->when > now)
+			return;
+		call_redo(call);
 	}
 }
 
@@ -910,31 +945,39 @@ static uint64_t expire_delayed(struct bc_session *session, uint64_t now)
 	return when;
 }
 
+/* When to look at the callbacks of a list, or @when if that is earlier. */
+static uint64_t first_when(struct cds_list_head *list, uint64_t when)
+{
+	const struct bc_call *call;
+
+	if (cds_list_empty(list))
+		return when;
+	call = cds_list_first_entry(list, struct bc_call, link);
+	return call->when < when ? call->when : when;
+}
+
 void bc_sender_expire(struct bc_client *client)
 {
 	struct bc_session *session;
-	struct bc_call *call;
-	uint64_t now = bc_now(), when = UINT64_MAX;
+	uint64_t now, when;
 
 	pthread_mutex_lock(&client->lock);
+	now = bc_now();
 	client->armed = 0;
 	expire_timed(client, now);
+	expire_backoff(client, now);
 	expire_queue(client, now);
 	bc_client_retire_locked(client);
+	when = first_when(&client->timed,
+			  first_when(&client->backoff, UINT64_MAX));
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
 		uint64_t delayed = expire_delayed(session, now);
 
 		if (delayed < when)
 			when = delayed;
 	}
-	if (client->queued && client->queue_due < when)
+	if (!cds_list_empty(&client->queue) && client->queue_due < when)
 		when = client->queue_due;
-	if (!cds_list_empty(&client->timed)) {
-		call = cds_list_first_entry(&client->timed, struct bc_call,
-					    link);
-		if (call->when < when)
-			when = call->when;
-	}
 	if (when != UINT64_MAX)
 		bc_client_arm_locked(client, when);
 	pthread_mutex_unlock(&client->lock);
@@ -1002,5 +1045,7 @@ void bc_sender_end_all_locked(struct bc_client *client, enum bc_outcome outcome)
 	cds_list_for_each_entry_safe(call, next, &client->queue, link)
 		call_done_later(call, outcome);
 	cds_list_for_each_entry_safe(call, next, &client->timed, link)
+		call_done_later(call, outcome);
+	cds_list_for_each_entry_safe(call, next, &client->backoff, link)
 		call_done_later(call, outcome);
 }

@@ -158,16 +158,30 @@ static uint32_t check_timed(const struct bc_client *client)
 		CHECK(call->when >= when);
 		when = call->when;
 		timed++;
-		if (call->state == BC_CALL_BACKOFF) {
-			CHECK(!call->slot && !call->session);
-			continue;
-		}
 		CHECK(call->state == BC_CALL_SENT);
 		CHECK(call->slot && call->slot->call == call);
 		CHECK(call->session && call->session->open);
 		CHECK(call->session->client == client);
 	}
 	return timed;
+}
+
+static uint32_t check_backoff(const struct bc_client *client)
+{
+	struct bc_call *call;
+	uint64_t when = 0;
+	uint32_t waiting = 0;
+
+	check_list(&client->backoff);
+	cds_list_for_each_entry(call, &client->backoff, link) {
+		CHECK(call->state == BC_CALL_BACKOFF);
+		CHECK(call->client == client);
+		CHECK(call->when >= when);
+		when = call->when;
+		CHECK(!call->slot && !call->session);
+		waiting++;
+	}
+	return waiting;
 }
 
 static void check_revoked(struct bc_client *client)
@@ -195,7 +209,7 @@ void assert_sane_client(struct bc_client *client)
 	uint32_t queued, timed;
 
 	pthread_mutex_lock(&client->lock);
-	queued = check_queue(client);
+	queued = check_queue(client) + check_backoff(client);
 	timed = check_timed(client);
 	CHECK(client->queued == queued);
 	CHECK(client->calls == queued + timed);

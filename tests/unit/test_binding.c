@@ -117,8 +117,7 @@ static void test_bind_counts_at_once_and_sends_after_reply(void **state)
 	session = fake_session(ALICE, 1, 16);
 	conn = fake_conn();
 	fake_submit(ALICE);
-	assert_int_equal(bind_to(session, conn, BC_BIND_BACK),
-			 BC_CHANNEL_BACK);
+	assert_int_equal(bind_to(session, conn, BC_BIND_BACK), BC_CHANNEL_BACK);
 	assert_int_equal(fake_flags(session), 0);
 	fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
@@ -159,9 +158,8 @@ static void test_bind_again_before_reply_waits_for_the_second(void **state)
 	session = fake_session(ALICE, 1, 16);
 	conn = fake_conn();
 	bind_to(session, conn, BC_BIND_BACK);
-	assert_int_equal(bc_bind(session, conn, BC_BIND_BACK, &second,
-				 &channels),
-			 0);
+	assert_int_equal(
+		bc_bind(session, conn, BC_BIND_BACK, &second, &channels), 0);
 	assert_int_equal(bc_core.opening, 1);
 	fake_submit(ALICE);
 	replied(conn);
@@ -346,6 +344,22 @@ static void test_bind_fore_does_not_count_against_limit(void **state)
 		fake_bind(session, fake_conn());
 }
 
+static void test_bind_fore_beyond_what_is_remembered_is_answered(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_session(ALICE, 1, 16);
+	for (int i = 0; i < 64; i++)
+		bind_to(session, fake_conn(), BC_BIND_FORE);
+	conn = fake_conn();
+	assert_int_equal(bind_to(session, conn, BC_BIND_FORE), BC_CHANNEL_FORE);
+	assert_int_equal(session->fore_bound, 64);
+	assert_true(cds_list_empty(&conn->bindings));
+	fake_bind(session, conn);
+}
+
 /* Ends --------------------------------------------------------------------- */
 
 static void test_bind_to_closed_session_is_enotconn(void **state)
@@ -500,6 +514,7 @@ int main(void)
 		BIND_TEST(test_bind_after_one_ended_is_possible_again),
 		BIND_TEST(test_bind_right_after_conn_down_is_possible),
 		BIND_TEST(test_bind_fore_does_not_count_against_limit),
+		BIND_TEST(test_bind_fore_beyond_what_is_remembered_is_answered),
 		BIND_TEST(test_bind_to_closed_session_is_enotconn),
 		BIND_TEST(test_bind_of_ended_conn_is_enotconn),
 		BIND_TEST(test_bind_of_ending_conn_is_enotconn),

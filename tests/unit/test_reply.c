@@ -518,6 +518,28 @@ static void test_reply_refused_to_retry_is_sent_again_as_the_same(void **state)
 	assert_slot(session, 0, BC_SLOT_FREE, 2);
 }
 
+static void
+test_reply_refused_to_retry_after_callback_ended_frees_slot(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *req;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 1, &conn);
+	fake_submit(ALICE);
+	fake_next();
+	fake_down(conn);
+	fake_bind(session, fake_conn());
+	req = fake_next();
+	assert_true(req->retry);
+	bc_client_destroy(ALICE);
+	fake_flush();
+	fake_answer(req, (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
+	assert_slot(session, 0, BC_SLOT_FREE, 2);
+	assert_int_equal(fake_pending(), 0);
+}
+
 static void test_reply_refused_then_answered_completes(void **state)
 {
 	struct fake_call *call;
@@ -604,6 +626,8 @@ int main(void)
 		REPLY_TEST(test_reply_garbled_backs_off_then_fails),
 		REPLY_TEST(
 			test_reply_refused_to_retry_is_sent_again_as_the_same),
+		REPLY_TEST(
+			test_reply_refused_to_retry_after_callback_ended_frees_slot),
 		REPLY_TEST(test_reply_refused_then_answered_completes),
 		REPLY_TEST(test_reply_any_after_callback_ended_settles_slot),
 	};

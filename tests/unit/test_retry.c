@@ -55,9 +55,7 @@ static void wait_until(struct bc_client *client,
 
 static bool backs_off(struct bc_client *client)
 {
-	return !cds_list_empty(&client->timed) &&
-	       cds_list_first_entry(&client->timed, struct bc_call, link)
-			       ->state == BC_CALL_BACKOFF;
+	return !cds_list_empty(&client->backoff);
 }
 
 static bool has_no_path(struct bc_client *client)
@@ -67,7 +65,7 @@ static bool has_no_path(struct bc_client *client)
 
 static bool queues(struct bc_client *client)
 {
-	return client->queued > 0;
+	return !cds_list_empty(&client->queue);
 }
 
 /* No reply ------------------------------------------------------------------ */

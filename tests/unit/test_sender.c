@@ -100,6 +100,27 @@ static void test_submit_beyond_max_queue_is_deferred(void **state)
 		assert_false(fake_done(calls[i]));
 }
 
+static const struct bc_config backoff_of_3 = { .max_queue = 3 };
+
+/* A client that refuses all callbacks: they wait for their next attempt. */
+static void test_submit_beyond_those_in_backoff_is_deferred(void **state)
+{
+	struct fake_call *calls[3], *over;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 16, &conn);
+	for (int i = 0; i < 3; i++) {
+		calls[i] = fake_submit(ALICE);
+		fake_answer(fake_next(),
+			    (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
+	}
+	over = fake_submit(ALICE);
+	assert_int_equal(fake_wait(over), BC_OUTCOME_DEFER);
+	for (int i = 0; i < 3; i++)
+		assert_false(fake_done(calls[i]));
+}
+
 static const struct bc_config queue_of_1 = { .max_queue = 1 };
 
 static void test_submit_beyond_max_queue_hurts_nobody_else(void **state)
@@ -848,6 +869,8 @@ int main(void)
 		SENDER_TEST(test_submit_before_session_waits_for_it),
 		FAKE_TEST(test_submit_beyond_max_queue_is_deferred,
 			  &queue_of_3),
+		FAKE_TEST(test_submit_beyond_those_in_backoff_is_deferred,
+			  &backoff_of_3),
 		FAKE_TEST(test_submit_beyond_max_queue_hurts_nobody_else,
 			  &queue_of_1),
 		FAKE_TEST(test_submit_with_path_does_not_count_as_queued,
