@@ -109,7 +109,7 @@ struct holding {
 void holding_begin(struct holding *holding, unsigned int count);
 /** Recall all: open each file for writing, many at a time. Waits for answers. */
 void holding_conflict(struct holding *holding);
-/** Recall one. @return when its OPEN was sent, ns */
+/** Recall one. @return when its OPEN was sent, ns; 0: the server has crashed */
 uint64_t holding_conflict_one(struct holding *holding, unsigned int i);
 /** Return, close and remove. */
 void holding_end(struct holding *holding);

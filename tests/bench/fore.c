@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * What the module costs requests of clients: short turns of the same load on
- * each side, so that what else happens on the machine meets both.
+ * each side, so that what else happens on the machine meets both.  One server
+ * differs from the next one of the same kind by a percent, by where its threads
+ * and its memory come to lie: so there are several of each.
  */
 #include "bench.h"
 
@@ -10,7 +12,8 @@
 #define CONNS 16
 #define TURN_MS 200
 #define WARM_UP_MS 20
-#define PAIRS 40
+#define SERVERS 10 /* of each side, one after the other */
+#define PAIRS 8 /* of turns, of each load on each server */
 #define READ_SIZE 4096
 
 struct load {
@@ -85,7 +88,7 @@ static void begin(struct bench *bench, struct side *side, struct load *load)
 
 /* One side's turn. */
 static void turn(const struct side *side, struct load *load, size_t l,
-		 unsigned int pair)
+		 unsigned int server)
 {
 	struct pipeline *pipeline = &load->pipeline;
 	uint64_t begun, cpu, own, ns;
@@ -112,31 +115,42 @@ static void turn(const struct side *side, struct load *load, size_t l,
 	if (pipeline->lost || !replies)
 		fatal("requests were lost by the %s side", side->name);
 	record("\"what\":\"fore\",\"side\":\"%s\",\"load\":\"%s\","
-	       "\"conns\":%u,\"pair\":%u,\"rate\":%.0f,\"server_us\":%.4f,"
+	       "\"conns\":%u,\"server\":%u,\"rate\":%.0f,\"server_us\":%.4f,"
 	       "\"client_cpu\":%.3f",
-	       side->name, loads[l].name, loads[l].conns, pair,
+	       side->name, loads[l].name, loads[l].conns, server,
 	       replies * NS_PER_S / (double)ns, (double)cpu / 1e3 / replies,
 	       (double)own / (double)ns);
 }
 
-void measure_fore(struct bench *bench)
+/* Neither side always comes first. */
+static void measure_servers(struct bench *bench, unsigned int number)
 {
 	static struct load load[SIDES];
+	struct side sides[SIDES];
 
-	for (int s = 0; s < SIDES; s++)
-		begin(bench, &bench->sides[s], &load[s]);
+	for (unsigned int i = 0; i < SIDES; i++) {
+		unsigned int s = (i + number) % SIDES;
+
+		side_start(&sides[s], bench->sides[s].name,
+			   &bench->sides[s].params);
+		begin(bench, &sides[s], &load[s]);
+	}
 	for (size_t l = 0; l < LOADS; l++) {
-		for (unsigned int pair = 0; pair < PAIRS; pair++) {
-			/* Neither side always comes first. */
-			for (unsigned int s = 0; s < SIDES; s++) {
-				unsigned int side = (s + pair) % SIDES;
+		for (unsigned int i = 0; i < PAIRS * SIDES; i++) {
+			unsigned int s = (i + i / SIDES) % SIDES;
 
-				turn(&bench->sides[side], &load[side], l, pair);
-			}
+			turn(&sides[s], &load[s], l, number);
 		}
 	}
-	for (int s = 0; s < SIDES; s++) {
+	for (unsigned int s = 0; s < SIDES; s++) {
 		for (int i = 0; i < CONNS; i++)
 			peer_unmount(&load[s].peers[i]);
+		side_stop(&sides[s]);
 	}
+}
+
+void measure_fore(struct bench *bench)
+{
+	for (unsigned int i = 0; i < SERVERS; i++)
+		measure_servers(bench, i);
 }

@@ -119,9 +119,11 @@ uint64_t holding_conflict_one(struct holding *holding, unsigned int i)
 	put_conflict(&compound, i, holding);
 	sent = nfs_now_ns();
 	status = nfs_compound_finish(&compound);
-	if (status != NFS4ERR_DELAY)
+	if (status == NFS4ERR_DELAY)
+		return sent;
+	if (!server_wait_exit(holding->side->server, 1000))
 		fatal("a conflicting OPEN ended with %d", status);
-	return sent;
+	return 0;
 }
 
 static void put_end(struct nfs_compound *compound, unsigned int i, void *arg)

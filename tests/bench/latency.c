@@ -10,7 +10,8 @@
 #define BLOCKS 10
 #define BLOCK 100 /* recalls */
 #define RECOVERIES 100
-#define WARM_UP 50
+#define WARM_UP 20
+#define TRIES 5 /* of a block, if a server crashes */
 
 void holder_begin(struct bench *bench, struct side *side, struct holder *holder,
 		  unsigned int files)
@@ -48,6 +49,11 @@ double holder_recall_us(struct holder *holder, unsigned int i)
 	uint64_t sent = holding_conflict_one(&holder->holding, i);
 	struct nfs_file *file = &holder->holding.files[i];
 
+	if (!sent)
+		return -1;
+	if (answers_wait(&holder->answers, i + 1, NFS_TIMEOUT) != i + 1 &&
+	    !server_alive(holder->holding.side->server))
+		return -1;
 	expect(holder, i + 1);
 	/* Idle again before the next one. */
 	nfs_delegreturn(&holder->peer.session, &file->fh,
@@ -56,25 +62,48 @@ double holder_recall_us(struct holder *holder, unsigned int i)
 	       1e3;
 }
 
-void measure_idle(struct bench *bench)
+/* The sides in turns. @return whether both servers lived to the end */
+static bool measure_block(struct bench *bench, double us[SIDES][BLOCK])
 {
 	struct holder holders[SIDES];
-	unsigned int files = WARM_UP + BLOCKS * BLOCK;
+	bool alive = true;
 
-	for (int s = 0; s < SIDES; s++) {
-		holder_begin(bench, &bench->sides[s], &holders[s], files);
-		for (unsigned int i = 0; i < WARM_UP; i++)
-			holder_recall_us(&holders[s], i);
+	for (int s = 0; s < SIDES; s++)
+		holder_begin(bench, &bench->sides[s], &holders[s],
+			     WARM_UP + BLOCK);
+	for (unsigned int i = 0; i < WARM_UP + BLOCK && alive; i++) {
+		for (int s = 0; s < SIDES && alive; s++) {
+			double one = holder_recall_us(&holders[s], i);
+
+			if (i >= WARM_UP)
+				us[s][i - WARM_UP] = one;
+			alive = one >= 0;
+		}
 	}
-	for (unsigned int i = WARM_UP; i < files; i++) {
-		for (int s = 0; s < SIDES; s++)
+	for (int s = 0; s < SIDES; s++) {
+		side_crashed(&bench->sides[s], "idle");
+		holder_end(&holders[s]);
+	}
+	return alive;
+}
+
+void measure_idle(struct bench *bench)
+{
+	double us[SIDES][BLOCK];
+
+	for (unsigned int block = 0; block < BLOCKS; block++) {
+		unsigned int tries = 1;
+
+		while (!measure_block(bench, us)) {
+			if (tries++ == TRIES)
+				fatal("a server crashed %u times", TRIES);
+		}
+		for (unsigned int i = 0; i < BLOCK * SIDES; i++)
 			record("\"what\":\"idle\",\"side\":\"%s\","
 			       "\"block\":%u,\"us\":%.1f",
-			       bench->sides[s].name, (i - WARM_UP) / BLOCK,
-			       holder_recall_us(&holders[s], i));
+			       bench->sides[i % SIDES].name, block,
+			       us[i % SIDES][i / SIDES]);
 	}
-	for (int s = 0; s < SIDES; s++)
-		holder_end(&holders[s]);
 }
 
 /* In the loop thread, which has not looked at what comes after the reply. */

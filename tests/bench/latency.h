@@ -18,7 +18,8 @@ void holder_end(struct holder *holder);
 
 /**
  * Recall file @a i, files being recalled in their order.
- * @return from the conflicting OPEN to the callback at the client, us
+ * @return from the conflicting OPEN to the callback at the client, us; negative:
+ *         the server has crashed
  */
 double holder_recall_us(struct holder *holder, unsigned int i);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * What SEQUENCE's look into the tables costs, by the number of clients.
+ * What a callback's look for its client costs, by the number of clients.
  *
  *     lookup CLIENTS THREADS CHURN
  *
- * THREADS threads look sessions up; with CHURN 1 another one makes and destroys
+ * THREADS threads look clients up; with CHURN 1 another one makes and destroys
  * clients all the while.  Prints one line: nanoseconds a lookup when all threads
  * visit the same ten clients (the table's own cost) and when they visit all in
  * no order (and the memory's), and the churn's clients a second.
@@ -56,11 +56,12 @@ static void *look(void *arg)
 	do {
 		for (int i = 0; i < 1000; i++) {
 			uint64_t at = random_next(&looker->state);
-			const struct null_client *client =
-				&clients[at % looker->among];
+			struct bc_client *client =
+				bc_client_get(at % looker->among + 1);
 
-			if (!bc_session_heard(client->id, client->conn).known)
+			if (!client)
 				abort();
+			bc_client_put(client);
 		}
 		looker->lookups += 1000;
 	} while (!uatomic_read(&stop));

@@ -97,6 +97,8 @@ static void run(struct bench *bench, struct side *side, size_t kind,
 	for (unsigned int i = 0; i < WARM_UP + RECALLS; i++) {
 		double us = holder_recall_us(&victim, i);
 
+		if (us < 0)
+			fatal("the server crashed");
 		if (i >= WARM_UP)
 			record("\"what\":\"neighbour\",\"with\":\"%s\","
 			       "\"round\":%u,\"us\":%.1f",

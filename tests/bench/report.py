@@ -10,6 +10,7 @@ JSON each; the report goes to DOC/benchmarks.md and its plots beside it.
 import collections
 import json
 import os
+import statistics
 import subprocess
 import sys
 
@@ -219,15 +220,19 @@ def recovery(report, figures):
 def fore(report, figures):
     """Requests of clients."""
     report.say("## Fore channel")
-    report.say("COMPOUNDs of 16 under way at a time, in turns of 0.2 s. The "
-               "ratios are module to stock, pair by pair: of the rates, and "
-               "of the server's CPU time for an operation, which depends "
-               "less on what else the machine does.")
+    servers = sorted(set(figures.get("fore", "server")))
+    report.say("COMPOUNDs of 16 under way at a time, in turns of 0.2 s, on "
+               f"{len(servers)} pairs of servers, one after the other. The "
+               "ratios are module to stock, each the median of a pair of "
+               "servers: of the rates, and of the server's CPU time for an "
+               "operation, which depends less on what else the machine does.")
     rows = []
     for load, conns in dict.fromkeys((figure["load"], figure["conns"])
                                      for figure in figures.by["fore"]):
         key = {"load": load, "conns": conns}
-        rate, cpu = ([figures.get("fore", what, side=side, **key)
+        rate, cpu = ([[statistics.median(
+            figures.get("fore", what, side=side, server=server, **key))
+                       for server in servers]
                       for side in ("module", "stock")]
                      for what in ("rate", "server_us"))
         rates, costs = Figure.ratio(*rate), Figure.ratio(*cpu)
@@ -286,9 +291,10 @@ def run_lookup(folder):
 def lookup(report, folder):
     """The tables."""
     report.say("## Lookup")
-    report.say("SEQUENCE's look into the tables, ns: among all clients there "
-               "are, when it always meets the same ten of them, which is the "
-               "table's cost, and when it meets all, which is the cache's.")
+    report.say("A callback's look for its client, with the reference that it "
+               "takes, ns: among all clients there are, when it always meets "
+               "the same ten of them, which is the table's cost, and when it "
+               "meets all, which is the cache's.")
     found = run_lookup(folder)
     rows, curves = [], {}
     for threads in 1, 2:
