@@ -80,6 +80,34 @@ bool bc_timer_arm(struct bc_timer *timer, uint64_t when);
 uint64_t bc_now(void);
 uint64_t bc_now_ns(void);
 
+/* Tables (table.c) -------------------------------------------------------- */
+
+/** Objects by their keys. */
+struct bc_table {
+	struct cds_lfht *entries; /* [R] */
+	unsigned long count; /* [A] of them */
+	bool growing; /* [A] work is queued */
+	struct bc_work work;
+};
+
+/** @return 0 or -ENOMEM. Context: before the workers run, as fini after. */
+int bc_table_init(struct bc_table *table);
+void bc_table_fini(struct bc_table *table);
+
+/**
+ * Add an object, unless there is one with its key.
+ *
+ * @return @a node; or the other one, borrowed
+ *
+ * Context: any thread; may hold client->lock.
+ */
+struct cds_lfht_node *bc_table_add(struct bc_table *table, unsigned long hash,
+				   cds_lfht_match_fct match, const void *key,
+				   struct cds_lfht_node *node);
+
+/** Take an object out. Context: as bc_table_add(); once for each object. */
+void bc_table_del(struct bc_table *table, struct cds_lfht_node *node);
+
 /* Slots (slot.c) ---------------------------------------------------------- */
 
 enum bc_slot_state {
@@ -332,9 +360,9 @@ struct bc_log_limit {
 struct bc_core {
 	struct bc_config config; /* [K] */
 	const struct bc_ops *ops; /* [K] */
-	struct cds_lfht *clients; /* [R] by client id */
-	struct cds_lfht *sessions; /* [R] by session id */
-	struct cds_lfht *conns; /* [R] by transport */
+	struct bc_table clients; /* by client id */
+	struct bc_table sessions; /* by session id */
+	struct bc_table conns; /* by transport */
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	uint32_t back_bound; /* [A] back-bound connections of all sessions */
 	bool stopping; /* [A] callbacks fail from now on */

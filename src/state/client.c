@@ -31,7 +31,7 @@ struct bc_client *bc_client_get(uint64_t clientid)
 	struct cds_lfht_node *node;
 
 	rcu_read_lock();
-	cds_lfht_lookup(bc_core.clients, bc_hash_u64(clientid), match,
+	cds_lfht_lookup(bc_core.clients.entries, bc_hash_u64(clientid), match,
 			&clientid, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	if (node) {
@@ -108,10 +108,8 @@ static int client_add(uint64_t clientid, struct bc_client **result)
 	*result = NULL;
 	if (!client)
 		return -ENOMEM;
-	rcu_read_lock();
-	node = cds_lfht_add_unique(bc_core.clients, bc_hash_u64(clientid),
-				   match, &clientid, &client->node);
-	rcu_read_unlock();
+	node = bc_table_add(&bc_core.clients, bc_hash_u64(clientid), match,
+			    &clientid, &client->node);
 	if (node == &client->node) {
 		*result = client;
 		return 0;
@@ -159,9 +157,7 @@ void bc_client_retire_locked(struct bc_client *client)
 		return;
 	bc_revoked_clear_locked(client);
 	client->dead = true;
-	rcu_read_lock();
-	cds_lfht_del(bc_core.clients, &client->node);
-	rcu_read_unlock();
+	bc_table_del(&bc_core.clients, &client->node);
 	bc_client_put(client); /* the table's; our caller holds one */
 }
 
@@ -176,7 +172,7 @@ size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max)
 	if (uatomic_read(&bc_core.called) < since)
 		return 0;
 	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node) {
+	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node) {
 		if (uatomic_read(&client->called) < since)
 			continue;
 		if (count < max)

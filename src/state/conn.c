@@ -28,8 +28,9 @@ static struct bc_conn *conn_find_rcu(const void *transport)
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	cds_lfht_lookup(bc_core.conns, bc_hash_u64((uintptr_t)transport), match,
-			transport, &iter);
+	cds_lfht_lookup(bc_core.conns.entries,
+			bc_hash_u64((uintptr_t)transport), match, transport,
+			&iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? caa_container_of(node, struct bc_conn, node) : NULL;
 }
@@ -162,9 +163,7 @@ void bc_conn_down(struct bc_conn *conn)
 	/* Out of the table at once: another transport may soon have the same
 	 * address.
 	 */
-	rcu_read_lock();
-	cds_lfht_del(bc_core.conns, &conn->node);
-	rcu_read_unlock();
+	bc_table_del(&bc_core.conns, &conn->node);
 	bc_work_queue(&conn->down_work);
 }
 
@@ -184,11 +183,8 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	CDS_INIT_LIST_HEAD(&conn->bindings);
 	urcu_ref_init(&conn->ref);
 
-	rcu_read_lock();
-	node = cds_lfht_add_unique(bc_core.conns,
-				   bc_hash_u64((uintptr_t)transport), match,
-				   transport, &conn->node);
-	rcu_read_unlock();
+	node = bc_table_add(&bc_core.conns, bc_hash_u64((uintptr_t)transport),
+			    match, transport, &conn->node);
 	if (node == &conn->node)
 		return 0;
 	pthread_mutex_destroy(&conn->lock);

@@ -15,9 +15,6 @@
 #include <semaphore.h>
 #include <string.h>
 
-/* More than a few clients are the rule; the tables grow by themselves. */
-#define TABLE_BUCKETS 64
-
 struct bc_core bc_core;
 
 /* Spread the bits of keys that differ in few: counters and addresses. */
@@ -54,64 +51,38 @@ static void counts_log(void)
 	       completed[BC_OUTCOME_DEFER], completed[BC_OUTCOME_FAILED]);
 }
 
-static unsigned long table_count(struct cds_lfht *table)
-{
-	unsigned long count;
-	long before, after;
-
-	rcu_read_lock();
-	cds_lfht_count_nodes(table, &before, &count, &after);
-	rcu_read_unlock();
-	return count;
-}
-
 /* What has not ended with the clients that went is seen here. */
 static void tables_log(void)
 {
 	bc_log(BC_LOG_EVENT,
 	       "tables at the end: %lu clients, %lu sessions, %lu connections",
-	       table_count(bc_core.clients), table_count(bc_core.sessions),
-	       table_count(bc_core.conns));
+	       bc_core.clients.count, bc_core.sessions.count,
+	       bc_core.conns.count);
 }
 
-/* Counted, a table is as large as what is in it. By the lengths of its chains
- * alone it grows with every coincidence, and never shrinks.
- */
-static struct cds_lfht *table_new(void)
+static int tables_init(void)
 {
-	return cds_lfht_new(TABLE_BUCKETS, TABLE_BUCKETS, 0,
-			    CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
+	if (bc_table_init(&bc_core.clients) ||
+	    bc_table_init(&bc_core.sessions) || bc_table_init(&bc_core.conns))
+		return -ENOMEM;
+	return 0;
 }
 
 static void tables_free(void)
 {
-	struct cds_lfht *tables[] = { bc_core.clients, bc_core.sessions,
-				      bc_core.conns };
-
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		if (tables[i])
-			cds_lfht_destroy(tables[i], NULL);
-	bc_core.clients = NULL;
-	bc_core.sessions = NULL;
-	bc_core.conns = NULL;
+	bc_table_fini(&bc_core.clients);
+	bc_table_fini(&bc_core.sessions);
+	bc_table_fini(&bc_core.conns);
 }
 
 int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 {
 	int rc;
 
-	bc_core = (struct bc_core){
-		.config = *config,
-		.ops = ops,
-		.clients = table_new(),
-		.sessions = table_new(),
-		.conns = table_new(),
-	};
-	if (!bc_core.clients || !bc_core.sessions || !bc_core.conns) {
-		tables_free();
-		return -ENOMEM;
-	}
-	rc = bc_timers_start();
+	bc_core = (struct bc_core){ .config = *config, .ops = ops };
+	rc = tables_init();
+	if (!rc)
+		rc = bc_timers_start();
 	if (rc)
 		tables_free();
 	return rc;
@@ -124,7 +95,7 @@ static struct bc_conn *any_conn(void)
 	struct bc_conn *conn, *found = NULL;
 
 	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.conns, &iter, conn, node) {
+	cds_lfht_for_each_entry(bc_core.conns.entries, &iter, conn, node) {
 		if (urcu_ref_get_unless_zero(&conn->ref)) {
 			found = conn;
 			break;
@@ -140,7 +111,8 @@ static struct bc_session *any_session(void)
 	struct bc_session *session, *found = NULL;
 
 	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.sessions, &iter, session, node) {
+	cds_lfht_for_each_entry(bc_core.sessions.entries, &iter, session,
+				node) {
 		if (urcu_ref_get_unless_zero(&session->ref)) {
 			found = session;
 			break;
@@ -159,7 +131,7 @@ static void fail_all_clients(void)
 	 * one waits for a grace period.
 	 */
 	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node) {
+	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node) {
 		pthread_mutex_lock(&client->lock);
 		bc_sender_end_all_locked(client, BC_OUTCOME_FAILED);
 		pthread_mutex_unlock(&client->lock);

@@ -31,8 +31,8 @@ static struct bc_session *session_find_rcu(const uint8_t id[BC_SESSIONID_SIZE])
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	cds_lfht_lookup(bc_core.sessions, bc_hash_sessionid(id), match, id,
-			&iter);
+	cds_lfht_lookup(bc_core.sessions.entries, bc_hash_sessionid(id), match,
+			id, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? caa_container_of(node, struct bc_session, node) : NULL;
 }
@@ -132,11 +132,8 @@ int bc_session_add(const struct bc_session_attrs *attrs,
 		goto no_client;
 	session->client = client; /* takes over bc_client_lock()'s reference */
 
-	rcu_read_lock();
-	node = cds_lfht_add_unique(bc_core.sessions,
-				   bc_hash_sessionid(session->id), match,
-				   session->id, &session->node);
-	rcu_read_unlock();
+	node = bc_table_add(&bc_core.sessions, bc_hash_sessionid(session->id),
+			    match, session->id, &session->node);
 	if (node != &session->node)
 		goto exists;
 	cds_list_add(&session->client_link, &client->sessions);
@@ -173,9 +170,7 @@ void bc_session_close(struct bc_session *session)
 		return;
 	}
 	uatomic_set(&session->open, false);
-	rcu_read_lock();
-	cds_lfht_del(bc_core.sessions, &session->node);
-	rcu_read_unlock();
+	bc_table_del(&bc_core.sessions, &session->node);
 	cds_list_for_each_entry_safe(binding, next, &session->bindings,
 				     session_link)
 		bc_binding_remove_locked(binding);

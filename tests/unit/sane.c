@@ -228,7 +228,7 @@ static size_t collect_clients(struct bc_client **clients, size_t max)
 	size_t count = 0;
 
 	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.clients, &iter, client, node)
+	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node)
 		if (count < max && urcu_ref_get_unless_zero(&client->ref))
 			clients[count++] = client;
 	rcu_read_unlock();
@@ -246,19 +246,20 @@ void assert_sane_clients(void)
 	}
 }
 
-static void check_table_empty(struct cds_lfht *table)
+static void check_table_empty(const struct bc_table *table)
 {
 	struct cds_lfht_iter iter;
 
 	rcu_read_lock();
-	cds_lfht_first(table, &iter);
+	cds_lfht_first(table->entries, &iter);
 	CHECK(!cds_lfht_iter_get_node(&iter));
 	rcu_read_unlock();
+	CHECK(!uatomic_read(&table->count));
 }
 
 void assert_core_empty(void)
 {
-	check_table_empty(bc_core.clients);
-	check_table_empty(bc_core.sessions);
-	check_table_empty(bc_core.conns);
+	check_table_empty(&bc_core.clients);
+	check_table_empty(&bc_core.sessions);
+	check_table_empty(&bc_core.conns);
 }
