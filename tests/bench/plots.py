@@ -41,6 +41,13 @@ def storm(curves):
          medians(curves))
 
 
+def many(curves):
+    """Recalls a second against clients."""
+    draw("clients", ['set xlabel "clients with 5,000 delegations together"',
+                     "set logscale x", 'set ylabel "recalls a second"',
+                     "set yrange [0:]"], medians(curves))
+
+
 def lookup(curves):
     """Cost against the number of clients."""
     draw("lookup", ['set xlabel "clients"', "set logscale x",

@@ -19,6 +19,7 @@ from stats import Figure, quantile, verdict
 
 SIZES = 1000, 10000
 SLOTS = 1, 16, 64
+MANY = 5000
 LOOKUP_CLIENTS = 10, 1000, 100000
 LOOKUP_ROUNDS = 4
 
@@ -164,24 +165,34 @@ def storms(report, figures):
 def many(report, figures, sizes):
     """Many clients, and their memory."""
     report.say("## Many clients")
-    report.say("5,000 clients with a delegation each, all recalled.")
-    rows = []
-    for side in "module", "stock":
-        rows.append([side] + [Figure(figures.get("many", key, side=side))
-                              .text(digits) for key, digits in
-                              (("rate", 0), ("server_us", 1),
-                               ("client_cpu", 2))])
-    report.table(["", "recalls/s", "server CPU us a recall",
+    report.say("5,000 delegations, by the number of clients that hold them, "
+               "all recalled: recalls a second, and the server's CPU time for "
+               "one.")
+    rows, curves = [], {"module": [], "stock": []}
+    for clients in sorted(set(figures.get("many", "clients"))):
+        row = [f"{clients:,}"]
+        for side in curves:
+            key = {"side": side, "clients": clients}
+            row += [Figure(figures.get("many", "rate", **key)).text(0),
+                    Figure(figures.get("many", "server_us", **key)).text(1)]
+            curves[side].append((clients, figures.get("many", "rate", **key)))
+        row.append(Figure(figures.get("many", "client_cpu",
+                                      clients=clients)).text(2))
+        rows.append(row)
+    report.table(["clients", "module", "CPU us", "stock", "CPU us",
                   "load generator's CPUs"], rows)
+    report.say("![clients](bench-clients.png)")
+    plots.many(curves)
     one = Figure(figures.get("storm", "rate", side="module", slots=16,
                              count=SIZES[-1]))
-    rates = figures.get("many", "rate", side="module")
+    rates = figures.get("many", "rate", side="module", clients=MANY)
     share = Figure([rate / one.median for rate in rates])
     report.verdict("5,000 clients: at least 80 % of one client's rate",
                    share.at_least(0.8), share.text())
     heap = {side: figures.get("heap", "bytes", side=side)[0]
             for side in ("module", "stock")}
-    rss = {side: Figure(figures.get("memory", "bytes", side=side))
+    rss = {side: Figure(figures.get("memory", "bytes", side=side,
+                                    clients=MANY))
            for side in ("module", "stock")}
     more = heap["module"] - heap["stock"]
     report.say("Memory of a client that is only there, with its session and "
