@@ -28,7 +28,8 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	nfs_client_id_t *client;
 
 	/* A replay has the answer of the first time. */
-	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK)
+	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK ||
+	    bc_layout() != BC_LAYOUT_FITS)
 		return result;
 	rcu_read_lock();
 	status = bc_session_heard(bc_channel_session_rcu(data->session),

@@ -56,8 +56,9 @@ static void tables_log(void)
 {
 	bc_log(BC_LOG_EVENT,
 	       "tables at the end: %lu clients, %lu sessions, %lu connections",
-	       bc_core.clients.count, bc_core.sessions.count,
-	       bc_core.conns.count);
+	       uatomic_read(&bc_core.clients.count),
+	       uatomic_read(&bc_core.sessions.count),
+	       uatomic_read(&bc_core.conns.count));
 }
 
 static int tables_init(void)
