@@ -90,8 +90,7 @@ void measure_many(struct bench *bench)
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		for (size_t n = 0; n < NUMBERS; n++) {
 			for (int s = 0; s < SIDES; s++)
-				run(bench, &bench->sides[s], numbers[n],
-				    round);
+				run(bench, &bench->sides[s], numbers[n], round);
 		}
 	}
 }
