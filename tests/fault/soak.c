@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "heap.h"
@@ -159,18 +160,31 @@ static void pass(struct soak *soak)
 	nfs_conn_put(conn);
 }
 
+static bool same_descriptors(const struct usage *a, const struct usage *b)
+{
+	return a->files == b->files && a->sockets == b->sockets &&
+	       a->others == b->others;
+}
+
 /*
  * Until all leases have ended: that of the last passer is the last, and the
- * file that it holds open is closed then.
+ * file that it holds open is closed then; and until nothing is opened and closed
+ * any more.
  */
 static void wait_gone(struct soak *soak, struct usage *usage)
 {
+	const struct timespec pause = { .tv_nsec = 500000000 };
 	uint64_t until = nfs_now_ns() + GONE_WITHIN_MS * UINT64_C(1000000);
+	struct usage last;
 
-	do
+	look(soak, usage);
+	do {
+		last = *usage;
+		nanosleep(&pause, NULL);
 		look(soak, usage);
-	while ((usage->files || usage->connections) &&
-	       server_alive(soak->server) && nfs_now_ns() < until);
+	} while ((usage->files || usage->connections ||
+		  !same_descriptors(usage, &last)) &&
+		 server_alive(soak->server) && nfs_now_ns() < until);
 }
 
 /* ---- The load ---- */
