@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cb_sequence.h"
+#include "wire/cb_sequence.h"
 
 struct bc_call;
 struct bc_client;

@@ -56,7 +56,7 @@ def check_statements(table):
 
 
 def check_outcomes(table):
-    header = (ROOT / "src/include/cb_sequence.h").read_text()
+    header = (ROOT / "src/protocols/wire/cb_sequence.h").read_text()
     verdicts = set(re.findall(r"\bBC_VERDICT_(\w+)", header))
     answers = set(re.findall(r"\bNFS4ERR_(\w+)", " ".join(
         row[0] for row in table)))

@@ -5,7 +5,7 @@
  * Input: a word that chooses the operation that was sent, then the
  * CB_COMPOUND4res.
  */
-#include "cb_reply.h"
+#include "wire/cb_reply.h"
 #include "check.h"
 #include "fuzz.h"
 
@@ -29,7 +29,7 @@ static void check_attrs(const struct bc_cb_reply *result)
 	CHECK(attrs->attr_vals.attrlist4_val == result->attr_values);
 }
 
-/* What the core is told, as src/protocols/transport.c tells it. */
+/* What the core is told, as src/protocols/transport/transport.c tells it. */
 static void check_verdict(struct bc_cb_reply *result, bool decoded)
 {
 	struct bc_reply *reply = &result->reply;

@@ -5,12 +5,12 @@
  *
  * Input: a BACKCHANNEL_CTL4args.  CREATE_SESSION's csa_sec_parms are the same.
  */
-#include "security.h"
+#include "wire/security.h"
 
 #include "bc_internal.h"
 #include "check.h"
 #include "fuzz.h"
-#include "module.h"
+#include "module/module.h"
 
 struct bc_module_config bc_module_config;
 

@@ -8,7 +8,7 @@
  * the latest LAYOUTGET, "notify" tells all clients that a device is gone.  Each
  * is answered with Ganesha's state_status_t, as an int.
  *
- * One export, adopted as the module itself adopts it: src/protocols/export.c.
+ * One export, adopted as the module itself adopts it: src/protocols/module/export.c.
  */
 #include "config.h"
 

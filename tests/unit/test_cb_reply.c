@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "cb_reply.h"
+#include "wire/cb_reply.h"
 
 static const uint8_t id[BC_SESSIONID_SIZE] = "0123456789abcdef";
 

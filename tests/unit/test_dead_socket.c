@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "dead_socket.h"
+#include "transport/dead_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>

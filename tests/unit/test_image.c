@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "image.h"
+#include "module/image.h"
 
 #if defined(__x86_64__)
 #define JUMP_SLOT R_X86_64_JUMP_SLOT

@@ -2,7 +2,7 @@
 /*
  * What ntirpc is told about sockets whose connection is dead.
  */
-#include "dead_socket.h"
+#include "transport/dead_socket.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -9,7 +9,7 @@
  * leases.  So the former instance's recalls are first made to look as if they
  * had not begun; when they end, their delegation is found to be gone.
  */
-#include "callback.h"
+#include "callbacks/callback.h"
 
 #include "sal_functions.h"
 

@@ -11,9 +11,9 @@
  * A CLIENT of ours carries nothing to the wire.  It stands for a session: when
  * Ganesha destroys it, the session has ended.
  */
-#include "callback.h"
-#include "security.h"
-#include "transport.h"
+#include "callbacks/callback.h"
+#include "wire/security.h"
+#include "transport/transport.h"
 
 #include "nfsv41.h"
 #include "sal_functions.h"

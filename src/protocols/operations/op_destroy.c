@@ -7,7 +7,7 @@
  * channel's destruction comes too late to let those callbacks go on elsewhere;
  * and while they wait for another session, it takes the client for busy.
  */
-#include "callback.h"
+#include "callbacks/callback.h"
 
 #include "nfsv41.h"
 

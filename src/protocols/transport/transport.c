@@ -24,11 +24,11 @@
  * For both, a transport's operations are replaced by a copy with decode, unlink
  * and destroy wrapped.
  */
-#include "transport.h"
-#include "security.h"
+#include "transport/transport.h"
+#include "wire/security.h"
 
 #include "bc_internal.h"
-#include "cb_reply.h"
+#include "wire/cb_reply.h"
 
 #include <netinet/tcp.h>
 #include <stdlib.h>

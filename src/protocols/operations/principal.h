@@ -5,7 +5,7 @@
 #ifndef BC_PRINCIPAL_H
 #define BC_PRINCIPAL_H
 
-#include "callback.h"
+#include "callbacks/callback.h"
 
 /** Longest name of an RPCSEC_GSS principal that is accepted, bytes. */
 #define BC_PRINCIPAL_NAME_MAX 1024

@@ -8,7 +8,7 @@
 #include "config.h"
 #include "nfsv41.h"
 
-#include "cb_sequence.h"
+#include "wire/cb_sequence.h"
 
 /** Bound of a CB_GETATTR result's attributes: change and size, bytes. */
 #define BC_CB_ATTRS_MAX 256

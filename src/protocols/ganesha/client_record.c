@@ -6,7 +6,7 @@
  * reference to a record.  The table holds one until the record has left it, so
  * that the table's latch keeps the record alive.
  */
-#include "callback.h"
+#include "callbacks/callback.h"
 
 #include "sal_functions.h"
 

@@ -7,7 +7,7 @@
  * bc_attach() refuses, is left as it is: exports are then served by their inner
  * FSAL as if it had been named alone.
  */
-#include "module.h"
+#include "module/module.h"
 
 #include "FSAL/fsal_init.h"
 #include "export_mgr.h"

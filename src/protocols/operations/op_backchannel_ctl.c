@@ -5,10 +5,10 @@
  *
  * Ganesha decodes and encodes the operation, and answers it as illegal.
  */
-#include "callback.h"
-#include "principal.h"
-#include "security.h"
-#include "transport.h"
+#include "callbacks/callback.h"
+#include "operations/principal.h"
+#include "wire/security.h"
+#include "transport/transport.h"
 
 #include "nfsv41.h"
 

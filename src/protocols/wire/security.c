@@ -2,10 +2,10 @@
 /*
  * What callbacks are authenticated with.
  */
-#include "security.h"
+#include "wire/security.h"
 
 #include "bc_internal.h"
-#include "module.h"
+#include "module/module.h"
 
 /* An opaque_auth of the largest size, and a verifier without a body; RFC 5531,
  * 8.2.

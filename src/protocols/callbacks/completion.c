@@ -5,7 +5,7 @@
  * Ganesha's completion functions get what its own RPC code would have left
  * them, and are kept from the mistakes that some of them make.
  */
-#include "callback.h"
+#include "callbacks/callback.h"
 
 #include "export_mgr.h"
 #include "nfs_file_handle.h"

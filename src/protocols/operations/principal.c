@@ -8,9 +8,9 @@
  * oneself.  A client sends these operations with the credential with which it
  * created the session, so that any other is taken for a stranger.
  */
-#include "principal.h"
+#include "operations/principal.h"
 
-#include "module.h"
+#include "module/module.h"
 
 static void put_bytes(struct bc_principal *principal, const void *bytes,
 		      size_t len)

@@ -2,7 +2,7 @@
 /*
  * Decoding the reply to a CB_COMPOUND.
  */
-#include "cb_reply.h"
+#include "wire/cb_reply.h"
 
 /* Longest tag of a reply that is skipped rather than refused, bytes. */
 #define MAX_TAG 1024

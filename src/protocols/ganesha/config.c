@@ -4,7 +4,7 @@
  * and names the file and the line of what is wrong.
  * doc/ganesha.conf.sample says what each parameter means.
  */
-#include "module.h"
+#include "module/module.h"
 
 #include <errno.h>
 

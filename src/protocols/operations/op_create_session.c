@@ -8,10 +8,10 @@
  * every session's end: so the original is called with the flag and a flavor
  * that always works, and the answer is then made to say what is true.
  */
-#include "callback.h"
-#include "principal.h"
-#include "security.h"
-#include "transport.h"
+#include "callbacks/callback.h"
+#include "operations/principal.h"
+#include "wire/security.h"
+#include "transport/transport.h"
 
 #include "nfsv41.h"
 

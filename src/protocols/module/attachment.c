@@ -12,11 +12,11 @@
  * The first session shows whether the structures that both sides read are laid
  * out as we know them; until then it is handled as Ganesha handles it.
  */
-#include "callback.h"
-#include "dead_socket.h"
-#include "image.h"
-#include "module.h"
-#include "transport.h"
+#include "callbacks/callback.h"
+#include "transport/dead_socket.h"
+#include "module/image.h"
+#include "module/module.h"
+#include "transport/transport.h"
 
 #include "fsal_convert.h"
 #include "sal_functions.h"

@@ -2,9 +2,9 @@
 /*
  * BIND_CONN_TO_SESSION: what is answered is what is then true.  RFC 5661, 18.34.
  */
-#include "callback.h"
-#include "principal.h"
-#include "transport.h"
+#include "callbacks/callback.h"
+#include "operations/principal.h"
+#include "transport/transport.h"
 
 #include "nfsv41.h"
 

@@ -7,7 +7,7 @@
  * stateid no more.  What it then calls bad is compared with what the core
  * remembers as revoked.
  */
-#include "callback.h"
+#include "callbacks/callback.h"
 
 #include "nfsv41.h"
 

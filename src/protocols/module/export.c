@@ -11,7 +11,7 @@
  * the export is released, which is the inner one.  So a successful adoption
  * gives ours back and keeps the inner one's.
  */
-#include "module.h"
+#include "module/module.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "export_mgr.h"

@@ -2,8 +2,8 @@
 /*
  * SEQUENCE: status flags that tell the truth.  RFC 5661, 18.46.3.
  */
-#include "callback.h"
-#include "transport.h"
+#include "callbacks/callback.h"
+#include "transport/transport.h"
 
 #include "nfs_rpc_callback.h"
 #include "nfsv41.h"

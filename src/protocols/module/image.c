@@ -6,7 +6,7 @@
  * wraps around on purpose: a sum that wrapped is just one more address, inside
  * a segment or not.
  */
-#include "image.h"
+#include "module/image.h"
 
 #include <assert.h>
 #include <elf.h>

@@ -25,8 +25,8 @@
  *
  * Invariant: fs_supports promises delegations only once lease_op2 answers.
  */
-#include "callback.h"
-#include "module.h"
+#include "callbacks/callback.h"
+#include "module/module.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "sal_data.h"

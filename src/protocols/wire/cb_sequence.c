@@ -2,7 +2,7 @@
 /*
  * CB_SEQUENCE: encoding a CB_COMPOUND, and the verdict on a reply.
  */
-#include "cb_sequence.h"
+#include "wire/cb_sequence.h"
 
 #include <arpa/inet.h>
 #include <string.h>
