@@ -208,6 +208,13 @@ void bc_session_close(struct bc_session *session);
  */
 struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE]);
 
+/**
+ * Take a reference to a session that was found inside an RCU read-side section.
+ *
+ * @return false: it is going. Context: inside that section.
+ */
+bool bc_session_get_rcu(struct bc_session *session);
+
 /** Its client's id. Context: any thread that holds a reference. */
 uint64_t bc_session_clientid(const struct bc_session *session);
 
@@ -316,9 +323,10 @@ void bc_revoked_add(uint64_t clientid,
 /**
  * Is this a revoked stateid of the session's client, not freed yet?
  *
- * Context: any thread; lock-free when the client has none.
+ * Context: any thread that holds a reference to the session, or inside an RCU
+ * read-side section; lock-free when the client has none.
  */
-bool bc_revoked_contains(const uint8_t sessionid[BC_SESSIONID_SIZE],
+bool bc_revoked_contains(const struct bc_session *session,
 			 const uint8_t other[BC_STATEID_OTHER_SIZE]);
 
 /**
@@ -330,7 +338,7 @@ bool bc_revoked_contains(const uint8_t sessionid[BC_SESSIONID_SIZE],
  *
  * Context: as bc_revoked_contains().
  */
-bool bc_revoked_free(const uint8_t sessionid[BC_SESSIONID_SIZE],
+bool bc_revoked_free(const struct bc_session *session,
 		     const uint8_t other[BC_STATEID_OTHER_SIZE], bool *last);
 
 /* Connections ------------------------------------------------------------- */

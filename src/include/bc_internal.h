@@ -3,15 +3,17 @@
  * The core's objects, with every field's guard, and what its files share.
  *
  * Guards: [K] constant after the object is published, [A] atomic, [L] the
- * client's lock, [C] the connection's lock, [P] the probes' lock, [T] the
- * timers' lock, [R] read under rcu_read_lock().
+ * client's lock, [C] the connection's lock, [V] the revoked stateids' lock, [P]
+ * the probes' lock, [T] the timers' lock, [R] read under rcu_read_lock().
  *
- * Lock order: client->lock, conn->lock, probes' lock, timers' lock.  Nothing is sent,
- * completed or waited for under any of them.
+ * Lock order: client->lock; conn->lock or revoked->lock; the probes' lock; the
+ * timers' lock.  Nothing is sent, completed or waited for under any of them.
  *
  * Who holds a reference
- *  client   its table, while it has sessions, callbacks or (for a lease)
- *           revoked stateids; each session; its armed timer
+ *  client   its table, while it has sessions or callbacks; each session; its
+ *           armed timer
+ *  revoked  its table, while its client has a session, or for a lease; the client
+ *           that is linked to it; its armed timer
  *  session  itself while it is open, each binding, each request, its channel;
  *           its table entry is covered by the first
  *  conn     the transport (until it is destroyed), each binding, each request;
@@ -26,6 +28,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <urcu-bp.h>
 #include <urcu/list.h>
 #include <urcu/rculfhash.h>
@@ -40,13 +43,49 @@
 #define BC_SEQ4_CB_PATH_DOWN_SESSION 0x00000200
 #define BC_SEQ4_BACKCHANNEL_FAULT 0x00000400
 
-/* Timers and deferred work (timer.c) -------------------------------------- */
+/* Workers (worker.c) ------------------------------------------------------- */
 
 /** Something to do on a thread of the core's. Zero-initialised, then set once. */
 struct bc_work {
 	struct cds_wfcq_node node;
 	void (*run)(struct bc_work *work);
 };
+
+/** A thread with a queue of work. */
+struct bc_worker {
+	pthread_t thread; /* [K] */
+	sem_t wake;
+	bool stop; /* [A] */
+	struct cds_wfcq_head head; /* of work; the thread's own end */
+	struct cds_wfcq_tail tail; /* [A] everybody's */
+};
+
+/**
+ * @param[in] run   the thread's function, which calls bc_worker_run() whenever
+ *                  it is woken, and returns when bc_worker_stops() said so before
+ * @param[in] name  the thread's, at most 15 characters
+ *
+ * @return 0 or -errno
+ */
+int bc_worker_start(struct bc_worker *worker, void *(*run)(void *),
+		    const char *name);
+
+/** Let it run all that is queued, and end. May block. */
+void bc_worker_stop(struct bc_worker *worker);
+
+/** Is it to end? Context: its own thread, before bc_worker_run(). */
+bool bc_worker_stops(const struct bc_worker *worker);
+
+/** Context: any thread, wait-free, whatever locks are held. */
+void bc_worker_queue(struct bc_worker *worker, struct bc_work *work);
+
+/** Run what is queued. Context: its own thread. */
+void bc_worker_run(struct bc_worker *worker);
+
+/** Wait until all that was queued by @a queue before has run. May block. */
+void bc_work_flush(void (*queue)(struct bc_work *work));
+
+/* Timers, and the core's two threads (timer.c) ---------------------------- */
 
 /** A moment at which something is to be looked at. Zero-initialised. */
 struct bc_timer {
@@ -235,6 +274,8 @@ struct bc_call {
 struct bc_request {
 	struct urcu_ref ref;
 	struct bc_request *next; /* to be sent after this one, by its thread */
+	/* [K] what a reply means, see bc_reply_arrived() */
+	void (*replied)(struct bc_request *req, struct bc_reply *reply);
 	struct bc_session *session; /* [K] counted; NULL: a probe, */
 	struct bc_call *call; /* [K] counted; and NULL here, too */
 	struct bc_conn *conn; /* [K] counted */
@@ -318,12 +359,20 @@ struct bc_session {
 	uint8_t principal[]; /* [K] its creator, as bytes to compare */
 };
 
-/** Stateids whose delegations were revoked and that the client must free. */
+/** Stateids of a client whose delegations were revoked and that it must free. */
 struct bc_revoked {
-	uint32_t count; /* [A], changed under [L] */
-	uint32_t room; /* [L] allocated */
-	uint8_t (*others)[BC_STATEID_OTHER_SIZE]; /* [L] */
-	uint64_t until; /* [L] ms: forgotten then if no session comes, or 0 */
+	struct cds_lfht_node node; /* [R] */
+	struct rcu_head rcu;
+	struct urcu_ref ref;
+	uint64_t clientid; /* [K] */
+	pthread_mutex_t lock;
+	bool removed; /* [V] from the table: look it up anew */
+	bool linked; /* [V] its client points to it */
+	uint32_t count; /* [A], changed under [V] */
+	uint32_t room; /* [V] allocated */
+	uint8_t (*others)[BC_STATEID_OTHER_SIZE]; /* [V] */
+	uint64_t until; /* [V] ms: forgotten then if no session comes, or 0 */
+	struct bc_timer timer;
 };
 
 /** A client's sender: all its callbacks, whatever session they go out on. */
@@ -345,7 +394,8 @@ struct bc_client {
 	uint64_t queue_due; /* [L] ms: no call in the queue ends before */
 	struct cds_list_head timed; /* [L] calls, by when */
 	struct cds_list_head backoff; /* [L] calls, by when */
-	struct bc_revoked revoked;
+	struct bc_revoked *revoked; /* [R], set under [L]: counted, while it has
+				       sessions; NULL: none */
 	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */
 	struct bc_timer timer;
 };
@@ -360,9 +410,11 @@ struct bc_log_limit {
 struct bc_core {
 	struct bc_config config; /* [K] */
 	const struct bc_ops *ops; /* [K] */
+	void (*expire)(struct bc_client *client); /* [K] what its timer runs */
 	struct bc_table clients; /* by client id */
 	struct bc_table sessions; /* by session id */
 	struct bc_table conns; /* by transport */
+	struct bc_table revoked; /* by client id */
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	uint32_t back_bound; /* [A] back-bound connections of all sessions */
 	bool stopping; /* [A] callbacks fail from now on */
@@ -392,6 +444,8 @@ void bc_log(enum bc_log_level level, const char *format, ...)
  */
 bool bc_log_due(struct bc_log_limit *limit, uint64_t now, uint32_t *omitted);
 
+/* globals.c */
+
 unsigned long bc_hash_u64(uint64_t key);
 unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE]);
 
@@ -401,11 +455,6 @@ static inline void bc_assert_locked(pthread_mutex_t *lock)
 	assert(pthread_mutex_trylock(lock) == EBUSY);
 	(void)lock;
 }
-
-/* core.c */
-
-/** Wait until all completions that were queued before are done. May block. */
-void bc_completion_flush(void);
 
 /* client.c */
 
@@ -427,24 +476,20 @@ void bc_client_retire_locked(struct bc_client *client);
 /** Let bc_sender_expire() run at @a when or earlier. */
 void bc_client_arm_locked(struct bc_client *client, uint64_t when);
 
-/* session.c */
-
-/** The session's backchannel is of no use any more, until it ends. [L] */
-void bc_session_fault_locked(struct bc_session *session);
-
-/** The live back-bound connection with the latest activity, or NULL. [L] */
-struct bc_conn *bc_session_path_locked(const struct bc_session *session);
-
 /* revoked.c */
 
-/** Forget all revoked stateids. [L] */
-void bc_revoked_clear_locked(struct bc_client *client);
+/** Find a client's: +1 ref, or NULL. Context: lock-free. */
+struct bc_revoked *bc_revoked_get(uint64_t clientid);
+void bc_revoked_put(struct bc_revoked *revoked);
 
-/**
- * Is a client without sessions to be kept for its revoked stateids? If so its
- * timer is armed for the end of that. [L]
- */
-bool bc_revoked_keep_locked(struct bc_client *client);
+/** The client id is gone, and what it had to free with it. Holds no lock. */
+void bc_revoked_forget(uint64_t clientid);
+
+/** The client has a session: let it point to its revoked stateids, if any. [L] */
+void bc_revoked_link_locked(struct bc_client *client);
+
+/** It has none any more: they are kept for a lease. [L] */
+void bc_revoked_unlink_locked(struct bc_client *client);
 
 /* conn.c */
 
@@ -456,6 +501,15 @@ void bc_conn_examine(struct bc_conn *conn);
 
 /* binding.c */
 
+/** The session's backchannel is of no use any more, until it ends. [L] */
+void bc_session_fault_locked(struct bc_session *session);
+
+/** The live back-bound connection with the latest activity, or NULL. [L] */
+struct bc_conn *bc_session_path_locked(const struct bc_session *session);
+
+/** The binding waits for no reply any more. [C] */
+void bc_binding_forget_reply(struct bc_binding *binding);
+
 /** Remove a binding and free it; its references are dropped. [L] */
 void bc_binding_remove_locked(struct bc_binding *binding);
 
@@ -466,12 +520,6 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 /** Change a binding's state, keeping the counts of paths. [L] */
 void bc_binding_set_locked(struct bc_binding *binding,
 			   enum bc_binding_state state);
-
-/**
- * A connection is known to answer, or not to: what it is back-bound to is live,
- * or silent.  Context: holds no lock.
- */
-void bc_conn_answers(struct bc_conn *conn, bool answers);
 
 /* probe.c */
 
@@ -485,32 +533,75 @@ void bc_probe_add_locked(const struct bc_session *session,
 /** Send the probes whose turn it is. Holds no lock. */
 void bc_probe_run(void);
 
-/** A probe's reply has arrived. Holds no lock. */
-void bc_probe_replied(struct bc_request *req, const struct bc_reply *reply);
-
 /** The connection is down: its probe ends. Context: the timers' thread. */
 void bc_probe_conn_lost(struct bc_conn *conn);
 
 /* call.c */
 void bc_call_put(struct bc_call *call);
 
+/* call_state.c: a callback's transitions; all but the completion with [L] */
+
+/** When it has completed at the latest, ms, if it is submitted at @a now. */
+uint64_t bc_call_deadline(uint64_t now);
+
+/** @a until, ms, or its deadline if that is earlier. */
+uint64_t bc_call_not_beyond_deadline(const struct bc_call *call,
+				     uint64_t until);
+
+/** Until when it may wait for a path, ms. */
+uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now);
+
+/** Take it out of its client's list and off its slot. */
+void bc_call_unlink_locked(struct bc_call *call);
+
+/** To QUEUED: it waits for a path and a slot; in front if it has before. */
+void bc_call_enqueue_locked(struct bc_call *call, bool in_front, uint64_t now);
+
+/** To SENT, in a slot: it is looked at at @a when, ms. */
+void bc_call_time_sent_locked(struct bc_call *call, uint64_t when);
+
+/** Look at one that is out once more before its answer is due. */
+void bc_call_look_again_locked(struct bc_call *call, uint64_t now);
+
+/** To QUEUED: start over with another slot, as a new request. */
+void bc_call_redo_locked(struct bc_call *call);
+
+/** An attempt got no answer, or a refusal: to BACKOFF, or it is given up. */
+void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn);
+
+/** To DONE: the caller completes it once the lock is dropped. */
+void bc_call_done_locked(struct bc_call *call, enum bc_outcome outcome);
+
+/** To DONE: it is completed on the thread for that. */
+void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome);
+
+/** The same for one that was never its client's. Context: any thread. */
+void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome);
+
+/** Complete it, consuming the reference. Context: holds no lock; may block. */
+void bc_call_complete(struct bc_call *call, struct bc_reply *reply);
+
+/** The slot waits no longer for the reply to its request. */
+void bc_slot_drop_request_locked(struct bc_slot *slot);
+
+/** The slot's request has ended: the slot is free, or lost. */
+void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
+			enum bc_sequence_fate fate);
+
 /* sender.c */
 
 /** Send whatever can be sent now. Holds no lock. */
 void bc_sender_run(struct bc_client *client);
 
-/** Look at the client's timed callbacks. Context: the timers' thread. */
+/* expiry.c */
+
+/** Look at the client's callbacks in time. Context: the timers' thread. */
 void bc_sender_expire(struct bc_client *client);
 
-/** Park what is in flight over a connection of a session. [L] */
-void bc_sender_conn_lost_locked(struct bc_session *session,
-				const struct bc_conn *conn);
-
-/** Take everything out of a session's slots. [L] */
-void bc_sender_session_lost_locked(struct bc_session *session);
+/* ending.c */
 
 /** Complete every callback of a client, a moment later. [L] */
-void bc_sender_end_all_locked(struct bc_client *client,
-			      enum bc_outcome outcome);
+void bc_client_end_calls_locked(struct bc_client *client,
+				enum bc_outcome outcome);
 
 #endif /* BC_INTERNAL_H */

@@ -70,6 +70,48 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 	return NULL;
 }
 
+struct bc_conn *bc_session_path_locked(const struct bc_session *session)
+{
+	struct bc_conn *best = NULL;
+	struct bc_binding *binding;
+	uint64_t latest = 0;
+
+	if (!session->paths)
+		return NULL;
+	cds_list_for_each_entry(binding, &session->bindings, session_link) {
+		struct bc_conn *conn = binding->conn;
+		uint64_t activity = uatomic_read(&conn->activity);
+
+		if (binding->state != BC_BINDING_LIVE ||
+		    !(binding->channels & BC_CHANNEL_BACK) ||
+		    uatomic_read(&conn->down))
+			continue;
+		if (!best || activity > latest) {
+			best = conn;
+			latest = activity;
+		}
+	}
+	return best;
+}
+
+/* "BACKCHANNEL_FAULT: The server has encountered an unrecoverable fault with
+ * the backchannel (e.g., it has lost track of the sequence ID for a slot in
+ * the backchannel)." 18.46.3
+ */
+void bc_session_fault_locked(struct bc_session *session)
+{
+	struct bc_binding *binding;
+
+	if (session->fault)
+		return;
+	cds_list_for_each_entry(binding, &session->bindings, session_link)
+		bc_binding_set_locked(binding, BC_BINDING_SILENT);
+	uatomic_set(&session->fault, true);
+	bc_log(BC_LOG_WARN,
+	       "client %#lx: back channel fault until its session ends",
+	       (unsigned long)session->client->clientid);
+}
+
 /* One more back-bound connection on the server, if the limit allows. */
 static bool server_acquire(void)
 {
@@ -85,7 +127,7 @@ static void server_release(void)
 	uatomic_dec(&bc_core.back_bound);
 }
 
-static void forget_reply(struct bc_binding *binding)
+void bc_binding_forget_reply(struct bc_binding *binding)
 {
 	if (!binding->reply)
 		return;
@@ -108,7 +150,7 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	}
 	pthread_mutex_lock(&conn->lock);
 	cds_list_del(&binding->conn_link);
-	forget_reply(binding);
+	bc_binding_forget_reply(binding);
 	pthread_mutex_unlock(&conn->lock);
 	free(binding);
 	bc_session_put(session);
@@ -293,100 +335,4 @@ int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,
 	rc = bind_locked(session, conn, (enum bc_bind_dir)dir, reply, channels);
 	pthread_mutex_unlock(&session->client->lock);
 	return rc;
-}
-
-/* A session of a connection that waits for this reply: +1 ref, or NULL. */
-static struct bc_session *awaits_reply(struct bc_conn *conn, const void *reply)
-{
-	struct bc_session *session = NULL;
-	struct bc_binding *binding;
-
-	pthread_mutex_lock(&conn->lock);
-	cds_list_for_each_entry(binding, &conn->bindings, conn_link) {
-		if (binding->reply != reply)
-			continue;
-		forget_reply(binding);
-		session = binding->session;
-		bc_session_ref(session);
-		break;
-	}
-	pthread_mutex_unlock(&conn->lock);
-	return session;
-}
-
-void bc_bind_replied(const void *transport, const void *reply)
-{
-	struct bc_session *session;
-	struct bc_conn *conn;
-
-	if (!uatomic_read(&bc_core.opening))
-		return;
-	conn = bc_conn_get(transport);
-	if (!conn)
-		return;
-	while ((session = awaits_reply(conn, reply)) != NULL) {
-		struct bc_client *client = session->client;
-		struct bc_binding *binding;
-
-		pthread_mutex_lock(&client->lock);
-		binding = bc_binding_find_locked(session, conn);
-		if (binding) {
-			bc_binding_set_locked(binding, BC_BINDING_LIVE);
-			bc_probe_add_locked(session, conn);
-		}
-		pthread_mutex_unlock(&client->lock);
-		bc_sender_run(client);
-		bc_session_put(session);
-	}
-	bc_probe_run();
-	bc_conn_put(conn);
-}
-
-/* The sessions that a connection is back-bound to: +1 ref each.
- * @return them, to be freed; NULL: none, or out of memory
- */
-static struct bc_session **sessions_of(struct bc_conn *conn, size_t *count)
-{
-	struct bc_session **sessions;
-	struct bc_binding *binding;
-	size_t max = 0;
-
-	*count = 0;
-	pthread_mutex_lock(&conn->lock);
-	cds_list_for_each_entry(binding, &conn->bindings, conn_link)
-		max += (binding->channels & BC_CHANNEL_BACK) != 0;
-	sessions = max ? calloc(max, sizeof(struct bc_session *)) : NULL;
-	cds_list_for_each_entry(binding, &conn->bindings, conn_link) {
-		if (!sessions || !(binding->channels & BC_CHANNEL_BACK))
-			continue;
-		bc_session_ref(binding->session);
-		sessions[(*count)++] = binding->session;
-	}
-	pthread_mutex_unlock(&conn->lock);
-	return sessions;
-}
-
-void bc_conn_answers(struct bc_conn *conn, bool answers)
-{
-	enum bc_binding_state from =
-		answers ? BC_BINDING_SILENT : BC_BINDING_LIVE;
-	enum bc_binding_state to =
-		answers ? BC_BINDING_LIVE : BC_BINDING_SILENT;
-	size_t count;
-	struct bc_session **sessions = sessions_of(conn, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		struct bc_client *client = sessions[i]->client;
-		struct bc_binding *binding;
-
-		pthread_mutex_lock(&client->lock);
-		binding = bc_binding_find_locked(sessions[i], conn);
-		if (binding && binding->state == from)
-			bc_binding_set_locked(binding, to);
-		pthread_mutex_unlock(&client->lock);
-		if (answers)
-			bc_sender_run(client);
-		bc_session_put(sessions[i]);
-	}
-	free(sessions);
 }

@@ -56,6 +56,11 @@ uint32_t bc_call_opcode(const struct bc_call *call)
 	return call->opcode;
 }
 
+void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply)
+{
+	req->replied(req, reply);
+}
+
 bool bc_request_get_rcu(struct bc_request *req)
 {
 	return urcu_ref_get_unless_zero(&req->ref);

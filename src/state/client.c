@@ -7,8 +7,8 @@
  * Locking: client->lock guards a client's sessions, their bindings and slots,
  *   and its callbacks.  Two clients share no lock.
  * Lifetime: see "who holds a reference" in bc_internal.h.  A client leaves the
- *   table when it has neither sessions nor callbacks nor revoked stateids to
- *   keep ("dead"); who finds it dead looks again.
+ *   table when it has neither sessions nor callbacks ("dead"); who finds it dead
+ *   looks again.
  * Invariants: client->paths is the sum over its sessions; a dead client has no
  *   sessions and no callbacks and never gets any again.
  */
@@ -73,7 +73,7 @@ static void timer_run(struct bc_timer *timer)
 	struct bc_client *client =
 		caa_container_of(timer, struct bc_client, timer);
 
-	bc_sender_expire(client);
+	bc_core.expire(client);
 	bc_client_put(client); /* the armed timer's */
 }
 
@@ -151,11 +151,8 @@ void bc_client_arm_locked(struct bc_client *client, uint64_t when)
 void bc_client_retire_locked(struct bc_client *client)
 {
 	bc_assert_locked(&client->lock);
-	if (client->dead || client->calls ||
-	    !cds_list_empty(&client->sessions) ||
-	    bc_revoked_keep_locked(client))
+	if (client->dead || client->calls || !cds_list_empty(&client->sessions))
 		return;
-	bc_revoked_clear_locked(client);
 	client->dead = true;
 	bc_table_del(&bc_core.clients, &client->node);
 	bc_client_put(client); /* the table's; our caller holds one */
@@ -181,37 +178,4 @@ size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max)
 	}
 	rcu_read_unlock();
 	return count;
-}
-
-bool bc_client_defer_calls(uint64_t clientid)
-{
-	struct bc_client *client = bc_client_get(clientid);
-	bool any = false;
-
-	if (!client)
-		return false;
-	pthread_mutex_lock(&client->lock);
-	if (cds_list_empty(&client->sessions)) {
-		any = client->calls > 0;
-		bc_sender_end_all_locked(client, BC_OUTCOME_DEFER);
-	}
-	pthread_mutex_unlock(&client->lock);
-	bc_client_put(client);
-	if (any)
-		bc_completion_flush();
-	return any;
-}
-
-void bc_client_destroy(uint64_t clientid)
-{
-	struct bc_client *client = bc_client_get(clientid);
-
-	if (!client)
-		return;
-	pthread_mutex_lock(&client->lock);
-	bc_sender_end_all_locked(client, BC_OUTCOME_FAILED);
-	bc_revoked_clear_locked(client);
-	bc_client_retire_locked(client);
-	pthread_mutex_unlock(&client->lock);
-	bc_client_put(client);
 }

@@ -99,74 +99,6 @@ void bc_conn_examine(struct bc_conn *conn)
 	bc_work_queue(&conn->examine_work);
 }
 
-/* Unbind the connection from one session. @return whether there was one */
-static bool unbind_one(struct bc_conn *conn)
-{
-	struct bc_session *session = NULL;
-	struct bc_binding *binding;
-	struct bc_client *client;
-
-	/* The binding may go while we wait for the client's lock: take only
-	 * the session from it, and look again under both locks.
-	 */
-	pthread_mutex_lock(&conn->lock);
-	if (!cds_list_empty(&conn->bindings)) {
-		session = cds_list_first_entry(&conn->bindings,
-					       struct bc_binding, conn_link)
-				  ->session;
-		bc_session_ref(session);
-	}
-	pthread_mutex_unlock(&conn->lock);
-	if (!session)
-		return false;
-
-	client = session->client;
-	bc_client_ref(client);
-	pthread_mutex_lock(&client->lock);
-	binding = bc_binding_find_locked(session, conn);
-	if (binding) {
-		bool was_path = client->paths > 0;
-
-		bc_binding_remove_locked(binding);
-		bc_sender_conn_lost_locked(session, conn);
-		if (was_path && !client->paths) {
-			client->path_was_lost = true;
-			bc_log(BC_LOG_EVENT,
-			       "client %#lx: last back channel connection lost",
-			       (unsigned long)client->clientid);
-		}
-	}
-	pthread_mutex_unlock(&client->lock);
-	bc_sender_run(client);
-	bc_client_put(client);
-	bc_session_put(session);
-	return true;
-}
-
-static void conn_down_work(struct bc_work *work)
-{
-	struct bc_conn *conn =
-		caa_container_of(work, struct bc_conn, down_work);
-
-	while (unbind_one(conn))
-		;
-	bc_probe_conn_lost(conn);
-	bc_core.ops->conn_release(conn);
-	bc_conn_put(conn); /* bc_conn_down()'s */
-}
-
-void bc_conn_down(struct bc_conn *conn)
-{
-	if (uatomic_xchg(&conn->down, true))
-		return;
-	urcu_ref_get(&conn->ref);
-	/* Out of the table at once: another transport may soon have the same
-	 * address.
-	 */
-	bc_table_del(&bc_core.conns, &conn->node);
-	bc_work_queue(&conn->down_work);
-}
-
 int bc_conn_add(struct bc_conn *conn, const void *transport)
 {
 	struct cds_lfht_node *node;
@@ -176,7 +108,6 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	conn->activity = bc_now_ns();
 	conn->examined = false;
 	conn->answered = false;
-	conn->down_work.run = conn_down_work;
 	conn->examine_work.run = conn_examine_work;
 	conn->probe = (struct bc_probe){ .state = BC_PROBE_NONE };
 	pthread_mutex_init(&conn->lock, NULL);

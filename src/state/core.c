@@ -12,29 +12,7 @@
  */
 #include "bc_internal.h"
 
-#include <semaphore.h>
 #include <string.h>
-
-struct bc_core bc_core;
-
-/* Spread the bits of keys that differ in few: counters and addresses. */
-unsigned long bc_hash_u64(uint64_t key)
-{
-	key ^= key >> 30;
-	key *= 0xbf58476d1ce4e5b9u;
-	key ^= key >> 27;
-	key *= 0x94d049bb133111ebu;
-	key ^= key >> 31;
-	return (unsigned long)key;
-}
-
-unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE])
-{
-	uint64_t half[2];
-
-	memcpy(half, id, sizeof(half));
-	return bc_hash_u64(half[0] ^ bc_hash_u64(half[1]));
-}
 
 /* The sum of the parts is the whole, or a callback was lost or ended twice. */
 static void counts_log(void)
@@ -64,7 +42,8 @@ static void tables_log(void)
 static int tables_init(void)
 {
 	if (bc_table_init(&bc_core.clients) ||
-	    bc_table_init(&bc_core.sessions) || bc_table_init(&bc_core.conns))
+	    bc_table_init(&bc_core.sessions) || bc_table_init(&bc_core.conns) ||
+	    bc_table_init(&bc_core.revoked))
 		return -ENOMEM;
 	return 0;
 }
@@ -74,13 +53,16 @@ static void tables_free(void)
 	bc_table_fini(&bc_core.clients);
 	bc_table_fini(&bc_core.sessions);
 	bc_table_fini(&bc_core.conns);
+	bc_table_fini(&bc_core.revoked);
 }
 
 int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 {
 	int rc;
 
-	bc_core = (struct bc_core){ .config = *config, .ops = ops };
+	bc_core = (struct bc_core){ .config = *config,
+				    .ops = ops,
+				    .expire = bc_sender_expire };
 	rc = tables_init();
 	if (!rc)
 		rc = bc_timers_start();
@@ -134,31 +116,10 @@ static void fail_all_clients(void)
 	rcu_read_lock();
 	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node) {
 		pthread_mutex_lock(&client->lock);
-		bc_sender_end_all_locked(client, BC_OUTCOME_FAILED);
+		bc_client_end_calls_locked(client, BC_OUTCOME_FAILED);
 		pthread_mutex_unlock(&client->lock);
 	}
 	rcu_read_unlock();
-}
-
-struct flush {
-	struct bc_work work;
-	sem_t done;
-};
-
-static void flush_run(struct bc_work *work)
-{
-	sem_post(&caa_container_of(work, struct flush, work)->done);
-}
-
-void bc_completion_flush(void)
-{
-	struct flush flush = { .work.run = flush_run };
-
-	sem_init(&flush.done, 0, 0);
-	bc_completion_queue(&flush.work);
-	while (sem_wait(&flush.done))
-		;
-	sem_destroy(&flush.done);
 }
 
 void bc_core_stop_calls(void)
@@ -168,7 +129,7 @@ void bc_core_stop_calls(void)
 	uatomic_set(&bc_core.stopping, true);
 	cmm_smp_mb(); /* pairs with the one in bc_call_submit() */
 	fail_all_clients();
-	bc_completion_flush();
+	bc_work_flush(bc_completion_queue);
 }
 
 void bc_core_fini(void)

@@ -19,13 +19,16 @@
  */
 #include "bc_internal.h"
 
-static pthread_mutex_t probes_lock = PTHREAD_MUTEX_INITIALIZER;
-static CDS_LIST_HEAD(waiting_list); /* [P] */
-static CDS_LIST_HEAD(out_list); /* [P] */
-static unsigned int out; /* [P] */
+#include <stdlib.h>
 
-static void expire(struct bc_timer *timer);
-static struct bc_timer timer = { .run = expire };
+static pthread_mutex_t probes_lock = PTHREAD_MUTEX_INITIALIZER;
+static CDS_LIST_HEAD(probes_waiting); /* [P] */
+static CDS_LIST_HEAD(probes_out); /* [P] */
+static unsigned int probes_out_count; /* [P] */
+
+static void probe_replied(struct bc_request *req, struct bc_reply *reply);
+static void probes_expire(struct bc_timer *timer);
+static struct bc_timer probes_timer = { .run = probes_expire };
 
 void bc_probe_add_locked(const struct bc_session *session, struct bc_conn *conn)
 {
@@ -38,6 +41,7 @@ void bc_probe_add_locked(const struct bc_session *session, struct bc_conn *conn)
 	if (!req)
 		return;
 	urcu_ref_init(&req->ref);
+	req->replied = probe_replied;
 	req->conn = conn;
 	bc_conn_ref(conn);
 	req->security = session->security;
@@ -51,7 +55,7 @@ void bc_probe_add_locked(const struct bc_session *session, struct bc_conn *conn)
 		conn->probe.clientid = session->client->clientid;
 		conn->probe.state = BC_PROBE_WAITING;
 		conn->probe.req = req;
-		cds_list_add_tail(&conn->probe.link, &waiting_list);
+		cds_list_add_tail(&conn->probe.link, &probes_waiting);
 		req = NULL;
 	}
 	pthread_mutex_unlock(&probes_lock);
@@ -60,22 +64,23 @@ void bc_probe_add_locked(const struct bc_session *session, struct bc_conn *conn)
 }
 
 /* The next probe that may be sent: +1 ref, or NULL. */
-static struct bc_request *next(void)
+static struct bc_request *probe_next(void)
 {
 	struct bc_request *req = NULL;
 	struct bc_probe *probe;
 
 	pthread_mutex_lock(&probes_lock);
-	if (out < BC_PROBES_OUT && !cds_list_empty(&waiting_list) &&
+	if (probes_out_count < BC_PROBES_OUT &&
+	    !cds_list_empty(&probes_waiting) &&
 	    !uatomic_read(&bc_core.stopping)) {
-		probe = cds_list_first_entry(&waiting_list, struct bc_probe,
+		probe = cds_list_first_entry(&probes_waiting, struct bc_probe,
 					     link);
 		cds_list_del(&probe->link);
-		cds_list_add_tail(&probe->link, &out_list);
-		out++;
+		cds_list_add_tail(&probe->link, &probes_out);
+		probes_out_count++;
 		probe->state = BC_PROBE_OUT;
 		probe->until = bc_now() + bc_core.config.callback_timeout;
-		bc_timer_arm(&timer, probe->until);
+		bc_timer_arm(&probes_timer, probe->until);
 		req = probe->req;
 		urcu_ref_get(&req->ref);
 	}
@@ -84,12 +89,12 @@ static struct bc_request *next(void)
 }
 
 /* It is neither waiting nor out any more. [P] */
-static void leave(struct bc_probe *probe, enum bc_probe_state state)
+static void probe_leave(struct bc_probe *probe, enum bc_probe_state state)
 {
 	if (probe->state == BC_PROBE_WAITING || probe->state == BC_PROBE_OUT)
 		cds_list_del(&probe->link);
 	if (probe->state == BC_PROBE_OUT)
-		out--;
+		probes_out_count--;
 	probe->state = state;
 }
 
@@ -97,14 +102,14 @@ static void leave(struct bc_probe *probe, enum bc_probe_state state)
  * @param req  if it is this one; NULL: whatever it is
  * @return whether there was one to end
  */
-static bool end(struct bc_conn *conn, const struct bc_request *req)
+static bool probe_end(struct bc_conn *conn, const struct bc_request *req)
 {
 	struct bc_probe *probe = &conn->probe;
 	struct bc_request *ended = NULL;
 
 	pthread_mutex_lock(&probes_lock);
 	if (!req || probe->req == req) {
-		leave(probe, BC_PROBE_NONE);
+		probe_leave(probe, BC_PROBE_NONE);
 		ended = probe->req;
 		probe->req = NULL;
 	}
@@ -114,10 +119,62 @@ static bool end(struct bc_conn *conn, const struct bc_request *req)
 	return ended;
 }
 
+/* The sessions that a connection is back-bound to: +1 ref each.
+ * @return them, to be freed; NULL: none, or out of memory
+ */
+static struct bc_session **sessions_of(struct bc_conn *conn, size_t *count)
+{
+	struct bc_session **sessions;
+	struct bc_binding *binding;
+	size_t max = 0;
+
+	*count = 0;
+	pthread_mutex_lock(&conn->lock);
+	cds_list_for_each_entry(binding, &conn->bindings, conn_link)
+		max += (binding->channels & BC_CHANNEL_BACK) != 0;
+	sessions = max ? calloc(max, sizeof(struct bc_session *)) : NULL;
+	cds_list_for_each_entry(binding, &conn->bindings, conn_link) {
+		if (!sessions || !(binding->channels & BC_CHANNEL_BACK))
+			continue;
+		bc_session_ref(binding->session);
+		sessions[(*count)++] = binding->session;
+	}
+	pthread_mutex_unlock(&conn->lock);
+	return sessions;
+}
+
+/* The connection is known to answer, or not to: what it is back-bound to is live,
+ * or silent.
+ */
+static void set_answering(struct bc_conn *conn, bool answers)
+{
+	enum bc_binding_state from =
+		answers ? BC_BINDING_SILENT : BC_BINDING_LIVE;
+	enum bc_binding_state to =
+		answers ? BC_BINDING_LIVE : BC_BINDING_SILENT;
+	size_t count;
+	struct bc_session **sessions = sessions_of(conn, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct bc_client *client = sessions[i]->client;
+		struct bc_binding *binding;
+
+		pthread_mutex_lock(&client->lock);
+		binding = bc_binding_find_locked(sessions[i], conn);
+		if (binding && binding->state == from)
+			bc_binding_set_locked(binding, to);
+		pthread_mutex_unlock(&client->lock);
+		if (answers)
+			bc_sender_run(client);
+		bc_session_put(sessions[i]);
+	}
+	free(sessions);
+}
+
 /* An answer, to the probe or to a callback, may come at this very moment: it is
  * noted before what it does to the bindings, and looked for after.
  */
-static void failed(struct bc_conn *conn, const char *why)
+static void probe_failed(struct bc_conn *conn, const char *why)
 {
 	if (uatomic_read(&conn->answered))
 		return;
@@ -126,64 +183,66 @@ static void failed(struct bc_conn *conn, const char *why)
 		"client %#lx: back channel probe %s, no path until bound "
 		"anew",
 		(unsigned long)conn->probe.clientid, why);
-	bc_conn_answers(conn, false);
+	set_answering(conn, false);
 	cmm_smp_mb(); /* the other side has the client's lock in between */
 	if (uatomic_read(&conn->answered))
-		bc_conn_answers(conn, true);
+		set_answering(conn, true);
 }
 
 void bc_probe_run(void)
 {
 	struct bc_request *req;
 
-	while ((req = next()) != NULL) {
+	while ((req = probe_next()) != NULL) {
 		int rc = bc_core.ops->send(req);
 
 		/* On -ENOTCONN the connection's end is the probe's, too. */
-		if (rc && rc != -ENOTCONN && end(req->conn, req))
-			failed(req->conn, "cannot be sent");
+		if (rc && rc != -ENOTCONN && probe_end(req->conn, req))
+			probe_failed(req->conn, "cannot be sent");
 		bc_request_put(req);
 	}
 }
 
-void bc_probe_replied(struct bc_request *req, const struct bc_reply *reply)
+/* Holds no lock. */
+static void probe_replied(struct bc_request *req, struct bc_reply *reply)
 {
 	struct bc_conn *conn = req->conn;
 
-	if (!end(conn, req))
+	if (!probe_end(conn, req))
 		return;
 	if (reply->kind == BC_REPLY_RPC_ERROR) {
-		failed(conn, "refused");
+		probe_failed(conn, "refused");
 	} else {
 		bc_log(BC_LOG_DEBUG, "client %#lx: back channel probe answered",
 		       (unsigned long)conn->probe.clientid);
 		bc_conn_answered(conn);
-		bc_conn_answers(conn, true);
+		set_answering(conn, true);
 	}
 	bc_probe_run();
 }
 
 void bc_probe_conn_lost(struct bc_conn *conn)
 {
-	if (end(conn, NULL))
+	if (probe_end(conn, NULL))
 		bc_probe_run();
 }
 
 /* A connection whose probe is late as of @now: +1 ref, or NULL. */
-static struct bc_conn *next_late(uint64_t now)
+static struct bc_conn *probe_next_late(uint64_t now)
 {
 	struct bc_conn *conn = NULL;
 	struct bc_probe *probe;
 
 	pthread_mutex_lock(&probes_lock);
-	if (!cds_list_empty(&out_list)) {
-		probe = cds_list_first_entry(&out_list, struct bc_probe, link);
+	if (!cds_list_empty(&probes_out)) {
+		probe = cds_list_first_entry(&probes_out, struct bc_probe,
+					     link);
 		if (probe->until <= now) {
 			conn = caa_container_of(probe, struct bc_conn, probe);
 			bc_conn_ref(conn);
-			leave(probe, BC_PROBE_LATE);
+			probe_leave(probe, BC_PROBE_LATE);
 		} else {
-			bc_timer_arm(&timer, probe->until);
+			bc_timer_arm(&probes_timer, probe->until);
 		}
 	}
 	pthread_mutex_unlock(&probes_lock);
@@ -191,14 +250,14 @@ static struct bc_conn *next_late(uint64_t now)
 }
 
 /* Context: the timers' thread. */
-static void expire(struct bc_timer *unused)
+static void probes_expire(struct bc_timer *unused)
 {
 	uint64_t now = bc_now();
 	struct bc_conn *conn;
 
 	(void)unused;
-	while ((conn = next_late(now)) != NULL) {
-		failed(conn, "not answered");
+	while ((conn = probe_next_late(now)) != NULL) {
+		probe_failed(conn, "not answered");
 		bc_conn_put(conn);
 	}
 	bc_probe_run();

@@ -5,13 +5,18 @@
  * Purpose: know a stateid whose delegation was revoked from one that never was,
  *   until its client frees it (RFC 5661, 18.38); let SEQUENCE say that there
  *   are some (18.46.3).
- * Data: struct bc_revoked of a client: the `other` fields, in no order.  A
- *   client keeps REVOKED_MAX of them; what is revoked beyond that is bad
- *   stateids to it, which lets it recover as well.
- * Locking: under the client's lock; the count is read without it.
- * Lifetime: until the client frees them or its client id ends.  A client
- *   without a session keeps them for a lease, which it cannot renew meanwhile.
- * Invariants: a dead client has none; ->until is set only without a session.
+ * Data: struct bc_revoked, in a lock-free hash table by client id: the `other`
+ *   fields, in no order.  A client keeps REVOKED_MAX of them; what is revoked
+ *   beyond that is bad stateids to it, which lets it recover as well.  A client
+ *   with sessions points to its own, for SEQUENCE.
+ * Locking: [V], its own lock, which comes after the client's; the count and the
+ *   client's pointer are read without.
+ * Lifetime: until the client frees the stateids, or its client id ends.  Without
+ *   a session they are kept for a lease, which the client cannot renew meanwhile.
+ *   Freed a grace period after the last reference: the table's, the client's
+ *   and the armed timer's.
+ * Invariants: one that a client points to is in the table; it is linked if and
+ *   only if a client points to it, and ->until is set only if none does.
  */
 #include "bc_internal.h"
 
@@ -21,8 +26,220 @@
 #define REVOKED_MIN 8 /* allocated at first */
 #define REVOKED_MAX 1024
 
+/* Finding ------------------------------------------------------------------ */
+
+static int match(struct cds_lfht_node *node, const void *key)
+{
+	const struct bc_revoked *revoked =
+		caa_container_of(node, struct bc_revoked, node);
+
+	return revoked->clientid == *(const uint64_t *)key;
+}
+
+struct bc_revoked *bc_revoked_get(uint64_t clientid)
+{
+	struct bc_revoked *revoked = NULL;
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	rcu_read_lock();
+	cds_lfht_lookup(bc_core.revoked.entries, bc_hash_u64(clientid), match,
+			&clientid, &iter);
+	node = cds_lfht_iter_get_node(&iter);
+	if (node) {
+		revoked = caa_container_of(node, struct bc_revoked, node);
+		if (!urcu_ref_get_unless_zero(&revoked->ref))
+			revoked = NULL;
+	}
+	rcu_read_unlock();
+	return revoked;
+}
+
+static void revoked_destroy(struct bc_revoked *revoked)
+{
+	pthread_mutex_destroy(&revoked->lock);
+	free(revoked->others);
+	free(revoked);
+}
+
+static void revoked_free_rcu(struct rcu_head *rcu)
+{
+	revoked_destroy(caa_container_of(rcu, struct bc_revoked, rcu));
+}
+
+static void revoked_release(struct urcu_ref *ref)
+{
+	struct bc_revoked *revoked =
+		caa_container_of(ref, struct bc_revoked, ref);
+
+	call_rcu(&revoked->rcu, revoked_free_rcu);
+}
+
+void bc_revoked_put(struct bc_revoked *revoked)
+{
+	urcu_ref_put(&revoked->ref, revoked_release);
+}
+
+static void revoked_timer_run(struct bc_timer *timer);
+
+/* @return +1 ref on top of the table's; NULL: out of memory, or another thread
+ *         was faster
+ */
+static struct bc_revoked *revoked_add(uint64_t clientid, int *rc)
+{
+	struct bc_revoked *revoked = calloc(1, sizeof(*revoked));
+
+	*rc = revoked ? 0 : -ENOMEM;
+	if (!revoked)
+		return NULL;
+	revoked->clientid = clientid;
+	revoked->timer.run = revoked_timer_run;
+	pthread_mutex_init(&revoked->lock, NULL);
+	urcu_ref_init(&revoked->ref);
+	urcu_ref_get(&revoked->ref);
+	if (bc_table_add(&bc_core.revoked, bc_hash_u64(clientid), match,
+			 &clientid, &revoked->node) == &revoked->node)
+		return revoked;
+	revoked_destroy(revoked);
+	return NULL;
+}
+
+/* Find or make the client's, and lock it. @return +1 ref, or NULL: no memory */
+static struct bc_revoked *revoked_lock(uint64_t clientid)
+{
+	for (;;) {
+		struct bc_revoked *revoked = bc_revoked_get(clientid);
+		int rc = 0;
+
+		if (!revoked)
+			revoked = revoked_add(clientid, &rc);
+		if (rc)
+			return NULL;
+		if (!revoked)
+			continue;
+		pthread_mutex_lock(&revoked->lock);
+		if (!revoked->removed)
+			return revoked;
+		pthread_mutex_unlock(&revoked->lock);
+		bc_revoked_put(revoked);
+	}
+}
+
+/* How long they are kept --------------------------------------------------- */
+
+/* [V] */
+static void revoked_clear(struct bc_revoked *revoked)
+{
+	free(revoked->others);
+	revoked->others = NULL;
+	revoked->room = 0;
+	uatomic_set(&revoked->count, 0);
+}
+
+/* Out of the table; the caller holds a reference. [V] */
+static void revoked_remove_locked(struct bc_revoked *revoked)
+{
+	if (revoked->removed)
+		return;
+	revoked->removed = true;
+	revoked_clear(revoked);
+	bc_table_del(&bc_core.revoked, &revoked->node);
+	bc_revoked_put(revoked); /* the table's */
+}
+
+/* [V] */
+static void revoked_arm(struct bc_revoked *revoked)
+{
+	urcu_ref_get(&revoked->ref);
+	if (!bc_timer_arm(&revoked->timer, revoked->until))
+		bc_revoked_put(revoked);
+}
+
+/* No session: for a lease, if there is anything to keep. [V] */
+static void keep_for_lease(struct bc_revoked *revoked)
+{
+	if (!revoked->count || uatomic_read(&bc_core.stopping)) {
+		revoked_remove_locked(revoked);
+		return;
+	}
+	if (revoked->until)
+		return;
+	revoked->until = bc_now() + bc_core.config.lease_time;
+	revoked_arm(revoked);
+}
+
+static void revoked_timer_run(struct bc_timer *timer)
+{
+	struct bc_revoked *revoked =
+		caa_container_of(timer, struct bc_revoked, timer);
+
+	pthread_mutex_lock(&revoked->lock);
+	if (revoked->until && !revoked->removed) {
+		if (bc_now() >= revoked->until ||
+		    uatomic_read(&bc_core.stopping))
+			revoked_remove_locked(revoked);
+		else
+			revoked_arm(revoked);
+	}
+	pthread_mutex_unlock(&revoked->lock);
+	bc_revoked_put(revoked); /* the armed timer's */
+}
+
+void bc_revoked_link_locked(struct bc_client *client)
+{
+	struct bc_revoked *revoked;
+
+	bc_assert_locked(&client->lock);
+	if (client->revoked || !uatomic_read(&bc_core.revoked.count))
+		return;
+	revoked = bc_revoked_get(client->clientid);
+	if (!revoked)
+		return;
+	pthread_mutex_lock(&revoked->lock);
+	if (!revoked->removed) {
+		revoked->linked = true;
+		revoked->until = 0;
+		urcu_ref_get(&revoked->ref);
+		rcu_set_pointer(&client->revoked, revoked);
+	}
+	pthread_mutex_unlock(&revoked->lock);
+	bc_revoked_put(revoked);
+}
+
+void bc_revoked_unlink_locked(struct bc_client *client)
+{
+	struct bc_revoked *revoked = client->revoked;
+
+	bc_assert_locked(&client->lock);
+	if (!revoked)
+		return;
+	rcu_set_pointer(&client->revoked, NULL);
+	pthread_mutex_lock(&revoked->lock);
+	revoked->linked = false;
+	keep_for_lease(revoked);
+	pthread_mutex_unlock(&revoked->lock);
+	bc_revoked_put(revoked);
+}
+
+void bc_revoked_forget(uint64_t clientid)
+{
+	struct bc_revoked *revoked = bc_revoked_get(clientid);
+
+	if (!revoked)
+		return;
+	pthread_mutex_lock(&revoked->lock);
+	revoked_clear(revoked);
+	if (!revoked->linked)
+		revoked_remove_locked(revoked);
+	pthread_mutex_unlock(&revoked->lock);
+	bc_revoked_put(revoked);
+}
+
+/* The stateids ------------------------------------------------------------- */
+
 /* @return its index, or the count if it is not there */
-static uint32_t find(const struct bc_revoked *revoked, const uint8_t *other)
+static uint32_t revoked_find(const struct bc_revoked *revoked,
+			     const uint8_t *other)
 {
 	uint32_t i = 0;
 
@@ -49,35 +266,9 @@ static int make_room(struct bc_revoked *revoked)
 	return 0;
 }
 
-void bc_revoked_clear_locked(struct bc_client *client)
+static int revoked_remember(struct bc_revoked *revoked, const uint8_t *other)
 {
-	struct bc_revoked *revoked = &client->revoked;
-
-	free(revoked->others);
-	revoked->others = NULL;
-	revoked->room = 0;
-	revoked->until = 0;
-	uatomic_set(&revoked->count, 0);
-}
-
-bool bc_revoked_keep_locked(struct bc_client *client)
-{
-	struct bc_revoked *revoked = &client->revoked;
-	uint64_t now = bc_now();
-
-	if (!revoked->count || uatomic_read(&bc_core.stopping))
-		return false;
-	if (!revoked->until)
-		revoked->until = now + bc_core.config.lease_time;
-	if (now >= revoked->until)
-		return false;
-	bc_client_arm_locked(client, revoked->until);
-	return true;
-}
-
-static int remember(struct bc_revoked *revoked, const uint8_t *other)
-{
-	uint32_t index = find(revoked, other);
+	uint32_t index = revoked_find(revoked, other);
 	int rc;
 
 	if (index < revoked->count)
@@ -90,17 +281,38 @@ static int remember(struct bc_revoked *revoked, const uint8_t *other)
 	return 0;
 }
 
+/* If the client has a session already, that must lead to them.  One that is just
+ * added finds them in the table, or we find it there.
+ */
+static void link_to_client(uint64_t clientid)
+{
+	struct bc_client *client = bc_client_get(clientid);
+
+	if (!client)
+		return;
+	pthread_mutex_lock(&client->lock);
+	if (!cds_list_empty(&client->sessions))
+		bc_revoked_link_locked(client);
+	pthread_mutex_unlock(&client->lock);
+	bc_client_put(client);
+}
+
 void bc_revoked_add(uint64_t clientid,
 		    const uint8_t other[BC_STATEID_OTHER_SIZE])
 {
-	struct bc_client *client = bc_client_lock(clientid);
+	struct bc_revoked *revoked;
 	int rc = -ENOMEM;
 
-	if (client) {
-		rc = remember(&client->revoked, other);
-		bc_client_retire_locked(client);
-		pthread_mutex_unlock(&client->lock);
-		bc_client_put(client);
+	revoked = revoked_lock(clientid);
+	if (revoked) {
+		rc = revoked_remember(revoked, other);
+		pthread_mutex_unlock(&revoked->lock);
+		link_to_client(clientid);
+		pthread_mutex_lock(&revoked->lock);
+		if (!revoked->linked)
+			keep_for_lease(revoked);
+		pthread_mutex_unlock(&revoked->lock);
+		bc_revoked_put(revoked);
 	}
 	if (rc)
 		bc_log(BC_LOG_WARN,
@@ -111,51 +323,47 @@ void bc_revoked_add(uint64_t clientid,
 		       (unsigned long)clientid);
 }
 
-/* The session's client if it has revoked stateids: +1 ref; or NULL. */
-static struct bc_client *find_client(const uint8_t id[BC_SESSIONID_SIZE])
+/* The session's client's, if it has any: +1 ref; or NULL. */
+static struct bc_revoked *revoked_of(const struct bc_session *session)
 {
-	struct bc_session *session = bc_session_get(id);
-	struct bc_client *client = NULL;
+	struct bc_revoked *revoked;
 
-	if (!session)
-		return NULL;
-	if (uatomic_read(&session->client->revoked.count)) {
-		client = session->client;
-		bc_client_ref(client);
-	}
-	bc_session_put(session);
-	return client;
+	rcu_read_lock();
+	revoked = rcu_dereference(session->client->revoked);
+	if (revoked && (!uatomic_read(&revoked->count) ||
+			!urcu_ref_get_unless_zero(&revoked->ref)))
+		revoked = NULL;
+	rcu_read_unlock();
+	return revoked;
 }
 
-bool bc_revoked_contains(const uint8_t sessionid[BC_SESSIONID_SIZE],
+bool bc_revoked_contains(const struct bc_session *session,
 			 const uint8_t other[BC_STATEID_OTHER_SIZE])
 {
-	struct bc_client *client = find_client(sessionid);
+	struct bc_revoked *revoked = revoked_of(session);
 	bool found;
 
-	if (!client)
+	if (!revoked)
 		return false;
-	pthread_mutex_lock(&client->lock);
-	found = find(&client->revoked, other) < client->revoked.count;
-	pthread_mutex_unlock(&client->lock);
-	bc_client_put(client);
+	pthread_mutex_lock(&revoked->lock);
+	found = revoked_find(revoked, other) < revoked->count;
+	pthread_mutex_unlock(&revoked->lock);
+	bc_revoked_put(revoked);
 	return found;
 }
 
-bool bc_revoked_free(const uint8_t sessionid[BC_SESSIONID_SIZE],
+bool bc_revoked_free(const struct bc_session *session,
 		     const uint8_t other[BC_STATEID_OTHER_SIZE], bool *last)
 {
-	struct bc_client *client = find_client(sessionid);
-	struct bc_revoked *revoked;
+	struct bc_revoked *revoked = revoked_of(session);
 	uint32_t index;
 	bool found;
 
 	*last = false;
-	if (!client)
+	if (!revoked)
 		return false;
-	revoked = &client->revoked;
-	pthread_mutex_lock(&client->lock);
-	index = find(revoked, other);
+	pthread_mutex_lock(&revoked->lock);
+	index = revoked_find(revoked, other);
 	found = index < revoked->count;
 	if (found) {
 		uint32_t left = revoked->count - 1;
@@ -166,8 +374,8 @@ bool bc_revoked_free(const uint8_t sessionid[BC_SESSIONID_SIZE],
 		*last = !left;
 	}
 	if (*last)
-		bc_revoked_clear_locked(client);
-	pthread_mutex_unlock(&client->lock);
-	bc_client_put(client);
+		revoked_clear(revoked);
+	pthread_mutex_unlock(&revoked->lock);
+	bc_revoked_put(revoked);
 	return found;
 }

@@ -43,10 +43,15 @@ struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE])
 
 	rcu_read_lock();
 	session = session_find_rcu(id);
-	if (session && !urcu_ref_get_unless_zero(&session->ref))
+	if (session && !bc_session_get_rcu(session))
 		session = NULL;
 	rcu_read_unlock();
 	return session;
+}
+
+bool bc_session_get_rcu(struct bc_session *session)
+{
+	return urcu_ref_get_unless_zero(&session->ref);
 }
 
 uint64_t bc_session_clientid(const struct bc_session *session)
@@ -137,7 +142,7 @@ int bc_session_add(const struct bc_session_attrs *attrs,
 	if (node != &session->node)
 		goto exists;
 	cds_list_add(&session->client_link, &client->sessions);
-	client->revoked.until = 0;
+	bc_revoked_link_locked(client);
 	bc_session_ref(session);
 	pthread_mutex_unlock(&client->lock);
 	*result = session;
@@ -157,56 +162,6 @@ no_session:
 	if (attrs->security)
 		bc_security_put(attrs->security);
 	return -ENOMEM;
-}
-
-void bc_session_close(struct bc_session *session)
-{
-	struct bc_client *client = session->client;
-	struct bc_binding *binding, *next;
-
-	pthread_mutex_lock(&client->lock);
-	if (!session->open) {
-		pthread_mutex_unlock(&client->lock);
-		return;
-	}
-	uatomic_set(&session->open, false);
-	bc_table_del(&bc_core.sessions, &session->node);
-	cds_list_for_each_entry_safe(binding, next, &session->bindings,
-				     session_link)
-		bc_binding_remove_locked(binding);
-	cds_list_del(&session->client_link);
-	bc_sender_session_lost_locked(session);
-	bc_client_ref(client);
-	bc_client_retire_locked(client);
-	pthread_mutex_unlock(&client->lock);
-
-	bc_sender_run(client);
-	bc_client_put(client);
-	bc_session_put(session); /* its own while it was open */
-}
-
-struct bc_conn *bc_session_path_locked(const struct bc_session *session)
-{
-	struct bc_conn *best = NULL;
-	struct bc_binding *binding;
-	uint64_t latest = 0;
-
-	if (!session->paths)
-		return NULL;
-	cds_list_for_each_entry(binding, &session->bindings, session_link) {
-		struct bc_conn *conn = binding->conn;
-		uint64_t activity = uatomic_read(&conn->activity);
-
-		if (binding->state != BC_BINDING_LIVE ||
-		    !(binding->channels & BC_CHANNEL_BACK) ||
-		    uatomic_read(&conn->down))
-			continue;
-		if (!best || activity > latest) {
-			best = conn;
-			latest = activity;
-		}
-	}
-	return best;
 }
 
 bool bc_session_had_back(struct bc_session *session)
@@ -240,22 +195,18 @@ int bc_session_set_security(struct bc_session *session,
 	return rc;
 }
 
-/* "BACKCHANNEL_FAULT: The server has encountered an unrecoverable fault with
- * the backchannel (e.g., it has lost track of the sequence ID for a slot in
- * the backchannel)." 18.46.3
- */
-void bc_session_fault_locked(struct bc_session *session)
+static bool has_revoked(const struct bc_client *client)
 {
-	struct bc_binding *binding;
+	const struct bc_revoked *revoked;
+	bool any;
 
-	if (session->fault)
-		return;
-	cds_list_for_each_entry(binding, &session->bindings, session_link)
-		bc_binding_set_locked(binding, BC_BINDING_SILENT);
-	uatomic_set(&session->fault, true);
-	bc_log(BC_LOG_WARN,
-	       "client %#lx: back channel fault until its session ends",
-	       (unsigned long)session->client->clientid);
+	if (!CMM_LOAD_SHARED(client->revoked))
+		return false;
+	rcu_read_lock();
+	revoked = rcu_dereference(client->revoked);
+	any = revoked && uatomic_read(&revoked->count);
+	rcu_read_unlock();
+	return any;
 }
 
 struct bc_session_status bc_session_heard(const struct bc_session *session,
@@ -279,7 +230,7 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 		status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
 	if (uatomic_read(&session->fault))
 		status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
-	if (uatomic_read(&session->client->revoked.count))
+	if (has_revoked(session->client))
 		status.flags |= BC_SEQ4_RECALLABLE_STATE_REVOKED;
 	return status;
 }

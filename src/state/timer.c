@@ -19,21 +19,12 @@
  */
 #include "bc_internal.h"
 
-#include <semaphore.h>
 #include <time.h>
 
-struct worker {
-	pthread_t thread;
-	sem_t wake;
-	bool stop; /* [A] */
-	struct cds_wfcq_head head; /* of work; the thread's own end */
-	struct cds_wfcq_tail tail;
-};
-
-static struct worker timers;
-static struct worker completions;
+static struct bc_worker timers;
+static struct bc_worker completions;
 static pthread_mutex_t timers_lock = PTHREAD_MUTEX_INITIALIZER;
-static CDS_LIST_HEAD(armed); /* [T] */
+static CDS_LIST_HEAD(timers_armed); /* [T] */
 
 uint64_t bc_now_ns(void)
 {
@@ -48,21 +39,14 @@ uint64_t bc_now(void)
 	return bc_now_ns() / 1000000u;
 }
 
-static void queue(struct worker *worker, struct bc_work *work)
-{
-	cds_wfcq_node_init(&work->node);
-	cds_wfcq_enqueue(&worker->head, &worker->tail, &work->node);
-	sem_post(&worker->wake);
-}
-
 void bc_work_queue(struct bc_work *work)
 {
-	queue(&timers, work);
+	bc_worker_queue(&timers, work);
 }
 
 void bc_completion_queue(struct bc_work *work)
 {
-	queue(&completions, work);
+	bc_worker_queue(&completions, work);
 }
 
 bool bc_timer_arm(struct bc_timer *timer, uint64_t when)
@@ -81,27 +65,14 @@ bool bc_timer_arm(struct bc_timer *timer, uint64_t when)
 	timer->armed = true;
 	timer->when = when;
 	/* Most are armed for the same timeout from now: the end is near. */
-	for (pos = armed.prev; pos != &armed; pos = pos->prev)
+	for (pos = timers_armed.prev; pos != &timers_armed; pos = pos->prev)
 		if (cds_list_entry(pos, struct bc_timer, link)->when <= when)
 			break;
 	cds_list_add(&timer->link, pos);
-	if (armed.next == &timer->link)
+	if (timers_armed.next == &timer->link)
 		sem_post(&timers.wake);
 	pthread_mutex_unlock(&timers_lock);
 	return !was_armed;
-}
-
-static void run_work(struct worker *worker)
-{
-	struct cds_wfcq_node *node;
-
-	while ((node = __cds_wfcq_dequeue_blocking(&worker->head,
-						   &worker->tail)) != NULL) {
-		struct bc_work *work =
-			caa_container_of(node, struct bc_work, node);
-
-		work->run(work);
-	}
 }
 
 /* Run what is due until @now. @return when the next timer is, or UINT64_MAX */
@@ -112,10 +83,10 @@ static uint64_t run_timers(uint64_t now)
 		uint64_t when = UINT64_MAX;
 
 		pthread_mutex_lock(&timers_lock);
-		timer = cds_list_empty(&armed) ?
+		timer = cds_list_empty(&timers_armed) ?
 				NULL :
-				cds_list_first_entry(&armed, struct bc_timer,
-						     link);
+				cds_list_first_entry(&timers_armed,
+						     struct bc_timer, link);
 		if (timer)
 			when = timer->when;
 		if (!timer || when > now) {
@@ -132,18 +103,14 @@ static uint64_t run_timers(uint64_t now)
 static void *timers_main(void *arg)
 {
 	for (;;) {
-		/* Read before the last look at the queue: work that was
-		 * queued before the stop is run.
-		 */
-		bool stop = uatomic_read(&timers.stop);
+		bool stop = bc_worker_stops(&timers);
 		uint64_t when;
 
-		cmm_smp_rmb(); /* pairs with cmm_smp_wmb() in worker_stop() */
-		run_work(&timers);
+		bc_worker_run(&timers);
 		if (stop) {
 			/* An armed timer's owner waits for it. */
 			run_timers(UINT64_MAX);
-			run_work(&timers);
+			bc_worker_run(&timers);
 			return arg;
 		}
 		when = run_timers(bc_now());
@@ -165,56 +132,28 @@ static void *completions_main(void *arg)
 	bool stop;
 
 	do {
-		stop = uatomic_read(&completions.stop);
-		cmm_smp_rmb(); /* pairs with cmm_smp_wmb() in worker_stop() */
-		run_work(&completions);
+		stop = bc_worker_stops(&completions);
+		bc_worker_run(&completions);
 		if (!stop)
 			sem_wait(&completions.wake);
 	} while (!stop);
 	return arg;
 }
 
-static int worker_start(struct worker *worker, void *(*run)(void *),
-			const char *name)
-{
-	int rc;
-
-	worker->stop = false;
-	cds_wfcq_init(&worker->head, &worker->tail);
-	sem_init(&worker->wake, 0, 0);
-	rc = pthread_create(&worker->thread, NULL, run, NULL);
-	if (rc) {
-		sem_destroy(&worker->wake);
-		return -rc;
-	}
-	pthread_setname_np(worker->thread, name);
-	return 0;
-}
-
-static void worker_stop(struct worker *worker)
-{
-	cmm_smp_wmb(); /* pairs with cmm_smp_rmb() in the thread */
-	uatomic_set(&worker->stop, true);
-	sem_post(&worker->wake);
-	pthread_join(worker->thread, NULL);
-	sem_destroy(&worker->wake);
-	cds_wfcq_destroy(&worker->head, &worker->tail);
-}
-
 int bc_timers_start(void)
 {
-	int rc = worker_start(&completions, completions_main, "bc_complete");
+	int rc = bc_worker_start(&completions, completions_main, "bc_complete");
 
 	if (rc)
 		return rc;
-	rc = worker_start(&timers, timers_main, "bc_timer");
+	rc = bc_worker_start(&timers, timers_main, "bc_timer");
 	if (rc)
-		worker_stop(&completions);
+		bc_worker_stop(&completions);
 	return rc;
 }
 
 void bc_timers_stop(void)
 {
-	worker_stop(&timers); /* which may queue completions */
-	worker_stop(&completions);
+	bc_worker_stop(&timers); /* which may queue completions */
+	bc_worker_stop(&completions);
 }

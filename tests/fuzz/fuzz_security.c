@@ -10,9 +10,8 @@
 #include "bc_internal.h"
 #include "check.h"
 #include "fuzz.h"
-#include "module/module.h"
 
-struct bc_module_config bc_module_config;
+static enum bc_security_order order_now;
 
 /* The first of a flavor, or of both that can be used. */
 static const callback_sec_parms4 *first_of(const BACKCHANNEL_CTL4args *args,
@@ -32,8 +31,7 @@ static const callback_sec_parms4 *expected(const BACKCHANNEL_CTL4args *args)
 {
 	const callback_sec_parms4 *sys = first_of(args, true);
 
-	if (sys &&
-	    bc_module_config.security_order == BC_SECURITY_ORDER_STRONGEST)
+	if (sys && order_now == BC_SECURITY_ORDER_STRONGEST)
 		return sys;
 	return first_of(args, false);
 }
@@ -87,10 +85,10 @@ static void choose(const BACKCHANNEL_CTL4args *args,
 {
 	struct bc_security *security;
 
-	bc_module_config.security_order = order;
-	security = bc_transport_security(args->bca_cb_program,
-					 args->bca_sec_parms.bca_sec_parms_val,
-					 args->bca_sec_parms.bca_sec_parms_len);
+	order_now = order;
+	security = bc_security_choose(
+		args->bca_cb_program, args->bca_sec_parms.bca_sec_parms_val,
+		args->bca_sec_parms.bca_sec_parms_len, order);
 	CHECK(!security == !expected(args));
 	if (!security)
 		return;

@@ -351,9 +351,9 @@ static void free_revoked(void)
 
 	if (!session)
 		return;
-	known = bc_revoked_contains(session->id, other);
-	CHECK(bc_revoked_free(session->id, other, &last) == known);
-	CHECK(!bc_revoked_contains(session->id, other));
+	known = bc_revoked_contains(session, other);
+	CHECK(bc_revoked_free(session, other, &last) == known);
+	CHECK(!bc_revoked_contains(session, other));
 }
 
 static void fail_sends(void)

@@ -466,10 +466,10 @@ static void revoke_step(struct random *random)
 		bc_revoked_add(1 + pick(random, CLIENTS + 1), other);
 		break;
 	case 1:
-		bc_revoked_contains(session->id, other);
+		bc_revoked_contains(session, other);
 		break;
 	case 2:
-		if (!bc_revoked_free(session->id, other, &last))
+		if (!bc_revoked_free(session, other, &last))
 			CHECK(!last);
 		break;
 	}

@@ -186,22 +186,23 @@ static uint32_t check_backoff(const struct bc_client *client)
 
 static void check_revoked(struct bc_client *client)
 {
-	const struct bc_revoked *revoked = &client->revoked;
+	struct bc_revoked *revoked = client->revoked;
 
+	if (!revoked)
+		return;
+	CHECK(!cds_list_empty(&client->sessions));
+	pthread_mutex_lock(&revoked->lock);
+	CHECK(revoked->clientid == client->clientid);
+	CHECK(revoked->linked && !revoked->removed && !revoked->until);
 	CHECK(revoked->count <= revoked->room);
 	CHECK(!revoked->room == !revoked->others);
-	CHECK(!revoked->count == !revoked->room);
-	if (revoked->until) {
-		CHECK(revoked->count);
-		CHECK(cds_list_empty(&client->sessions));
-	}
+	pthread_mutex_unlock(&revoked->lock);
 }
 
 /* Whether something needs the client: what keeps it in its table. */
 static bool needed(struct bc_client *client)
 {
-	return client->calls || !cds_list_empty(&client->sessions) ||
-	       client->revoked.until;
+	return client->calls || !cds_list_empty(&client->sessions);
 }
 
 void assert_sane_client(struct bc_client *client)
@@ -216,7 +217,6 @@ void assert_sane_client(struct bc_client *client)
 	CHECK(client->paths == check_sessions(client));
 	check_revoked(client);
 	CHECK(client->dead == !needed(client));
-	CHECK(!client->dead || !client->revoked.count);
 	pthread_mutex_unlock(&client->lock);
 }
 
@@ -262,4 +262,5 @@ void assert_core_empty(void)
 	check_table_empty(&bc_core.clients);
 	check_table_empty(&bc_core.sessions);
 	check_table_empty(&bc_core.conns);
+	check_table_empty(&bc_core.revoked);
 }

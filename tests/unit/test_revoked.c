@@ -36,7 +36,7 @@ static void revoke(uint64_t clientid, uint32_t number)
 
 static bool revoked(const struct bc_session *session, uint32_t number)
 {
-	return bc_revoked_contains(session->id, stateid(number).bytes);
+	return bc_revoked_contains(session, stateid(number).bytes);
 }
 
 /* @return whether it was there; @last must be told so */
@@ -44,7 +44,7 @@ static bool let_go(const struct bc_session *session, uint32_t number,
 		   bool expect_last)
 {
 	bool last = !expect_last;
-	bool found = bc_revoked_free(session->id, stateid(number).bytes, &last);
+	bool found = bc_revoked_free(session, stateid(number).bytes, &last);
 
 	assert_int_equal(last, expect_last);
 	assert_sane_clients();
@@ -56,13 +56,14 @@ static bool flagged(const struct bc_session *session)
 	return fake_flags(session) & REVOKED;
 }
 
+/* Whether anything is remembered of a client. */
 static bool client_known(uint64_t clientid)
 {
-	struct bc_client *client = bc_client_get(clientid);
+	struct bc_revoked *known = bc_revoked_get(clientid);
 
-	if (client)
-		bc_client_put(client);
-	return client;
+	if (known)
+		bc_revoked_put(known);
+	return known;
 }
 
 static void test_revoked_none_is_not_flagged(void **state)
@@ -140,16 +141,20 @@ static void test_revoked_is_seen_by_all_sessions_of_its_client(void **state)
 	assert_false(flagged(one));
 }
 
-static void test_revoked_of_unknown_session_is_nothing(void **state)
+static void test_revoked_of_closed_session_is_nothing(void **state)
 {
-	const uint8_t id[BC_SESSIONID_SIZE] = { 0 };
+	struct bc_session *session;
 	bool last = true;
 
 	(void)state;
+	session = fake_session(ALICE, 1, 16);
 	revoke(ALICE, 1);
-	assert_false(bc_revoked_contains(id, stateid(1).bytes));
-	assert_false(bc_revoked_free(id, stateid(1).bytes, &last));
+	bc_session_ref(session);
+	fake_close(session);
+	assert_false(bc_revoked_contains(session, stateid(1).bytes));
+	assert_false(bc_revoked_free(session, stateid(1).bytes, &last));
 	assert_false(last);
+	bc_session_put(session);
 }
 
 static void test_revoked_many_are_limited_and_freed_in_any_order(void **state)
@@ -196,7 +201,7 @@ static void test_revoked_without_session_waits_for_one(void **state)
 	assert_true(flagged(session));
 }
 
-/* The timers' thread retires the client, a lease after it lost its session. */
+/* The timers' thread forgets a client's, a lease after it lost its session. */
 static void wait_forgotten(uint64_t clientid)
 {
 	uint64_t until = bc_now() + FAKE_PATIENCE * UINT64_C(1000);
@@ -279,7 +284,7 @@ int main(void)
 		REVOKED_TEST(test_revoked_twice_is_freed_once),
 		REVOKED_TEST(
 			test_revoked_is_seen_by_all_sessions_of_its_client),
-		REVOKED_TEST(test_revoked_of_unknown_session_is_nothing),
+		REVOKED_TEST(test_revoked_of_closed_session_is_nothing),
 		REVOKED_TEST(
 			test_revoked_many_are_limited_and_freed_in_any_order),
 		REVOKED_TEST(test_revoked_survives_a_session_that_is_replaced),

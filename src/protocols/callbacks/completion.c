@@ -5,10 +5,11 @@
  * Ganesha's completion functions get what its own RPC code would have left
  * them, and are kept from the mistakes that some of them make.
  */
-#include "callbacks/callback.h"
+#include "callbacks/completion.h"
 
-#include "export_mgr.h"
-#include "nfs_file_handle.h"
+#include "callbacks/op_context.h"
+
+#include "nfs_proto_functions.h"
 #include "nfsv41.h"
 #include "sal_functions.h"
 
@@ -78,34 +79,6 @@ static void set_replied(rpc_call_t *call, uint32_t opcode,
 		set_result(call, reply->status, reply);
 }
 
-/* Without an operation context Ganesha's completion of CB_RECALL drops its
- * reference to the delegation's state, and that of CB_GETATTR the one to the
- * file.  If that is the last (and the file's export is being removed), they
- * follow the null pointer.  So they find a context: that of the export that the
- * file handle names.
- * @return whether @context is to be released
- */
-static bool completion_context(const rpc_call_t *call,
-			       struct req_op_context *context)
-{
-	const nfs_cb_argop4 *op =
-		&call->cbt.v_u.v4.args.argarray.argarray_val[1];
-	const file_handle_v4_t *handle;
-	struct gsh_export *export;
-
-	if (op->argop == NFS4_OP_CB_RECALL)
-		handle = (void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
-	else if (op->argop == NFS4_OP_CB_GETATTR)
-		handle = (void *)op->nfs_cb_argop4_u.opcbgetattr.fh.nfs_fh4_val;
-	else
-		return false;
-	export = get_gsh_export(ntohs(handle->id.exports));
-	if (!export)
-		return false;
-	init_op_context_simple(context, export, export->fsal_export);
-	return true;
-}
-
 /* Of all that Ganesha exports, only the end of a COMPOUND gives a reference to
  * a session back.
  */
@@ -123,7 +96,7 @@ static void call_end(rpc_call_t *call, uint32_t opcode)
 {
 	nfs41_session_t *session = call->chan->source.session;
 	struct req_op_context context;
-	bool has_context = completion_context(call, &context);
+	bool has_context = bc_op_context_for_completion(call, &context);
 
 	(*call->call_req.cc_process_cb)(&call->call_req);
 	if (has_context)

@@ -9,9 +9,15 @@
  * leases.  So the former instance's recalls are first made to look as if they
  * had not begun; when they end, their delegation is found to be gone.
  */
-#include "callbacks/callback.h"
+#include "delegations/former_instance.h"
 
-#include "sal_functions.h"
+#include "ganesha/client_record.h"
+#include "ganesha/mutex.h"
+
+#include "nfs_core.h"
+#include "sal_data.h"
+
+#include "backchannel.h"
 
 #include <stdlib.h>
 
@@ -37,7 +43,7 @@ static bool is_former(const nfs_client_id_t *client, clientid4 successor)
 	nfs_client_record_t *owner = client->cid_client_record;
 	bool former;
 
-	if (!owner || !bc_try_lock(&owner->cr_mutex))
+	if (!owner || !bc_mutex_try(&owner->cr_mutex))
 		return false;
 	former = owner->cr_unconfirmed_rec &&
 		 owner->cr_unconfirmed_rec->cid_clientid == successor;
@@ -62,7 +68,7 @@ static void forget_recalls(nfs_client_id_t *client)
 }
 
 /* @return whether @clientid is the former instance */
-static bool look_at(clientid4 clientid, clientid4 successor)
+static bool prepare_one(clientid4 clientid, clientid4 successor)
 {
 	struct hash_latch latch;
 	nfs_client_id_t *client = bc_client_record_acquire(clientid, &latch);
@@ -98,7 +104,7 @@ static uint64_t *clients_called(size_t *count)
 	return called;
 }
 
-clientid4 bc_restart_prepare(clientid4 successor)
+clientid4 bc_former_instance_prepare(clientid4 successor)
 {
 	clientid4 former = 0;
 	uint64_t *called;
@@ -110,7 +116,7 @@ clientid4 bc_restart_prepare(clientid4 successor)
 	if (!called)
 		return 0;
 	for (size_t i = 0; i < count && i < CALLED_MAX && !former; i++)
-		if (look_at(called[i], successor))
+		if (prepare_one(called[i], successor))
 			former = called[i];
 	free(called);
 	return former;

@@ -14,9 +14,9 @@
  * lease_op2 there changes nothing for other exports, which never get as far as
  * asking for a lease.
  *
- * Locking: `lock` guards changes of the list and of an export's methods.
+ * Locking: `leases_lock` guards changes of the list and of an export's methods.
  * Readers take none: an entry is complete before it is published and is never
- * removed.  bc_lease_op2() runs under the file's st_lock, which also guards
+ * removed.  bc_fsal_lease_op2() runs under the file's st_lock, which also guards
  * all states of the file.
  *
  * Lifetime: nothing is ever put back.  FSALs are unloaded at the end of the
@@ -25,8 +25,10 @@
  *
  * Invariant: fs_supports promises delegations only once lease_op2 answers.
  */
-#include "callbacks/callback.h"
-#include "module/module.h"
+#include "delegations/fsal_lease.h"
+
+#include "delegations/revocation.h"
+#include "ganesha/configuration.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "sal_data.h"
@@ -48,14 +50,14 @@ struct lease_fsal {
 	bool ready; /* [A] it has no delegations: lease_op2 is answered here */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct lease_fsal *fsals; /* [R], changed under [L] lock */
-static bool disabled; /* [A] */
+static pthread_mutex_t leases_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lease_fsal *lease_fsals; /* [R], changed under [L] leases_lock */
+static bool leases_disabled; /* [A] */
 
 /** The entry of an FSAL, or NULL: it has no adopted export. */
 static struct lease_fsal *lease_fsal_find(const struct fsal_module *fsal)
 {
-	struct lease_fsal *entry = rcu_dereference(fsals);
+	struct lease_fsal *entry = rcu_dereference(lease_fsals);
 
 	while (entry && entry->fsal != fsal)
 		entry = entry->next;
@@ -132,8 +134,9 @@ static bool file_conflicts(const state_t *state, const nfs_client_id_t *client,
  * ERR_FSAL_DELAY is what Ganesha takes for contention: OPEN succeeds, without
  * a delegation and with WND4_CONTENTION.
  */
-static fsal_status_t grant(const state_t *state, const state_owner_t *holder,
-			   fsal_deleg_t deleg)
+static fsal_status_t lease_grant(const state_t *state,
+				 const state_owner_t *holder,
+				 fsal_deleg_t deleg)
 {
 	if (file_conflicts(state, holder->so_owner.so_nfs4_owner.so_clientrec,
 			   deleg))
@@ -142,9 +145,9 @@ static fsal_status_t grant(const state_t *state, const state_owner_t *holder,
 }
 
 /** The lease behind a delegation. Context: holds the file's st_lock. */
-static fsal_status_t bc_lease_op2(struct fsal_obj_handle *obj_hdl,
-				  struct state_t *state, void *owner,
-				  fsal_deleg_t deleg)
+static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
+				       struct state_t *state, void *owner,
+				       fsal_deleg_t deleg)
 {
 	const struct lease_fsal *entry = lease_fsal_find(obj_hdl->fsal);
 
@@ -154,7 +157,7 @@ static fsal_status_t bc_lease_op2(struct fsal_obj_handle *obj_hdl,
 	if (!uatomic_read(&entry->ready))
 		return entry->lease_op2(obj_hdl, state, owner, deleg);
 	if (deleg != FSAL_DELEG_NONE)
-		return grant(state, owner, deleg);
+		return lease_grant(state, owner, deleg);
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 
@@ -167,7 +170,7 @@ static bool bc_fs_supports(struct fsal_export *export,
 
 	/* Pairs with lease_methods_take(): lease_op2 is ours by then. */
 	if ((option == fso_delegations_r || option == fso_delegations_w) &&
-	    uatomic_read(&entry->ready) && !uatomic_read(&disabled))
+	    uatomic_read(&entry->ready) && !uatomic_read(&leases_disabled))
 		return true;
 	return entry->original.fs_supports(export, option);
 }
@@ -183,13 +186,13 @@ static void lease_methods_take(struct fsal_export *export,
 	struct fsal_obj_ops defaults;
 
 	fsal_default_obj_ops_init(&defaults);
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&leases_lock);
 	if (!entry->lease_op2)
 		entry->lease_op2 = obj_ops->lease_op2;
 	cmm_smp_wmb();
 	if (obj_ops->lease_op2 == entry->lease_op2)
-		uatomic_set(&obj_ops->lease_op2, bc_lease_op2);
-	if (obj_ops->lease_op2 == bc_lease_op2 &&
+		uatomic_set(&obj_ops->lease_op2, bc_fsal_lease_op2);
+	if (obj_ops->lease_op2 == bc_fsal_lease_op2 &&
 	    entry->lease_op2 == defaults.lease_op2 &&
 	    export->exp_ops.fs_supports == bc_fs_supports) {
 		cmm_smp_wmb();
@@ -198,7 +201,7 @@ static void lease_methods_take(struct fsal_export *export,
 	uatomic_set(&export->exp_ops.lookup_path, entry->original.lookup_path);
 	uatomic_set(&export->exp_ops.create_handle,
 		    entry->original.create_handle);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&leases_lock);
 }
 
 static fsal_status_t bc_lookup_path(struct fsal_export *export,
@@ -229,7 +232,7 @@ static fsal_status_t bc_create_handle(struct fsal_export *export,
 	return status;
 }
 
-/** Find or add the entry of an export's FSAL. Context: holds lock. */
+/** Find or add the entry of an export's FSAL. Context: holds leases_lock. */
 static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 {
 	struct lease_fsal *entry = lease_fsal_find(export->fsal);
@@ -239,12 +242,12 @@ static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 	entry = gsh_calloc(1, sizeof(*entry));
 	entry->fsal = export->fsal;
 	entry->original = export->exp_ops;
-	entry->next = fsals;
-	rcu_assign_pointer(fsals, entry);
+	entry->next = lease_fsals;
+	rcu_assign_pointer(lease_fsals, entry);
 	return entry;
 }
 
-void bc_lease_adopt(struct fsal_export *sub_export)
+void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 {
 	struct export_ops *ops = &sub_export->exp_ops;
 	struct lease_fsal *entry;
@@ -256,7 +259,7 @@ void bc_lease_adopt(struct fsal_export *sub_export)
 	if (!answer && !bc_module_config.multiplex)
 		return;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&leases_lock);
 	entry = lease_fsal_get_locked(sub_export);
 	/* Otherwise it is waiting for its first handle since an earlier call,
 	 * or of a kind whose methods are not those of its FSAL's other exports.
@@ -268,10 +271,10 @@ void bc_lease_adopt(struct fsal_export *sub_export)
 		if (answer && ops->fs_supports == entry->original.fs_supports)
 			uatomic_set(&ops->fs_supports, bc_fs_supports);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&leases_lock);
 }
 
-void bc_lease_disable(void)
+void bc_fsal_lease_disable(void)
 {
-	uatomic_set(&disabled, true);
+	uatomic_set(&leases_disabled, true);
 }

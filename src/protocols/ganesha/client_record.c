@@ -6,11 +6,9 @@
  * reference to a record.  The table holds one until the record has left it, so
  * that the table's latch keeps the record alive.
  */
-#include "callbacks/callback.h"
+#include "ganesha/client_record.h"
 
 #include "sal_functions.h"
-
-#include <sched.h>
 
 nfs_client_id_t *bc_client_record_acquire(clientid4 clientid,
 					  struct hash_latch *latch)
@@ -34,12 +32,13 @@ void bc_client_record_release(struct hash_latch *latch)
 	hashtable_releaselatched(ht_confirmed_client_id, latch);
 }
 
-bool bc_try_lock(pthread_mutex_t *mutex)
+nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
+					       nfs41_session_t *session)
 {
-	for (int i = 0; i < 1000; i++) {
-		if (!pthread_mutex_trylock(mutex))
-			return true;
-		sched_yield();
-	}
-	return false;
+	struct glist_head *list = &client->cid_cb.v41.cb_session_list;
+	struct glist_head *next =
+		session ? session->session_link.next : list->next;
+
+	return next == list ? NULL :
+			      glist_entry(next, nfs41_session_t, session_link);
 }

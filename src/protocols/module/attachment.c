@@ -12,14 +12,19 @@
  * The first session shows whether the structures that both sides read are laid
  * out as we know them; until then it is handled as Ganesha handles it.
  */
-#include "callbacks/callback.h"
-#include "transport/dead_socket.h"
+#include "module/attachment.h"
+
+#include "callbacks/core_ops.h"
+#include "callbacks/hooks.h"
+#include "delegations/fsal_lease.h"
+#include "ganesha/configuration.h"
+#include "ganesha/layout.h"
 #include "module/image.h"
-#include "module/module.h"
+#include "operations/operations.h"
+#include "transport/dead_socket.h"
 #include "transport/transport.h"
 
-#include "fsal_convert.h"
-#include "sal_functions.h"
+#include "nfs_core.h"
 
 #include <urcu/uatomic.h>
 
@@ -32,34 +37,6 @@ struct operation {
 	uint32_t resp_size;
 	int exp_perm_flags;
 };
-
-/** The operations that are extended. [K] */
-static const struct {
-	nfs_opnum4 opcode;
-	nfs4_function_t handler;
-} extended[] = {
-	{ NFS4_OP_CREATE_SESSION, bc_op_create_session },
-	{ NFS4_OP_BACKCHANNEL_CTL, bc_op_backchannel_ctl },
-	{ NFS4_OP_BIND_CONN_TO_SESSION, bc_op_bind_conn_to_session },
-	{ NFS4_OP_SEQUENCE, bc_op_sequence },
-	{ NFS4_OP_DESTROY_SESSION, bc_op_destroy_session },
-	{ NFS4_OP_DESTROY_CLIENTID, bc_op_destroy_clientid },
-	{ NFS4_OP_FREE_STATEID, bc_op_free_stateid },
-	{ NFS4_OP_TEST_STATEID, bc_op_test_stateid },
-	{ NFS4_OP_DELEGRETURN, bc_op_use_stateid },
-	{ NFS4_OP_OPEN, bc_op_use_stateid },
-	{ NFS4_OP_READ, bc_op_use_stateid },
-	{ NFS4_OP_WRITE, bc_op_use_stateid },
-	{ NFS4_OP_SETATTR, bc_op_use_stateid },
-	{ NFS4_OP_LAYOUTGET, bc_op_use_stateid },
-	{ NFS4_OP_ALLOCATE, bc_op_use_stateid },
-	{ NFS4_OP_DEALLOCATE, bc_op_use_stateid },
-	{ NFS4_OP_READ_PLUS, bc_op_use_stateid },
-	{ NFS4_OP_SEEK, bc_op_use_stateid },
-};
-#define EXTENDED (sizeof(extended) / sizeof(extended[0]))
-
-nfs4_function_t bc_originals[NFS4_OP_LAST_ONE];
 
 /* clang-format off */
 /** The names of all operations from the first opcode on, without OP_. [K] */
@@ -100,7 +77,6 @@ static struct {
 	void **socket_imports[SOCKET_IMPORTS]; /* [K] its slots, or NULL */
 	bool attached; /* attach and detach are serialised by their callers */
 	bool replaced; /* as above; false too after a misfit */
-	enum bc_layout layout; /* atomic */
 } attachment;
 
 /* Locating ----------------------------------------------------------------- */
@@ -215,13 +191,14 @@ static int replace_operations(void)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < EXTENDED && !rc; i++) {
-		nfs_opnum4 opcode = extended[i].opcode;
+	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE && !rc; opcode++) {
 		struct operation *operation = &attachment.operations[opcode];
 
+		if (!bc_handlers[opcode])
+			continue;
 		bc_originals[opcode] = operation->funct;
 		rc = write_pointer(&attachment.ganesha, &operation->funct,
-				   (void *)extended[i].handler);
+				   (void *)bc_operation_run);
 	}
 	return rc;
 }
@@ -246,9 +223,7 @@ static void put_back(void)
 	if (!attachment.replaced)
 		return;
 	attachment.replaced = false;
-	for (size_t i = 0; i < EXTENDED; i++) {
-		nfs_opnum4 opcode = extended[i].opcode;
-
+	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE; opcode++) {
 		if (bc_originals[opcode])
 			write_pointer(&attachment.ganesha,
 				      &attachment.operations[opcode].funct,
@@ -281,6 +256,22 @@ static int replace(void)
 	return rc;
 }
 
+static int operations_extended(void)
+{
+	int count = 0;
+
+	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE; opcode++)
+		count += bc_handlers[opcode] != NULL;
+	return count;
+}
+
+/* What is granted already can still be returned. */
+static void withdraw(void)
+{
+	put_back();
+	bc_fsal_lease_disable();
+}
+
 int bc_attach(void)
 {
 	const struct bc_module_config *from = &bc_module_config;
@@ -300,11 +291,12 @@ int bc_attach(void)
 
 	if (rc)
 		return rc;
-	rc = bc_core_init(&config, &bc_callback_ops);
+	rc = bc_core_init(&config, &bc_core_ops);
 	if (rc) {
 		LogCrit(COMPONENT_NFS_CB, "not attached: %s", strerror(-rc));
 		return rc;
 	}
+	bc_layout_on_misfit(withdraw);
 	rc = replace();
 	if (rc) {
 		bc_core_fini();
@@ -313,10 +305,11 @@ int bc_attach(void)
 	attachment.attached = true;
 	LogEvent(
 		COMPONENT_NFS_CB,
-		"attached to %s: %d imports, %zu of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
-		attachment.ganesha.path, BC_IMPORTS, EXTENDED, NFS4_OP_LAST_ONE,
-		from->max_queue, from->max_slots, from->max_connections,
-		from->callback_timeout, from->retry_attempts);
+		"attached to %s: %d imports, %d of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
+		attachment.ganesha.path, BC_IMPORTS, operations_extended(),
+		NFS4_OP_LAST_ONE, from->max_queue, from->max_slots,
+		from->max_connections, from->callback_timeout,
+		from->retry_attempts);
 	return 0;
 }
 
@@ -325,114 +318,8 @@ void bc_detach(void)
 	if (!attachment.attached)
 		return;
 	attachment.attached = false;
-	uatomic_set(&attachment.layout, BC_LAYOUT_UNKNOWN);
+	bc_layout_set(BC_LAYOUT_UNKNOWN);
 	put_back();
 	bc_core_fini();
 	bc_transport_fini();
-}
-
-/* The first session -------------------------------------------------------- */
-
-enum bc_layout bc_layout(void)
-{
-	return uatomic_read(&attachment.layout);
-}
-
-static const char *session_misfit(const nfs41_session_t *session,
-				  const nfs_client_id_t *client,
-				  const CREATE_SESSION4resok *resok)
-{
-	if (session->clientid != client->cid_clientid)
-		return "session's clientid";
-	if (session->clientid_record != client)
-		return "session's client record";
-	if (session->back_channel_attrs.ca_maxrequests !=
-		    resok->csr_back_chan_attrs.ca_maxrequests ||
-	    session->back_channel_attrs.ca_maxrequestsize !=
-		    resok->csr_back_chan_attrs.ca_maxrequestsize)
-		return "session's back channel attributes";
-	if (session->nb_slots != resok->csr_fore_chan_attrs.ca_maxrequests)
-		return "session's number of slots";
-	if (!session->cb_chan.clnt != !(session->flags & session_bc_up))
-		return "session's back channel";
-	return NULL;
-}
-
-/* The client's new session: verified, and given a channel of ours.
- * Context: holds the client's table latch and cid_mutex.
- */
-static const char *adopt_locked(nfs_client_id_t *client,
-				const CREATE_SESSION4resok *resok,
-				struct bc_channel **channel)
-{
-	struct glist_head *list = &client->cid_cb.v41.cb_session_list;
-	struct glist_head *glist;
-
-	if (!list->next || list->next->prev != list)
-		return "client record's list of sessions";
-	glist_for_each(glist, list) {
-		nfs41_session_t *session =
-			glist_entry(glist, nfs41_session_t, session_link);
-		const char *misfit;
-
-		if (memcmp(session->session_id, resok->csr_sessionid,
-			   NFS4_SESSIONID_SIZE))
-			continue;
-		misfit = session_misfit(session, client, resok);
-		if (!misfit)
-			*channel = bc_channel_install(session);
-		return misfit;
-	}
-	return NULL; /* gone already */
-}
-
-/* @return what does not fit, or NULL */
-static const char *verify(const compound_data_t *data, clientid4 clientid,
-			  const CREATE_SESSION4resok *resok,
-			  struct bc_channel **channel)
-{
-	const char *misfit = NULL;
-	struct hash_latch latch;
-	nfs_client_id_t *client;
-
-	if (data->opcode != NFS4_OP_CREATE_SESSION || !data->req ||
-	    !data->req->rq_xprt)
-		return "compound's data";
-	client = bc_client_record_acquire(clientid, &latch);
-	if (!client)
-		return NULL; /* gone already: the next one shows it */
-	if (client->cid_clientid != clientid) {
-		misfit = "client record's id";
-	} else if (bc_try_lock(&client->cid_mutex)) {
-		misfit = adopt_locked(client, resok, channel);
-		pthread_mutex_unlock(&client->cid_mutex);
-	}
-	bc_client_record_release(&latch);
-	return misfit;
-}
-
-struct bc_channel *bc_layout_verify(const compound_data_t *data,
-				    clientid4 clientid,
-				    const CREATE_SESSION4resok *resok)
-{
-	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-	struct bc_channel *channel = NULL;
-	const char *misfit = NULL;
-
-	pthread_mutex_lock(&one_at_a_time);
-	if (bc_layout() != BC_LAYOUT_MISFIT)
-		misfit = verify(data, clientid, resok, &channel);
-	/* Once a session fitted, all do: this one is half gone. */
-	if (misfit && bc_layout() == BC_LAYOUT_UNKNOWN) {
-		uatomic_set(&attachment.layout, BC_LAYOUT_MISFIT);
-		LogCrit(COMPONENT_NFS_CB,
-			"detached: this Ganesha lays out its structures otherwise: the %s does not fit",
-			misfit);
-		put_back();
-		bc_lease_disable();
-	} else if (channel) {
-		uatomic_set(&attachment.layout, BC_LAYOUT_FITS);
-	}
-	pthread_mutex_unlock(&one_at_a_time);
-	return channel;
 }

@@ -11,7 +11,9 @@
  * the export is released, which is the inner one.  So a successful adoption
  * gives ours back and keeps the inner one's.
  */
-#include "module/module.h"
+#include "module/export.h"
+
+#include "delegations/fsal_lease.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "export_mgr.h"
@@ -105,7 +107,7 @@ fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 		return status;
 	}
 	fsal_put(fsal_hdl);
-	bc_lease_adopt(op_ctx->fsal_export);
+	bc_fsal_lease_adopt(op_ctx->fsal_export);
 	return status;
 }
 
@@ -130,7 +132,7 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 	} else {
 		/* Ganesha gives its own reference back after an error only. */
 		fsal_put(fsal_hdl);
-		bc_lease_adopt(original);
+		bc_fsal_lease_adopt(original);
 	}
 	fsal_put(subfsal);
 	return status;

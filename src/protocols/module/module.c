@@ -7,64 +7,27 @@
  * bc_attach() refuses, is left as it is: exports are then served by their inner
  * FSAL as if it had been named alone.
  */
-#include "module/module.h"
+#include "ganesha/configuration.h"
+#include "ganesha/version.h"
+#include "module/attachment.h"
+#include "module/export.h"
 
 #include "FSAL/fsal_init.h"
 #include "export_mgr.h"
 #include "nfs_init.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <link.h>
-#include <string.h>
 
-static const char name[] = "BACKCHANNEL";
-static const char soname_prefix[] = "libganesha_nfsd.so.";
+static const char module_name[] = "BACKCHANNEL";
 
 static struct fsal_module module;
-static bool attached; /* [K] after init_config */
-
-/* The running version ------------------------------------------------------ */
-
-/** The name that the library containing @a addr was linked with, or NULL. */
-static const char *soname_of(const void *addr)
-{
-	const char *strings = NULL;
-	ElfW(Xword) offset = 0;
-	struct link_map *map;
-	Dl_info info;
-
-	if (!dladdr1(addr, &info, (void **)&map, RTLD_DL_LINKMAP))
-		return NULL;
-	for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
-		if (d->d_tag == DT_STRTAB) /* relocated by the loader */
-			strings = (const char *)d->d_un.d_ptr;
-		else if (d->d_tag == DT_SONAME)
-			offset = d->d_un.d_val;
-	}
-	return strings && offset ? strings + offset : NULL;
-}
-
-int bc_version_check(void)
-{
-	const char *soname = soname_of((const void *)register_fsal);
-	size_t prefix = sizeof(soname_prefix) - 1;
-
-	if (soname && !strncmp(soname, soname_prefix, prefix) &&
-	    !strcmp(soname + prefix, GANESHA_VERSION))
-		return 0;
-	LogCrit(COMPONENT_NFS_CB,
-		"not attached: built for Ganesha " GANESHA_VERSION
-		" (%s" GANESHA_VERSION "), but this is %s",
-		soname_prefix, soname ? soname : "an unknown one");
-	return -ENOTSUP;
-}
+static bool callbacks_taken; /* [K] after init_config */
 
 /* The FSAL's methods ------------------------------------------------------- */
 
 /** Take callbacks over, if that is wanted and possible. */
-static void attach(void)
+static void take_callbacks(void)
 {
 	if (!bc_module_config.multiplex)
 		return;
@@ -73,10 +36,10 @@ static void attach(void)
 		LogCrit(COMPONENT_NFS_CB, "not attached: the server is already "
 					  "running; restart it");
 	else
-		attached = bc_attach() == 0;
+		callbacks_taken = bc_attach() == 0;
 
 	/* Refused: nothing is to be different from a server without us. */
-	if (!attached)
+	if (!callbacks_taken)
 		bc_module_config.multiplex = bc_module_config.leases = false;
 }
 
@@ -104,11 +67,11 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
 		fsal_hdl->m_ops.create_export = refuse_export;
 		return fsalstat(ERR_FSAL_INVAL, EINVAL);
 	}
-	attach();
+	take_callbacks();
 	LogEvent(COMPONENT_NFS_CB,
 		 "built for Ganesha " GANESHA_VERSION
 		 "; callbacks: %s; delegations over an FSAL that has none: %s",
-		 attached ? "multiplexed" : "Ganesha's own",
+		 callbacks_taken ? "multiplexed" : "Ganesha's own",
 		 bc_module_config.leases ? "yes" : "no");
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
@@ -121,9 +84,9 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
  */
 static int unload(struct fsal_module *fsal_hdl)
 {
-	if (attached)
+	if (callbacks_taken)
 		bc_detach();
-	attached = false;
+	callbacks_taken = false;
 	return unregister_fsal(fsal_hdl);
 }
 
@@ -132,8 +95,8 @@ MODULE_INIT void bc_module_init(void);
 MODULE_INIT void bc_module_init(void)
 {
 	/* Compares the version of the FSAL interface and logs a difference. */
-	if (register_fsal(&module, name, FSAL_MAJOR_VERSION, FSAL_MINOR_VERSION,
-			  FSAL_ID_NO_PNFS))
+	if (register_fsal(&module, module_name, FSAL_MAJOR_VERSION,
+			  FSAL_MINOR_VERSION, FSAL_ID_NO_PNFS))
 		return;
 	module.m_ops.create_export = bc_export_create;
 	module.m_ops.update_export = bc_export_update;

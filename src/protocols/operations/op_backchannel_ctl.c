@@ -5,10 +5,13 @@
  *
  * Ganesha decodes and encodes the operation, and answers it as illegal.
  */
-#include "callbacks/callback.h"
+#include "operations/compound.h"
+#include "operations/operations.h"
 #include "operations/principal.h"
+
+#include "ganesha/configuration.h"
+#include "ganesha/layout.h"
 #include "wire/security.h"
-#include "transport/transport.h"
 
 #include "nfsv41.h"
 
@@ -36,9 +39,10 @@ static nfsstat4 set_security(struct bc_session *session,
 		return NFS4ERR_INVAL;
 	if (names_gss_handle(args))
 		return NFS4ERR_NOENT;
-	security = bc_transport_security(args->bca_cb_program,
-					 args->bca_sec_parms.bca_sec_parms_val,
-					 args->bca_sec_parms.bca_sec_parms_len);
+	security = bc_security_choose(
+		args->bca_cb_program, args->bca_sec_parms.bca_sec_parms_val,
+		args->bca_sec_parms.bca_sec_parms_len,
+		(enum bc_security_order)bc_module_config.security_order);
 	if (!security || bc_session_set_security(session, security))
 		return NFS4ERR_INVAL;
 	return NFS4_OK;
@@ -52,16 +56,14 @@ enum nfs_req_result bc_op_backchannel_ctl(struct nfs_argop4 *op,
 	BACKCHANNEL_CTL4res *res = &resp->nfs_resop4_u.opbackchannel_ctl;
 	struct bc_session *session;
 
-	/* v4.0 has no such operation; a session that is not ours has none of
-	 * our back channels.
-	 */
-	if (data->minorversion == 0 || bc_layout() != BC_LAYOUT_FITS)
-		return bc_originals[NFS4_OP_BACKCHANNEL_CTL](op, data, resp);
+	/* A session that is not ours has none of our back channels. */
+	if (bc_layout() != BC_LAYOUT_FITS)
+		return bc_operation_original(op, data, resp);
 	resp->resop = NFS4_OP_BACKCHANNEL_CTL;
 	res->bcr_status = NFS4ERR_OP_NOT_IN_SESSION;
 	if (!data->session)
 		return NFS_REQ_ERROR;
-	session = bc_session_get((const uint8_t *)data->session->session_id);
+	session = bc_compound_session_get(data);
 	if (session) {
 		res->bcr_status = set_security(session, data, args);
 		bc_session_put(session);

@@ -2,8 +2,10 @@
 /*
  * BIND_CONN_TO_SESSION: what is answered is what is then true.  RFC 5661, 18.34.
  */
-#include "callbacks/callback.h"
+#include "operations/compound.h"
+#include "operations/operations.h"
 #include "operations/principal.h"
+
 #include "transport/transport.h"
 
 #include "nfsv41.h"
@@ -63,7 +65,7 @@ static nfsstat4 find_session(const BIND_CONN_TO_SESSION4args *args,
 			     const compound_data_t *data,
 			     struct bc_session **session)
 {
-	*session = bc_session_get((const uint8_t *)args->bctsa_sessid);
+	*session = bc_session_named(args->bctsa_sessid);
 	if (!*session ||
 	    bc_principal_may_bind(*session, data, "BIND_CONN_TO_SESSION"))
 		return NFS4_OK;
@@ -84,16 +86,13 @@ enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 	struct bc_session *session;
 	enum nfs_req_result result;
 
-	if (data->minorversion == 0)
-		return bc_originals[NFS4_OP_BIND_CONN_TO_SESSION](op, data,
-								  resp);
 	resp->resop = NFS4_OP_BIND_CONN_TO_SESSION;
 	res->bctsr_status = NFS4ERR_INVAL;
 	if (valid_dir(args->bctsa_dir))
 		res->bctsr_status = find_session(args, data, &session);
 	if (res->bctsr_status != NFS4_OK)
 		return NFS_REQ_ERROR;
-	result = bc_originals[NFS4_OP_BIND_CONN_TO_SESSION](op, data, resp);
+	result = bc_operation_original(op, data, resp);
 	if (!session)
 		return result;
 

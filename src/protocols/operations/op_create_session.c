@@ -8,10 +8,17 @@
  * every session's end: so the original is called with the flag and a flavor
  * that always works, and the answer is then made to say what is true.
  */
-#include "callbacks/callback.h"
+#include "operations/compound.h"
+#include "operations/operations.h"
 #include "operations/principal.h"
-#include "wire/security.h"
+
+#include "callbacks/channel.h"
+#include "delegations/former_instance.h"
+#include "ganesha/configuration.h"
+#include "ganesha/layout.h"
+#include "operations/first_session.h"
 #include "transport/transport.h"
+#include "wire/security.h"
 
 #include "nfsv41.h"
 
@@ -30,7 +37,7 @@ static enum nfs_req_result create(struct nfs_argop4 *op, compound_data_t *data,
 	args->csa_sec_parms.csa_sec_parms_len = 1;
 	args->csa_sec_parms.csa_sec_parms_val = &none;
 	bc_channel_creation_begin(&creation);
-	result = bc_originals[NFS4_OP_CREATE_SESSION](op, data, resp);
+	result = bc_operation_original(op, data, resp);
 	bc_channel_creation_end();
 	*args = asked;
 	*channel = creation.channel;
@@ -63,9 +70,10 @@ enum usable { USABLE, UNUSABLE, TOO_SMALL };
 static enum usable choose_security(const CREATE_SESSION4args *args,
 				   struct bc_security **security)
 {
-	*security = bc_transport_security(
+	*security = bc_security_choose(
 		args->csa_cb_program, args->csa_sec_parms.csa_sec_parms_val,
-		args->csa_sec_parms.csa_sec_parms_len);
+		args->csa_sec_parms.csa_sec_parms_len,
+		(enum bc_security_order)bc_module_config.security_order);
 	if (!*security) {
 		LogInfo(COMPONENT_NFS_CB,
 			"client %#" PRIx64
@@ -91,10 +99,11 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 /* Make the new session known; takes the security over.
  * @return whether its back channel is bound, if that is asked for
  */
-static bool adopt(const CREATE_SESSION4args *args,
-		  const CREATE_SESSION4resok *resok,
-		  const compound_data_t *data, struct bc_channel *channel,
-		  struct bc_security *security)
+static bool session_register(const CREATE_SESSION4args *args,
+			     const CREATE_SESSION4resok *resok,
+			     const compound_data_t *data,
+			     struct bc_channel *channel,
+			     struct bc_security *security)
 {
 	bool bound = asks_for_back(args) && security;
 	struct bc_session_attrs attrs = {
@@ -124,8 +133,7 @@ static bool adopt(const CREATE_SESSION4args *args,
  */
 static bool was_bound(const CREATE_SESSION4resok *resok)
 {
-	struct bc_session *session =
-		bc_session_get((const uint8_t *)resok->csr_sessionid);
+	struct bc_session *session = bc_session_named(resok->csr_sessionid);
 	bool bound;
 
 	if (!session)
@@ -160,7 +168,8 @@ static enum nfs_req_result create_or_verify(struct nfs_argop4 *op,
 	enum nfs_req_result result;
 
 	if (bc_layout() == BC_LAYOUT_FITS) {
-		clientid4 former = bc_restart_prepare(args->csa_clientid);
+		clientid4 former =
+			bc_former_instance_prepare(args->csa_clientid);
 
 		result = create(op, data, resp, channel);
 		if (former && res->csr_status == NFS4_OK)
@@ -168,11 +177,11 @@ static enum nfs_req_result create_or_verify(struct nfs_argop4 *op,
 		return result;
 	}
 	*channel = NULL;
-	result = bc_originals[NFS4_OP_CREATE_SESSION](op, data, resp);
+	result = bc_operation_original(op, data, resp);
 	if (res->csr_status == NFS4_OK)
-		*channel =
-			bc_layout_verify(data, args->csa_clientid,
-					 &res->CREATE_SESSION4res_u.csr_resok4);
+		*channel = bc_first_session_verify(
+			data, args->csa_clientid,
+			&res->CREATE_SESSION4res_u.csr_resok4);
 	return result;
 }
 
@@ -188,8 +197,8 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	enum nfs_req_result result;
 	enum usable usable;
 
-	if (data->minorversion == 0 || bc_layout() == BC_LAYOUT_MISFIT)
-		return bc_originals[NFS4_OP_CREATE_SESSION](op, data, resp);
+	if (bc_layout() == BC_LAYOUT_MISFIT)
+		return bc_operation_original(op, data, resp);
 
 	usable = choose_security(args, &security);
 	if (usable == TOO_SMALL && asks_for_back(args)) {
@@ -199,8 +208,8 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	}
 	result = create_or_verify(op, data, resp, &channel);
 	if (channel) {
-		answer_bound(resok,
-			     adopt(args, resok, data, channel, security));
+		answer_bound(resok, session_register(args, resok, data, channel,
+						     security));
 		bc_channel_put(channel);
 		return result;
 	}

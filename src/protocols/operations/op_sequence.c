@@ -2,7 +2,10 @@
 /*
  * SEQUENCE: status flags that tell the truth.  RFC 5661, 18.46.3.
  */
-#include "callbacks/callback.h"
+#include "operations/compound.h"
+#include "operations/operations.h"
+
+#include "ganesha/layout.h"
 #include "transport/transport.h"
 
 #include "nfs_rpc_callback.h"
@@ -22,8 +25,7 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 {
 	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
 	uint32_t *flags = &res->SEQUENCE4res_u.sr_resok4.sr_status_flags;
-	enum nfs_req_result result =
-		bc_originals[NFS4_OP_SEQUENCE](op, data, resp);
+	enum nfs_req_result result = bc_operation_original(op, data, resp);
 	struct bc_session_status status;
 	nfs_client_id_t *client;
 
@@ -32,7 +34,7 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	    bc_layout() != BC_LAYOUT_FITS)
 		return result;
 	rcu_read_lock();
-	status = bc_session_heard(bc_channel_session_rcu(data->session),
+	status = bc_session_heard(bc_compound_session_rcu(data),
 				  bc_transport_conn_of(data->req->rq_xprt));
 	rcu_read_unlock();
 	if (!status.known)

@@ -10,7 +10,7 @@
  */
 #include "operations/principal.h"
 
-#include "module/module.h"
+#include "ganesha/configuration.h"
 
 static void put_bytes(struct bc_principal *principal, const void *bytes,
 		      size_t len)

@@ -5,7 +5,11 @@
 #ifndef BC_PRINCIPAL_H
 #define BC_PRINCIPAL_H
 
-#include "callbacks/callback.h"
+#include "config.h"
+#include "nfs_core.h"
+#include "nfs_proto_data.h"
+
+#include "backchannel.h"
 
 /** Longest name of an RPCSEC_GSS principal that is accepted, bytes. */
 #define BC_PRINCIPAL_NAME_MAX 1024

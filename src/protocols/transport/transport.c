@@ -275,7 +275,7 @@ static void wrapped_unlink(SVCXPRT *xprt, u_int flags, const char *tag,
 	bc_conn_down(&connection->conn);
 }
 
-static void connection_detach(struct connection *connection)
+static void connection_unwrap(struct connection *connection)
 {
 	uatomic_set(&connection->xprt->xp_ops, connection->own_ops);
 	cds_list_del(&connection->link);
@@ -288,7 +288,7 @@ static void wrapped_destroy(SVCXPRT *xprt, u_int flags, const char *tag,
 	struct connection *connection = connection_of_xprt(xprt);
 
 	pthread_mutex_lock(&connections_lock);
-	connection_detach(connection);
+	connection_unwrap(connection);
 	pthread_mutex_unlock(&connections_lock);
 	connection->own_ops->xp_destroy(xprt, flags, tag, line);
 	bc_conn_put(&connection->conn); /* the transport's */
@@ -341,7 +341,7 @@ void bc_transport_conn_release(struct bc_conn *conn)
 }
 
 /* From here on we are told of replies, of the disconnect and of the end. */
-static void connection_attach(struct connection *connection, SVCXPRT *xprt)
+static void connection_wrap(struct connection *connection, SVCXPRT *xprt)
 {
 	connection->xprt = xprt;
 	connection->own_ops = xprt->xp_ops;
@@ -391,7 +391,7 @@ static struct bc_conn *connection_new_locked(SVCXPRT *xprt)
 		return NULL;
 	}
 	bc_conn_ref(&connection->conn);
-	connection_attach(connection, xprt);
+	connection_wrap(connection, xprt);
 	connection_open(connection);
 	return &connection->conn;
 }
@@ -427,7 +427,7 @@ void bc_transport_fini(void)
 
 	pthread_mutex_lock(&connections_lock);
 	cds_list_for_each_entry_safe(connection, next, &connections, link) {
-		connection_detach(connection);
+		connection_unwrap(connection);
 		bc_conn_put(&connection->conn); /* the transport's */
 	}
 	pthread_mutex_unlock(&connections_lock);

@@ -4,8 +4,7 @@
  */
 #include "wire/security.h"
 
-#include "bc_internal.h"
-#include "module/module.h"
+#include <string.h>
 
 /* An opaque_auth of the largest size, and a verifier without a body; RFC 5531,
  * 8.2.
@@ -103,13 +102,14 @@ static struct bc_security *first_of(uint32_t program,
 	return security;
 }
 
-struct bc_security *bc_transport_security(uint32_t program,
-					  const callback_sec_parms4 *parms,
-					  uint32_t count)
+struct bc_security *bc_security_choose(uint32_t program,
+				       const callback_sec_parms4 *parms,
+				       uint32_t count,
+				       enum bc_security_order order)
 {
 	struct bc_security *security = NULL;
 
-	if (bc_module_config.security_order == BC_SECURITY_ORDER_STRONGEST)
+	if (order == BC_SECURITY_ORDER_STRONGEST)
 		security = first_of(program, parms, count, true);
 	return security ? security : first_of(program, parms, count, false);
 }

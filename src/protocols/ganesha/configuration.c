@@ -4,9 +4,10 @@
  * and names the file and the line of what is wrong.
  * doc/ganesha.conf.sample says what each parameter means.
  */
-#include "module/module.h"
+#include "ganesha/configuration.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 struct bc_module_config bc_module_config;
 
@@ -29,7 +30,7 @@ static struct config_item_list probes[] = {
 /* Name, smallest, largest, default, structure, member.  The parser's tables are
  * of char *, but it does not write to them.
  */
-static struct config_item parameters[] = {
+static struct config_item backchannel_parameters[] = {
 	CONF_ITEM_BOOL((char *)"Multiplex", true, bc_module_config, multiplex),
 	CONF_ITEM_BOOL((char *)"Leases", true, bc_module_config, leases),
 	CONF_ITEM_UI32((char *)"Max_Queue", 1, 1048576, 4096, bc_module_config,
@@ -55,13 +56,13 @@ static struct config_item parameters[] = {
 	CONFIG_EOL
 };
 
-static struct config_block block = {
+static struct config_block backchannel_block = {
 	.dbus_interface_name = (char *)"org.ganesha.nfsd.config.backchannel",
 	.blk_desc.name = (char *)"BACKCHANNEL",
 	.blk_desc.type = CONFIG_BLOCK,
 	.blk_desc.flags = CONFIG_UNIQUE,
 	.blk_desc.u.blk.init = noop_conf_init,
-	.blk_desc.u.blk.params = parameters,
+	.blk_desc.u.blk.params = backchannel_parameters,
 	.blk_desc.u.blk.commit = noop_conf_commit,
 };
 
@@ -69,8 +70,8 @@ int bc_config_load(config_file_t file, struct config_error_type *err_type)
 {
 	/* Errors of earlier blocks are still counted in err_type. */
 	uint32_t errors = err_type->errors;
-	int found = load_config_from_parse(file, &block, &bc_module_config,
-					   true, err_type);
+	int found = load_config_from_parse(file, &backchannel_block,
+					   &bc_module_config, true, err_type);
 
 	return found < 0 || err_type->errors > errors ? -EINVAL : 0;
 }

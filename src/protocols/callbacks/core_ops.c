@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The core's surroundings: Ganesha's log, ntirpc's transport, Ganesha's completion.
+ */
+#include "callbacks/core_ops.h"
+
+#include "callbacks/completion.h"
+#include "transport/transport.h"
+
+#include "log.h"
+
+static void core_log(enum bc_log_level level, const char *line)
+{
+	switch (level) {
+	case BC_LOG_WARN:
+		LogWarn(COMPONENT_NFS_CB, "%s", line);
+		break;
+	case BC_LOG_EVENT:
+		LogEvent(COMPONENT_NFS_CB, "%s", line);
+		break;
+	case BC_LOG_INFO:
+		LogInfo(COMPONENT_NFS_CB, "%s", line);
+		break;
+	case BC_LOG_DEBUG:
+		LogDebug(COMPONENT_NFS_CB, "%s", line);
+		break;
+	}
+}
+
+const struct bc_ops bc_core_ops = {
+	.log = core_log,
+	.request_new = bc_transport_request_new,
+	.request_free = bc_transport_request_free,
+	.send = bc_transport_send,
+	.conn_close_if_stalled = bc_transport_conn_close_if_stalled,
+	.conn_release = bc_transport_conn_release,
+	.conn_free = bc_transport_conn_free,
+	.complete = bc_completion_run,
+};

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Operation contexts that Ganesha's callback code forgets.
+ *
+ * Ganesha gives references to files and their states back through the thread's
+ * operation context.  Two of its paths have none when they do so, and follow the
+ * null pointer if that reference was the last one.
+ */
+#include "callbacks/op_context.h"
+
+#include "export_mgr.h"
+#include "nfs_file_handle.h"
+#include "nfsv41.h"
+#include "sal_functions.h"
+
+/* delegrecall_task() gives its reference to the delegation's state back after
+ * its operation context. If the client has returned the delegation meanwhile,
+ * that is the last one, and Ganesha follows the null pointer in place of a
+ * context. So there is one below, which knows the FSAL's export, uncounted, and
+ * nothing else. It stays the thread's until the next callback that it makes.
+ */
+void bc_op_context_put_below(void)
+{
+	static __thread struct req_op_context below;
+
+	if (!op_ctx || op_ctx == &below || op_ctx->req_type != UNKNOWN_REQUEST)
+		return;
+	if (op_ctx->saved_op_ctx && op_ctx->saved_op_ctx != &below)
+		return;
+	below.fsal_export = op_ctx->fsal_export;
+	below.fsal_module = op_ctx->fsal_module;
+	op_ctx->saved_op_ctx = &below;
+}
+
+/* Without an operation context Ganesha's completion of CB_RECALL drops its
+ * reference to the delegation's state, and that of CB_GETATTR the one to the
+ * file.  If that is the last (and the file's export is being removed), they
+ * follow the null pointer.  So they find a context: that of the export that the
+ * file handle names.
+ */
+bool bc_op_context_for_completion(const rpc_call_t *call,
+				  struct req_op_context *context)
+{
+	const nfs_cb_argop4 *op =
+		&call->cbt.v_u.v4.args.argarray.argarray_val[1];
+	const file_handle_v4_t *handle;
+	struct gsh_export *export;
+
+	if (op->argop == NFS4_OP_CB_RECALL)
+		handle = (void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
+	else if (op->argop == NFS4_OP_CB_GETATTR)
+		handle = (void *)op->nfs_cb_argop4_u.opcbgetattr.fh.nfs_fh4_val;
+	else
+		return false;
+	export = get_gsh_export(ntohs(handle->id.exports));
+	if (!export)
+		return false;
+	init_op_context_simple(context, export, export->fsal_export);
+	return true;
+}

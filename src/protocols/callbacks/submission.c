@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Submission: what Ganesha wants a client to be told, into the core.  Its way
+ * back is in completion.c.
+ */
+#include "callbacks/submission.h"
+
+#include "callbacks/op_context.h"
+#include "callbacks/referring.h"
+
+#include "nfsv41.h"
+#include "sal_data.h"
+
+#include "backchannel.h"
+
+/* An operation's arguments as XDR: most need a few hundred bytes. */
+#define ARGS_FIRST 1024
+#define ARGS_MAX (1024 * 1024)
+
+/* Ganesha's own slot was only the gate to us: nobody need wait for it.  The gate
+ * is as wide as Ganesha's table: who finds all taken twice, as its four threads
+ * do where a client has one slot, tries again only after a second.
+ */
+static void release_ganesha_slot(nfs41_session_t *session, slotid4 slot)
+{
+	PTHREAD_MUTEX_lock(&session->cb_mutex);
+	session->back_channel_attrs.ca_maxrequests = session->nb_slots;
+	session->bc_slots[slot].in_use = false;
+	pthread_cond_broadcast(&session->cb_cond);
+	PTHREAD_MUTEX_unlock(&session->cb_mutex);
+}
+
+/* @return bytes, 0: it cannot be encoded into @a size bytes */
+static size_t encode_args(nfs_cb_argop4 *op, struct bc_referring *lists,
+			  u_int count, char *buffer, size_t size)
+{
+	XDR xdrs;
+	size_t len = 0;
+
+	xdrmem_create(&xdrs, buffer, (u_int)size, XDR_ENCODE);
+	if (bc_referring_encode(&xdrs, lists, count) &&
+	    xdr_nfs_cb_argop4(&xdrs, op))
+		len = XDR_GETPOS(&xdrs);
+	XDR_DESTROY(&xdrs);
+	return len;
+}
+
+/* @return the callback, encoded or not; NULL: out of memory */
+static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
+{
+	CB_COMPOUND4args *args = &call->cbt.v_u.v4.args;
+	nfs_cb_argop4 *op = &args->argarray.argarray_val[1];
+	nfs_cb_argop4 *sequence = &args->argarray.argarray_val[0];
+	struct bc_referring lists;
+	struct bc_call *result;
+	char first[ARGS_FIRST], *buffer = first, *larger = NULL;
+	size_t size = sizeof(first), len;
+	u_int count = bc_referring_find(call->chan->source.session,
+					&sequence->nfs_cb_argop4_u.opcbsequence,
+					&lists);
+
+	while (!(len = encode_args(op, &lists, count, buffer, size)) &&
+	       size < ARGS_MAX) {
+		size *= 4;
+		gsh_free(larger);
+		buffer = larger = gsh_malloc(size);
+	}
+	*encoded = len > 0;
+	result = bc_call_new(op->argop, args->minorversion, buffer, len, call);
+	gsh_free(larger);
+	return result;
+}
+
+enum clnt_stat bc_submission_run(rpc_call_t *call)
+{
+	nfs41_session_t *session;
+	nfs_cb_argop4 *sequence;
+	struct bc_call *submitted;
+	bool encoded;
+
+	bc_op_context_put_below();
+	session = call->chan->source.session;
+	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
+	/* First: who waits for the slot holds cid_mutex, which call_new() takes. */
+	release_ganesha_slot(session,
+			     sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
+	submitted = call_new(call, &encoded);
+	if (!submitted)
+		return RPC_SYSTEMERROR;
+	/* An error would make Ganesha destroy the channel for good. */
+	if (!encoded) {
+		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
+			sequence[1].argop);
+		bc_call_defer(submitted);
+		return RPC_SUCCESS;
+	}
+	/* It may complete, and the session go, before this returns. */
+	if (bc_call_submit(submitted, session->clientid,
+			   (const uint8_t *)session->session_id))
+		return RPC_SYSTEMERROR;
+	return RPC_SUCCESS;
+}

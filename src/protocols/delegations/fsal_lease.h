@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The leases behind delegations, which Ganesha asks of an export's FSAL.
+ */
+#ifndef BC_FSAL_LEASE_H
+#define BC_FSAL_LEASE_H
+
+#include "config.h"
+#include "fsal.h"
+
+/**
+ * Let an export whose FSAL has no delegations of its own grant them.
+ *
+ * Does nothing for an FSAL that has its own, without Leases, and when called
+ * again.  Delegations are granted from the export's first handle on.
+ *
+ * @param[in] sub_export  the adopted export
+ *
+ * Context: bc_export_create(), bc_export_update().
+ */
+void bc_fsal_lease_adopt(struct fsal_export *sub_export);
+
+/**
+ * Grant no more delegations through bc_fsal_lease_adopt(); those that are held can
+ * still be returned.
+ *
+ * Context: any thread.
+ */
+void bc_fsal_lease_disable(void);
+
+#endif /* BC_FSAL_LEASE_H */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The module's configuration: the BACKCHANNEL { } block.
+ */
+#ifndef BC_CONFIGURATION_H
+#define BC_CONFIGURATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "config_parsing.h"
+
+#include "wire/security.h"
+
+/** Who may bind connections to a session. */
+enum bc_bind_policy {
+	BC_BIND_POLICY_SAME_PRINCIPAL, /* the principal that created it */
+	BC_BIND_POLICY_ANY, /* who knows its id */
+};
+
+/** When a connection is asked with CB_NULL whether it answers. */
+enum bc_probe_when {
+	BC_PROBE_WHEN_NONE, /* never */
+	BC_PROBE_WHEN_ON_BIND, /* when it is first bound to a back channel */
+};
+
+/**
+ * The BACKCHANNEL { } block. [K] after init_config.
+ *
+ * All zero, and so nothing but adoption, until it is read; after a refused
+ * attachment both flags are false.
+ */
+struct bc_module_config {
+	bool multiplex; /* callbacks are taken over */
+	bool leases; /* grant delegations where the FSAL has none */
+	uint32_t max_queue; /* callbacks waiting per client */
+	uint32_t max_slots; /* callbacks in flight per session */
+	uint32_t max_connections; /* back-bound connections per session */
+	uint32_t max_server_connections; /* the same over all sessions */
+	uint32_t bind_policy; /* enum bc_bind_policy */
+	uint32_t security_order; /* enum bc_security_order */
+	uint32_t probe; /* enum bc_probe_when */
+	uint32_t callback_timeout; /* s */
+	uint32_t retry_attempts;
+	uint32_t retry_first_delay; /* s, doubling */
+};
+
+extern struct bc_module_config bc_module_config;
+
+/**
+ * Read the BACKCHANNEL block into bc_module_config.
+ *
+ * @retval 0        read, or absent (defaults)
+ * @retval -EINVAL  the parser found errors; they are in @a err_type and are
+ *                  reported by Ganesha with file and line
+ *
+ * Context: init_config of the module, once, before any client exists.
+ */
+int bc_config_load(config_file_t file, struct config_error_type *err_type);
+
+#endif /* BC_CONFIGURATION_H */

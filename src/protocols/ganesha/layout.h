@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Whether Ganesha's structures are laid out as the module was built to know them.
+ */
+#ifndef BC_LAYOUT_H
+#define BC_LAYOUT_H
+
+#include "config.h"
+#include "nfs_core.h"
+#include "nfs_proto_data.h"
+#include "sal_data.h"
+
+/** Whether the structures that we read are laid out as we know them. */
+enum bc_layout { BC_LAYOUT_UNKNOWN, BC_LAYOUT_FITS, BC_LAYOUT_MISFIT };
+
+/** What is known by now. Context: any thread. */
+enum bc_layout bc_layout(void);
+
+/** It fits, or nothing is known any more. Context: one thread at a time. */
+void bc_layout_set(enum bc_layout layout);
+
+/**
+ * What is to be done when the first session shows that the layout does not fit.
+ *
+ * Context: before any session exists.
+ */
+void bc_layout_on_misfit(void (*function)(void));
+
+/** It does not fit: log what, and do what is to be done then. Once. */
+void bc_layout_refuse(const char *misfit);
+
+/**
+ * Compare what we read of a COMPOUND, and of its client's record, with what we
+ * know of them.
+ *
+ * @param[in] data      a CREATE_SESSION, after it
+ * @param[in] client    its client's record
+ * @param[in] clientid  as the client gave it
+ *
+ * @return what does not fit, or NULL
+ *
+ * Context: holds client->cid_mutex.
+ */
+const char *bc_layout_misfit(const compound_data_t *data,
+			     const nfs_client_id_t *client, clientid4 clientid);
+
+/**
+ * The same for the session that it created.
+ *
+ * @param[in] resok  as the server answered
+ */
+const char *bc_layout_session_misfit(const nfs41_session_t *session,
+				     const nfs_client_id_t *client,
+				     const CREATE_SESSION4resok *resok);
+
+#endif /* BC_LAYOUT_H */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Ganesha's mutexes, where waiting for one could mean waiting for ever.
+ */
+#ifndef BC_MUTEX_H
+#define BC_MUTEX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/**
+ * Lock a mutex that elsewhere may be taken before what is held here: give up
+ * after a while.
+ */
+bool bc_mutex_try(pthread_mutex_t *mutex);
+
+#endif /* BC_MUTEX_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The attachment to the running Ganesha.
+ */
+#ifndef BC_ATTACHMENT_H
+#define BC_ATTACHMENT_H
+
+/**
+ * Take Ganesha's callback path over: extend the operations, replace the
+ * imports.  All or nothing.
+ *
+ * @retval 0       attached
+ * @retval -errno  nothing was changed; what did not fit has been logged
+ *
+ * Context: once, before any client exists.
+ */
+int bc_attach(void);
+
+/**
+ * Put back every pointer that bc_attach() replaced, complete every callback
+ * that is still pending and wait until no thread is inside the module.
+ *
+ * Context: once, after the server has stopped its request threads.
+ */
+void bc_detach(void);
+
+#endif /* BC_ATTACHMENT_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The session of a COMPOUND: found through Ganesha's session, whose channel is
+ * ours, without a look-up.
+ */
+#include "operations/compound.h"
+
+#include "callbacks/channel.h"
+
+#include <urcu-bp.h>
+
+struct bc_session *bc_compound_session_rcu(const compound_data_t *data)
+{
+	return data->session ? bc_channel_session_rcu(data->session) : NULL;
+}
+
+struct bc_session *bc_compound_session_get(const compound_data_t *data)
+{
+	struct bc_session *session;
+
+	rcu_read_lock();
+	session = bc_compound_session_rcu(data);
+	if (session && !bc_session_get_rcu(session))
+		session = NULL;
+	rcu_read_unlock();
+	return session;
+}
+
+struct bc_session *bc_session_named(const sessionid4 id)
+{
+	return bc_session_get((const uint8_t *)id);
+}

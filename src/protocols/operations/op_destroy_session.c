@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * DESTROY_SESSION: callbacks go on over another session.  RFC 5661, 18.37.
+ *
+ * Ganesha frees a session only after its last callback has completed, so its
+ * channel's destruction comes too late for that.
+ */
+#include "operations/compound.h"
+#include "operations/operations.h"
+
+enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp)
+{
+	const DESTROY_SESSION4args *args = &op->nfs_argop4_u.opdestroy_session;
+	const DESTROY_SESSION4res *res = &resp->nfs_resop4_u.opdestroy_session;
+	struct bc_session *session = bc_session_named(args->dsa_sessionid);
+	enum nfs_req_result result = bc_operation_original(op, data, resp);
+
+	if (!session)
+		return result;
+	if (res->dsr_status == NFS4_OK)
+		bc_session_close(session);
+	bc_session_put(session);
+	return result;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The operations of NFSv4.1 and 4.2 that the module extends, a file for each.
+ */
+#ifndef BC_OPERATIONS_H
+#define BC_OPERATIONS_H
+
+#include "config.h"
+#include "nfs_core.h"
+#include "nfs_proto_data.h"
+
+/**
+ * The handlers, by opcode: for minor version 1 and later; NULL where an operation
+ * is not extended.  [K]
+ */
+extern const nfs4_function_t bc_handlers[NFS4_OP_LAST_ONE];
+
+/**
+ * What they extend, by opcode.  Set by bc_attach() before bc_operation_run() is in
+ * place.  [K]
+ */
+extern nfs4_function_t bc_originals[NFS4_OP_LAST_ONE];
+
+/**
+ * What stands in Ganesha's table of operations for those that are extended: the
+ * handler, or for minor version 0 the original.
+ */
+enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
+				     compound_data_t *data,
+				     struct nfs_resop4 *resp);
+
+/** Ganesha's own handler of an operation that is extended. */
+enum nfs_req_result bc_operation_original(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp);
+
+enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
+					 compound_data_t *data,
+					 struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_backchannel_ctl(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
+					       compound_data_t *data,
+					       struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
+				   struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
+					   compound_data_t *data,
+					   struct nfs_resop4 *resp);
+
+enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
+				       compound_data_t *data,
+				       struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_test_stateid(struct nfs_argop4 *op,
+				       compound_data_t *data,
+				       struct nfs_resop4 *resp);
+/** Any operation that takes the stateid of a delegation. */
+enum nfs_req_result bc_op_use_stateid(struct nfs_argop4 *op,
+				      compound_data_t *data,
+				      struct nfs_resop4 *resp);
+
+#endif /* BC_OPERATIONS_H */

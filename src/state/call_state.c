@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A callback's states, and what moves it from one to the next.
+ *
+ * Purpose: the transitions that the sender, the timeouts and the endings share;
+ *   what each has to change together is in one function.
+ *
+ *      submit                 slot and path           reply
+ *   ----------> QUEUED ---------------------> SENT -----------> DONE
+ *                 ^  \ no path for a lease     | timeout,        ^
+ *                 |   \------------------------|-refused---\     |
+ *                 |                            v            \    |
+ *                 '------------------------ BACKOFF          `--'
+ *                        5, 10, 20 s           too many attempts
+ *
+ * Data: struct bc_call; the lists and counts of its struct bc_client; the slot
+ *   that carries it.
+ * Locking: the client's lock, but for bc_call_complete(), which is called
+ *   without any.
+ * Lifetime: a callback is its client's from submission to completion; whoever
+ *   moves it to DONE completes it and drops that reference.
+ * Invariants: a callback is in exactly the list that its state names; one that
+ *   is DONE never leaves that state.
+ */
+#include "bc_internal.h"
+
+/* Ganesha counts in whole seconds. */
+#define REVOKE_SLACK 2000 /* ms */
+
+/* How often the connection of an unanswered request is looked at. */
+#define LOOK_INTERVAL 250 /* ms */
+
+void bc_call_unlink_locked(struct bc_call *call)
+{
+	switch (call->state) {
+	case BC_CALL_QUEUED:
+	case BC_CALL_BACKOFF:
+		call->client->queued--;
+		cds_list_del(&call->link);
+		break;
+	case BC_CALL_SENT:
+		cds_list_del(&call->link);
+		break;
+	case BC_CALL_DONE:
+		break;
+	}
+	call->slot = NULL;
+	call->session = NULL;
+}
+
+/* A callback has a deadline, whatever the client does to its connections and
+ * sessions meanwhile.
+ */
+uint64_t bc_call_not_beyond_deadline(const struct bc_call *call, uint64_t until)
+{
+	return until < call->deadline ? until : call->deadline;
+}
+
+/* Until when it may wait for a path. */
+uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now)
+{
+	return bc_call_not_beyond_deadline(call,
+					   now + bc_core.config.lease_time);
+}
+
+/* Ganesha revokes a delegation when a recall fails more than two leases after the
+ * first: attempts that last longer would only keep others waiting.
+ */
+uint64_t bc_call_deadline(uint64_t now)
+{
+	const struct bc_config *config = &bc_core.config;
+	uint64_t longest = 2 * config->lease_time + REVOKE_SLACK;
+	uint64_t attempts = config->lease_time + config->callback_timeout;
+
+	for (uint32_t i = 0; i < config->retry_attempts; i++)
+		attempts += (config->retry_first_delay << i) +
+			    config->callback_timeout;
+	return now + (attempts < longest ? attempts : longest);
+}
+
+/* Wait for a path and a slot; in front if it has waited before. */
+void bc_call_enqueue_locked(struct bc_call *call, bool in_front, uint64_t now)
+{
+	struct bc_client *client = call->client;
+
+	call->state = BC_CALL_QUEUED;
+	call->when = bc_call_may_wait_until(call, now);
+	if (in_front)
+		cds_list_add(&call->link, &client->queue);
+	else
+		cds_list_add_tail(&call->link, &client->queue);
+	client->queued++;
+	if (call->when < client->queue_due)
+		client->queue_due = call->when;
+	bc_client_arm_locked(client, call->when);
+}
+
+/* Look at the callback again at @when.  Nearly always that is later than for all
+ * others in the same list.
+ */
+static void call_time(struct bc_call *call, struct cds_list_head *list,
+		      uint64_t when)
+{
+	struct cds_list_head *pos;
+
+	call->when = when;
+	for (pos = list->prev; pos != list; pos = pos->prev)
+		if (cds_list_entry(pos, struct bc_call, link)->when <= when)
+			break;
+	cds_list_add(&call->link, pos);
+	bc_client_arm_locked(call->client, when);
+}
+
+/* It is in a slot. */
+void bc_call_time_sent_locked(struct bc_call *call, uint64_t when)
+{
+	call->state = BC_CALL_SENT;
+	call_time(call, &call->client->timed, when);
+}
+
+/* It waits for its next attempt, and counts as one that is queued. */
+static void call_time_backoff(struct bc_call *call, uint64_t when)
+{
+	call->state = BC_CALL_BACKOFF;
+	call->client->queued++;
+	call_time(call, &call->client->backoff, when);
+}
+
+/* It is in no list any more, and neither times out nor is sent again: who calls
+ * this completes it, with bc_call_complete() once the lock is dropped.
+ */
+void bc_call_done_locked(struct bc_call *call, enum bc_outcome outcome)
+{
+	struct bc_client *client = call->client;
+
+	bc_call_unlink_locked(call);
+	call->state = BC_CALL_DONE;
+	call->outcome = outcome;
+	client->calls--;
+	bc_client_retire_locked(client);
+}
+
+void bc_call_complete(struct bc_call *call, struct bc_reply *reply)
+{
+	bc_core.ops->complete(call, call->outcome, reply);
+	uatomic_inc(&bc_core.completed[call->outcome]);
+	bc_call_put(call);
+}
+
+static void complete_work(struct bc_work *work)
+{
+	bc_call_complete(caa_container_of(work, struct bc_call, work), NULL);
+}
+
+void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome)
+{
+	call->outcome = outcome;
+	call->work.run = complete_work;
+	bc_completion_queue(&call->work);
+}
+
+/* For a caller that may not complete it itself. */
+void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome)
+{
+	bc_call_done_locked(call, outcome);
+	bc_call_complete_later(call, outcome);
+}
+
+/* Look at a callback that is out once more before its answer is due. */
+void bc_call_look_again_locked(struct bc_call *call, uint64_t now)
+{
+	uint64_t when = now + LOOK_INTERVAL;
+
+	cds_list_del(&call->link);
+	bc_call_time_sent_locked(
+		call, when < call->answer_by ? when : call->answer_by);
+}
+
+/* Start over with another slot, as a new request. */
+void bc_call_redo_locked(struct bc_call *call)
+{
+	uint64_t now = bc_now();
+
+	if (call->state == BC_CALL_DONE)
+		return;
+	bc_call_unlink_locked(call);
+	if (now < call->deadline) {
+		bc_call_enqueue_locked(call, true, now);
+	} else {
+		call->state = BC_CALL_DONE;
+		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+	}
+}
+
+/* No answer, or a refusal. Attempts are spaced 5, 10, 20 s; after the last the
+ * connection counts as no path until it is bound anew or answers.
+ */
+void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
+{
+	const struct bc_config *config = &bc_core.config;
+	struct bc_session *session = call->session;
+	struct bc_binding *binding;
+	uint64_t delay;
+
+	bc_call_unlink_locked(call);
+	call->state = BC_CALL_DONE; /* in no list */
+	delay = config->retry_first_delay << call->attempts;
+	if (call->attempts < config->retry_attempts &&
+	    bc_now() + delay < call->deadline) {
+		call->attempts++;
+		bc_log(BC_LOG_INFO,
+		       "client %#lx: callback not answered, retry %u of %u in %lu ms",
+		       (unsigned long)call->client->clientid, call->attempts,
+		       config->retry_attempts, (unsigned long)delay);
+		call_time_backoff(call, bc_now() + delay);
+		return;
+	}
+	bc_log(BC_LOG_EVENT, "client %#lx: callback given up after %u attempts",
+	       (unsigned long)call->client->clientid, call->attempts + 1);
+	binding =
+		session && conn ? bc_binding_find_locked(session, conn) : NULL;
+	if (binding)
+		bc_binding_set_locked(binding, BC_BINDING_SILENT);
+	bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+}
+
+/* Slots ------------------------------------------------------------------- */
+
+/* The slot waits no longer for the reply to its request. */
+void bc_slot_drop_request_locked(struct bc_slot *slot)
+{
+	if (slot->req)
+		bc_request_put(slot->req);
+	slot->req = NULL;
+}
+
+/* The slot's request has ended: free the slot, or count it as lost. */
+void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
+			enum bc_sequence_fate fate)
+{
+	struct bc_call *call = slot->call;
+
+	bc_slot_drop_request_locked(slot);
+	slot->call = NULL;
+	bc_slots_release(&session->slots, slot, fate);
+	if (call->slot == slot)
+		call->slot = NULL;
+	bc_call_put(call);
+	if (slot->state == BC_SLOT_LOST)
+		bc_log(BC_LOG_WARN,
+		       "client %#lx: a back channel slot's sequence is lost (%u of %u)",
+		       (unsigned long)session->client->clientid,
+		       session->slots.lost, session->slots.size);
+}
