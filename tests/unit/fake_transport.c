@@ -446,13 +446,26 @@ void fake_bind(struct bc_session *session, struct bc_conn *conn)
 	assert_sane_clients();
 }
 
+struct bc_conn *fake_conn_to(struct bc_session *session)
+{
+	struct bc_conn *conn = fake_conn();
+
+	fake_bind(session, conn);
+	return conn;
+}
+
+struct bc_conn *fake_reconnect(struct bc_session *session, struct bc_conn *conn)
+{
+	fake_down(conn);
+	return fake_conn_to(session);
+}
+
 struct bc_session *fake_path(uint64_t clientid, uint8_t number, uint32_t slots,
 			     struct bc_conn **conn)
 {
 	struct bc_session *session = fake_session(clientid, number, slots);
 
-	*conn = fake_conn();
-	fake_bind(session, *conn);
+	*conn = fake_conn_to(session);
 	return session;
 }
 
