@@ -379,8 +379,7 @@ uint32_t fake_flags(const struct bc_session *session)
 	struct bc_session_status status = bc_session_heard(session, NULL);
 
 	CHECK(status.known);
-	CHECK(status.client_has_path ==
-	      !(status.flags & BC_SEQ4_CB_PATH_DOWN));
+	CHECK(status.client_has_path == !(status.flags & BC_SEQ4_CB_PATH_DOWN));
 	return status.flags;
 }
 
@@ -438,8 +437,7 @@ void fake_bind(struct bc_session *session, struct bc_conn *conn)
 	enum bc_channels channels;
 	int reply = 0;
 
-	CHECK(!bc_bind(session, conn, BC_BIND_BACK_OR_BOTH, &reply,
-		       &channels));
+	CHECK(!bc_bind(session, conn, BC_BIND_BACK_OR_BOTH, &reply, &channels));
 	CHECK(channels == BC_CHANNEL_BOTH);
 	assert_sane_clients();
 	bc_bind_replied(conn->transport, &reply);
