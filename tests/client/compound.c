@@ -195,7 +195,7 @@ static void compound_done(struct rpc_call *call, int error,
 void nfs_compound_init_bare(struct nfs_compound *compound,
 			    struct nfs_client *client, struct nfs_conn *conn)
 {
-	*compound = (struct nfs_compound){.slot = NFS_ANY_SLOT};
+	*compound = (struct nfs_compound){ .slot = NFS_ANY_SLOT };
 	compound->conn = conn;
 	compound->cred = &client->cred;
 	compound->minorversion = client->minorversion;

@@ -53,7 +53,7 @@ static struct nfs40_listener *listener_new(struct nfs_loop *loop,
 					   struct cb_responder *responder)
 {
 	struct nfs40_listener *listener = calloc(1, sizeof(*listener));
-	struct sockaddr_in address = {.sin_family = AF_INET};
+	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t len = sizeof(address);
 
 	if (!listener)
@@ -114,7 +114,7 @@ int nfs40_client_mount(struct nfs40_client *client, struct nfs_loop *loop,
 {
 	int status;
 
-	*client = (struct nfs40_client){.cb_program = 0x40000000};
+	*client = (struct nfs40_client){ .cb_program = 0x40000000 };
 	nfs_client_init(&client->base, loop, port, n);
 	client->base.minorversion = 0;
 	client->listener = listener_new(loop, client->base.source, responder);
@@ -152,10 +152,10 @@ static int confirm_open(struct nfs40_client *client, struct nfs_file *file)
 int nfs40_open(struct nfs40_client *client, const char *path, uint32_t share,
 	       struct nfs_file *file)
 {
-	struct nfs_open_args args = {.share_access = share,
-				     .clientid = client->base.clientid,
-				     .owner = client->base.owner,
-				     .seqid = client->open_seqid++};
+	struct nfs_open_args args = { .share_access = share,
+				      .clientid = client->base.clientid,
+				      .owner = client->base.owner,
+				      .seqid = client->open_seqid++ };
 	struct nfs_compound compound;
 	const struct nfs_res *open;
 	int status;

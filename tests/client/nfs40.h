@@ -12,7 +12,7 @@
 
 struct nfs40_client {
 	struct nfs_client base; /* minorversion 0; its responder answers */
-	struct nfs_conn *conn;	/* to the server */
+	struct nfs_conn *conn; /* to the server */
 	uint32_t cb_program;
 	uint32_t open_seqid; /* of the one open owner */
 	struct nfs40_listener *listener;

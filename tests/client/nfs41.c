@@ -16,10 +16,10 @@ void nfs_client_init(struct nfs_client *client, struct nfs_loop *loop,
 {
 	uint64_t boot = nfs_now_ns();
 
-	*client = (struct nfs_client){.loop = loop,
-				      .port = port,
-				      .minorversion = 1,
-				      .cred.flavor = AUTH_SYS};
+	*client = (struct nfs_client){ .loop = loop,
+				       .port = port,
+				       .minorversion = 1,
+				       .cred.flavor = AUTH_SYS };
 	snprintf(client->source, sizeof(client->source), "127.1.%u.%u",
 		 n / 250 % 256, 1 + n % 250);
 	snprintf(client->owner, sizeof(client->owner), "client-%u", n);
@@ -72,21 +72,21 @@ void nfs_create_session_args_init(struct nfs_create_session_args *args)
 {
 	static const struct nfs_sec_parms sys = {
 		.flavor = AUTH_SYS,
-		.sys = {.machine = "callback"},
+		.sys = { .machine = "callback" },
 	};
 
 	*args = (struct nfs_create_session_args){
 		.flags = CREATE_SESSION4_FLAG_CONN_BACK_CHAN,
 		.cb_program = 0x40000000,
-		.fore = {.maxrequestsize = 1u << 20,
-			 .maxresponsesize = 1u << 20,
-			 .maxresponsesize_cached = 8192,
-			 .maxoperations = 32,
-			 .maxrequests = 64},
-		.back = {.maxrequestsize = 4096,
-			 .maxresponsesize = 4096,
-			 .maxoperations = 2,
-			 .maxrequests = 16},
+		.fore = { .maxrequestsize = 1u << 20,
+			  .maxresponsesize = 1u << 20,
+			  .maxresponsesize_cached = 8192,
+			  .maxoperations = 32,
+			  .maxrequests = 64 },
+		.back = { .maxrequestsize = 4096,
+			  .maxresponsesize = 4096,
+			  .maxoperations = 2,
+			  .maxrequests = 16 },
 		.sec = &sys,
 		.nsec = 1,
 	};
@@ -120,7 +120,7 @@ int nfs_create_session(struct nfs_session *session, struct nfs_client *client,
 	struct nfs_compound compound;
 	int status;
 
-	*session = (struct nfs_session){.client = client};
+	*session = (struct nfs_session){ .client = client };
 	pthread_mutex_init(&session->lock, NULL);
 	nfs_cond_init(&session->slot_freed);
 	session->conn = nfs_conn_get(conn);
@@ -368,7 +368,7 @@ int nfs_open_with(struct nfs_session *session, const char *path,
 int nfs_open(struct nfs_session *session, const char *path, uint32_t share,
 	     struct nfs_file *file)
 {
-	struct nfs_open_args args = {.share_access = share};
+	struct nfs_open_args args = { .share_access = share };
 
 	return nfs_open_with(session, path, &args, file);
 }
@@ -376,7 +376,7 @@ int nfs_open(struct nfs_session *session, const char *path, uint32_t share,
 int nfs_create(struct nfs_session *session, const char *path, uint32_t share,
 	       struct nfs_file *file)
 {
-	struct nfs_open_args args = {.share_access = share, .create = true};
+	struct nfs_open_args args = { .share_access = share, .create = true };
 
 	return nfs_open_with(session, path, &args, file);
 }

@@ -49,7 +49,7 @@ struct nfs_channel_attrs {
 struct nfs_sec_parms {
 	uint32_t flavor;
 	struct rpc_auth_sys sys; /* AUTH_SYS */
-	struct {		 /* RPCSEC_GSS */
+	struct { /* RPCSEC_GSS */
 		uint32_t service;
 		uint32_t server_handle_len;
 		uint8_t server_handle[32];
@@ -63,10 +63,10 @@ struct nfs_sec_parms {
 /** Set by nfs_client_init(); a test may change anything before using it. */
 struct nfs_client {
 	struct nfs_loop *loop;
-	uint16_t port;	       /* the server's */
-	char source[16];       /* this client's address, "127.0.0.2" */
+	uint16_t port; /* the server's */
+	char source[16]; /* this client's address, "127.0.0.2" */
 	uint32_t minorversion; /* 1 or 2 */
-	char owner[64];	       /* co_ownerid, and the default open owner */
+	char owner[64]; /* co_ownerid, and the default open owner */
 	uint8_t verifier[NFS4_VERIFIER_SIZE];
 	struct rpc_cred cred; /* AUTH_SYS root@owner */
 	/* Answers callbacks on the client's connections; NULL: none does. */
@@ -74,7 +74,7 @@ struct nfs_client {
 	/* From EXCHANGE_ID: */
 	uint64_t clientid;
 	uint32_t sequence; /* of the next CREATE_SESSION */
-	uint32_t flags;	   /* eir_flags */
+	uint32_t flags; /* eir_flags */
 };
 
 /**
@@ -109,15 +109,15 @@ void nfs_create_session_args_init(struct nfs_create_session_args *args);
 
 struct nfs_slot {
 	uint32_t sequence; /* of the next new request */
-	bool busy;	   /* a request is under way */
-	bool lost;	   /* its reply never came: see nfs_session_recover() */
+	bool busy; /* a request is under way */
+	bool lost; /* its reply never came: see nfs_session_recover() */
 };
 
 struct nfs_session {
 	struct nfs_client *client;
 	struct nfs_conn *conn; /* where compounds go by default; +1 ref */
 	uint8_t id[NFS4_SESSIONID_SIZE];
-	uint32_t flags;		  /* csr_flags */
+	uint32_t flags; /* csr_flags */
 	uint32_t create_sequence; /* csr_sequence */
 	struct nfs_create_session_args create_args;
 	struct nfs_channel_attrs fore; /* as negotiated */
@@ -187,9 +187,9 @@ struct nfs_open_args {
 	uint32_t share_deny;
 	bool create; /* UNCHECKED4, mode 0644 */
 	enum open_claim_type4 claim;
-	const char *name;	       /* CLAIM_NULL, CLAIM_DELEGATE_CUR */
+	const char *name; /* CLAIM_NULL, CLAIM_DELEGATE_CUR */
 	struct nfs_stateid delegation; /* CLAIM_DELEGATE_CUR, _DELEG_CUR_FH */
-	uint32_t delegate_type;	       /* CLAIM_PREVIOUS */
+	uint32_t delegate_type; /* CLAIM_PREVIOUS */
 	uint64_t clientid;
 	const char *owner;
 	uint32_t seqid; /* v4.0 */
@@ -197,8 +197,8 @@ struct nfs_open_args {
 
 struct nfs_delegation {
 	uint32_t type; /* OPEN_DELEGATE_... */
-	uint32_t why;  /* OPEN_DELEGATE_NONE_EXT: WND4_... */
-	bool recall;   /* to be returned at once */
+	uint32_t why; /* OPEN_DELEGATE_NONE_EXT: WND4_... */
+	bool recall; /* to be returned at once */
 	struct nfs_stateid stateid;
 };
 
@@ -284,7 +284,7 @@ struct nfs_res {
 			struct nfs_delegation delegation;
 		} open;
 		struct nfs_stateid stateid; /* CLOSE, OPEN_CONFIRM */
-		struct nfs_fh fh;	    /* GETFH */
+		struct nfs_fh fh; /* GETFH */
 		struct {
 			const uint8_t *data; /* borrowed from the compound */
 			uint32_t len;
@@ -297,7 +297,7 @@ struct nfs_res {
 		struct {
 			uint64_t change;
 			uint64_t size;
-		} attr;		      /* GETATTR as nfs_put_getattr() asks it */
+		} attr; /* GETATTR as nfs_put_getattr() asks it */
 		uint32_t test_status; /* TEST_STATEID of one */
 		struct {
 			uint64_t clientid;
@@ -312,7 +312,7 @@ struct nfs_res {
 struct nfs_compound {
 	/* Chosen by the caller between init and send. */
 	struct nfs_session *session; /* not NULL: begins with its SEQUENCE */
-	struct nfs_conn *conn;	     /* borrowed until the reply or fini */
+	struct nfs_conn *conn; /* borrowed until the reply or fini */
 	const struct rpc_cred *cred;
 	uint32_t minorversion;
 	uint32_t slot; /* NFS_ANY_SLOT; the one used after send */
@@ -322,7 +322,7 @@ struct nfs_compound {
 	void *arg;
 
 	/* The result, from the end of the wait or in done(). */
-	int error;	 /* 0, or -errno */
+	int error; /* 0, or -errno */
 	uint32_t status; /* nfsstat4 of the COMPOUND, when error is 0 */
 	uint32_t nres;
 	struct nfs_res *res;

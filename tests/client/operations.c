@@ -464,7 +464,7 @@ static void get_exchange_id(struct xdr_cursor *cursor, struct nfs_res *res)
 	res->exchange_id.flags = xdr_get_u32(cursor);
 	if (xdr_get_u32(cursor) != SP4_NONE)
 		cursor->bad = true;
-	xdr_skip(cursor, 2);			/* the server's minor id, */
+	xdr_skip(cursor, 2); /* the server's minor id, */
 	skip_opaque(cursor, NFS4_OPAQUE_LIMIT); /* major id, */
 	skip_opaque(cursor, NFS4_OPAQUE_LIMIT); /* and scope */
 	implementations = xdr_get_u32(cursor);

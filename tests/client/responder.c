@@ -25,9 +25,9 @@
 
 /** One slot of a session's back channel, RFC 5661 2.10.6.1. */
 struct cb_slot {
-	uint32_t sequence;	   /* of the last request that ran */
-	struct cb_call *last;	   /* that request; NULL: none */
-	uint32_t last_status;	   /* of its operation: the reply cache */
+	uint32_t sequence; /* of the last request that ran */
+	struct cb_call *last; /* that request; NULL: none */
+	uint32_t last_status; /* of its operation: the reply cache */
 	struct cb_call *in_flight; /* not answered yet */
 };
 
@@ -283,13 +283,14 @@ static void put_sequence_result(struct xdr_buf *buf, const struct cb_call *call,
 	xdr_put_u32(buf, call->seq.slot + answer->slot_delta);
 	xdr_put_u32(buf,
 		    answer->limit_slots ? answer->highest_slot : last_slot);
-	xdr_put_u32(buf, answer->limit_slots ? answer->target_highest_slot
-					     : last_slot);
+	xdr_put_u32(buf, answer->limit_slots ? answer->target_highest_slot :
+					       last_slot);
 }
 
 static void put_operation_result(struct xdr_buf *buf,
 				 const struct cb_call *call,
-				 const struct cb_answer *answer, uint32_t status)
+				 const struct cb_answer *answer,
+				 uint32_t status)
 {
 	xdr_put_u32(buf, call->op);
 	xdr_put_u32(buf, status);
@@ -361,7 +362,7 @@ static void put_reply(struct xdr_buf *buf, const struct cb_call *call,
 
 static void send_bytewise(struct nfs_conn *conn, const struct xdr_buf *message)
 {
-	struct xdr_buf record = {0};
+	struct xdr_buf record = { 0 };
 
 	xdr_put_u32(&record, 0x80000000u | (uint32_t)message->len);
 	xdr_put_bytes(&record, message->data, message->len);
@@ -377,7 +378,7 @@ static void send_bytewise(struct nfs_conn *conn, const struct xdr_buf *message)
 static void transmit(const struct cb_call *call, const struct cb_answer *answer)
 {
 	unsigned int copies = answer->copies ? answer->copies : 1;
-	struct xdr_buf message = {0};
+	struct xdr_buf message = { 0 };
 
 	put_reply(&message, call, answer);
 	if (answer->when == CB_NEVER)
@@ -477,7 +478,7 @@ static struct cb_answer next_answer(struct cb_responder *responder)
 static struct cb_answer choose(struct cb_responder *responder,
 			       struct cb_call *call)
 {
-	struct cb_answer answer = {0};
+	struct cb_answer answer = { 0 };
 	struct cb_slot *slot;
 
 	if (call->proc != CB_COMPOUND) {
@@ -519,8 +520,9 @@ static void append(struct cb_responder *responder, struct cb_call *call)
 static void answer_null(struct cb_responder *responder, struct nfs_conn *conn,
 			const struct rpc_request *request)
 {
-	struct cb_call call = {
-		.conn = conn, .xid = request->xid, .proc = CB_NULL};
+	struct cb_call call = { .conn = conn,
+				.xid = request->xid,
+				.proc = CB_NULL };
 	struct cb_answer answer;
 
 	pthread_mutex_lock(&responder->lock);
@@ -679,7 +681,7 @@ void cb_responder_push(struct cb_responder *responder,
 
 	if (!pushed)
 		abort();
-	*pushed = (struct cb_pushed){.answer = *answer};
+	*pushed = (struct cb_pushed){ .answer = *answer };
 	pthread_mutex_lock(&responder->lock);
 	*responder->pushed_tail = pushed;
 	responder->pushed_tail = &pushed->next;
@@ -870,10 +872,10 @@ static void returner_add(struct cb_returner *returner,
 	item = malloc(sizeof(*item));
 	if (!item)
 		abort();
-	*item = (struct cb_return){.returner = returner,
-				   .session = session,
-				   .fh = call->recall.fh,
-				   .stateid = call->recall.stateid};
+	*item = (struct cb_return){ .returner = returner,
+				    .session = session,
+				    .fh = call->recall.fh,
+				    .stateid = call->recall.stateid };
 	pthread_mutex_lock(&returner->lock);
 	*returner->queue_tail = item;
 	returner->queue_tail = &item->next;

@@ -29,10 +29,10 @@ struct cb_referring_call {
 struct cb_call {
 	/* Constant once in the log. */
 	struct cb_responder *responder;
-	unsigned int index;    /* in the log, from 0 */
-	uint64_t arrival_ns;   /* CLOCK_MONOTONIC */
+	unsigned int index; /* in the log, from 0 */
+	uint64_t arrival_ns; /* CLOCK_MONOTONIC */
 	struct nfs_conn *conn; /* +1 ref until the responder is freed */
-	size_t size;	       /* of the RPC message */
+	size_t size; /* of the RPC message */
 	uint32_t xid;
 	uint32_t prog;
 	uint32_t vers;
@@ -51,16 +51,16 @@ struct cb_call {
 		struct cb_referring_call referring[CB_MAX_REFERRING];
 	} seq;
 	uint32_t op; /* the operation after CB_SEQUENCE, 0 if none */
-	struct {     /* CB_RECALL4args */
+	struct { /* CB_RECALL4args */
 		struct nfs_stateid stateid;
 		bool truncate;
 		struct nfs_fh fh;
 	} recall;
-	size_t args_len;  /* of the operation, any: its arguments as XDR */
+	size_t args_len; /* of the operation, any: its arguments as XDR */
 	uint8_t args[512];
-	bool retry;	  /* slot and sequence id of an earlier call */
+	bool retry; /* slot and sequence id of an earlier call */
 	uint32_t verdict; /* what the slot table says of its CB_SEQUENCE */
-	bool held;	  /* waits for cb_call_answer() */
+	bool held; /* waits for cb_call_answer() */
 
 	/* The responder's lock. */
 	bool answered; /* something was sent, or the connection closed */
@@ -73,7 +73,7 @@ struct cb_call {
 
 enum cb_when {
 	CB_NOW = 0,
-	CB_HELD,  /* until the test calls cb_call_answer() */
+	CB_HELD, /* until the test calls cb_call_answer() */
 	CB_NEVER, /* no answer at all */
 };
 
@@ -91,26 +91,26 @@ struct cb_answer {
 	enum cb_when when;
 	enum nfs_close then_close; /* then, or instead if CB_NEVER; 0: stay */
 
-	uint32_t seq_status;   /* nfsstat4 of CB_SEQUENCE */
-	uint32_t then_expects; /* the slot's next sequence id; 0: the right one */
-	uint32_t op_status;    /* nfsstat4 of the operation after it */
-	const void *attrs;     /* CB_GETATTR's fattr4, borrowed until sent; */
-	size_t attrs_len;      /* NULL: an empty one */
-	bool limit_slots;      /* the two below; else the table's size - 1 */
+	uint32_t seq_status; /* nfsstat4 of CB_SEQUENCE */
+	uint32_t then_expects; /* slot's next sequence id; 0: the right one */
+	uint32_t op_status; /* nfsstat4 of the operation after it */
+	const void *attrs; /* CB_GETATTR's fattr4, borrowed until sent; */
+	size_t attrs_len; /* NULL: an empty one */
+	bool limit_slots; /* the two below; else the table's size - 1 */
 	uint32_t highest_slot; /* csr_highest_slotid */
 	uint32_t target_highest_slot; /* csr_target_highest_slotid */
 
 	bool wrong_session;
-	uint32_t slot_delta;	 /* added to the result's slot */
+	uint32_t slot_delta; /* added to the result's slot */
 	uint32_t sequence_delta; /* added to the result's sequence id */
 	bool wrong_xid;
 	enum cb_rpc_error rpc;
-	uint32_t results;    /* so many results; 0: as many as there are */
-	uint32_t truncate;   /* bytes cut off the end of the message */
+	uint32_t results; /* so many results; 0: as many as there are */
+	uint32_t truncate; /* bytes cut off the end of the message */
 	unsigned int copies; /* sent so many times; 0: once */
-	bool bytewise;	     /* one byte a segment */
-	const void *raw;     /* not NULL: these bytes as they are instead; */
-	size_t raw_len;	     /* borrowed until sent, no record mark is added */
+	bool bytewise; /* one byte a segment */
+	const void *raw; /* not NULL: these bytes as they are instead; */
+	size_t raw_len; /* borrowed until sent, no record mark is added */
 };
 
 struct cb_responder;

@@ -26,22 +26,22 @@
 #define REPLY_HEADER 24
 
 static const uint8_t session_id[NFS4_SESSIONID_SIZE] = "session";
-static const struct nfs_channel_attrs back = {.maxrequestsize = 1024,
-					      .maxresponsesize = 1024,
-					      .maxoperations = 2,
-					      .maxrequests = SLOTS};
+static const struct nfs_channel_attrs back = { .maxrequestsize = 1024,
+					       .maxresponsesize = 1024,
+					       .maxoperations = 2,
+					       .maxrequests = SLOTS };
 
 struct fixture {
 	struct nfs_loop *loop;
 	struct cb_responder *responder;
 	struct nfs_conn *conn[2]; /* the client's ends */
-	int server[2];		  /* the server's */
+	int server[2]; /* the server's */
 };
 
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct timeval timeout = {.tv_sec = 1 + nfs_timeout_ms() / 1000};
+	struct timeval timeout = { .tv_sec = 1 + nfs_timeout_ms() / 1000 };
 
 	f->loop = nfs_loop_new();
 	f->responder = cb_responder_new();
@@ -79,12 +79,12 @@ static int teardown(void **state)
 
 static void put_call(struct xdr_buf *buf, uint32_t xid, uint32_t proc)
 {
-	struct rpc_auth_sys sys = {.stamp = 7,
-				   .machine = "host",
-				   .uid = 1,
-				   .gid = 2,
-				   .ngids = 2,
-				   .gids = {3, 4}};
+	struct rpc_auth_sys sys = { .stamp = 7,
+				    .machine = "host",
+				    .uid = 1,
+				    .gid = 2,
+				    .ngids = 2,
+				    .gids = { 3, 4 } };
 	size_t length_at;
 
 	xdr_put_u32(buf, 0); /* the record mark */
@@ -129,7 +129,8 @@ static void put_sequence(struct xdr_buf *buf, uint32_t slot, uint32_t sequence)
 
 static void put_recall(struct xdr_buf *buf, uint32_t seqid)
 {
-	const struct nfs_stateid stateid = {.seqid = seqid, .other = "stateid"};
+	const struct nfs_stateid stateid = { .seqid = seqid,
+					     .other = "stateid" };
 
 	xdr_put_u32(buf, OP_CB_RECALL);
 	nfs_put_stateid(buf, &stateid);
@@ -147,7 +148,7 @@ static void send_record(int fd, struct xdr_buf *buf)
 static void send_recall_of(int fd, uint32_t slot, uint32_t sequence,
 			   uint32_t seqid)
 {
-	struct xdr_buf buf = {0};
+	struct xdr_buf buf = { 0 };
 
 	put_call(&buf, 100 + sequence, CB_COMPOUND);
 	put_compound(&buf, 1, RECALL_OPS);
@@ -215,7 +216,7 @@ struct reply {
 
 static struct reply read_reply(int fd)
 {
-	struct reply reply = {0};
+	struct reply reply = { 0 };
 	struct xdr_cursor c = read_record(fd);
 	uint32_t len;
 
@@ -262,9 +263,9 @@ static void assert_violations(struct fixture *f, unsigned int count)
 
 static void test_xdr_cursor_beyond_the_end_gives_zeros(void **state)
 {
-	static const uint8_t bytes[] = {0, 0, 0, 9, 1, 2, 3, 4};
+	static const uint8_t bytes[] = { 0, 0, 0, 9, 1, 2, 3, 4 };
 	struct xdr_cursor cursor = xdr_cursor(bytes, sizeof(bytes));
-	struct xdr_buf buf = {0};
+	struct xdr_buf buf = { 0 };
 	uint32_t len;
 
 	(void)state;
@@ -330,7 +331,7 @@ static void test_recall_is_logged_and_answered_correctly(void **state)
 static void test_cb_null_is_answered_and_counted(void **state)
 {
 	struct fixture *f = *state;
-	struct xdr_buf buf = {0};
+	struct xdr_buf buf = { 0 };
 	struct xdr_cursor reply;
 
 	put_call(&buf, 5, CB_NULL);
@@ -344,7 +345,7 @@ static void test_cb_null_is_answered_and_counted(void **state)
 static void test_v40_recall_needs_no_sequence(void **state)
 {
 	struct fixture *f = *state;
-	struct xdr_buf buf = {0};
+	struct xdr_buf buf = { 0 };
 	struct xdr_cursor reply;
 
 	put_call(&buf, 5, CB_COMPOUND);
@@ -366,7 +367,7 @@ static void test_sequence_status_does_not_use_the_sequence_up(void **state)
 	struct reply reply;
 
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.seq_status = NFS4ERR_DELAY});
+			  &(struct cb_answer){ .seq_status = NFS4ERR_DELAY });
 	reply = recall(f, 0, 1);
 	assert_int_equal(reply.status, NFS4ERR_DELAY);
 	assert_int_equal(reply.seq_status, NFS4ERR_DELAY);
@@ -383,7 +384,7 @@ static void test_operation_status_uses_the_sequence_up(void **state)
 
 	cb_responder_push(
 		f->responder,
-		&(struct cb_answer){.op_status = NFS4ERR_BAD_STATEID});
+		&(struct cb_answer){ .op_status = NFS4ERR_BAD_STATEID });
 	reply = recall(f, 0, 1);
 	assert_int_equal(reply.status, NFS4ERR_BAD_STATEID);
 	assert_int_equal(reply.seq_status, NFS4_OK);
@@ -398,12 +399,12 @@ static void test_result_may_name_another_session_slot_and_sequence(void **state)
 	struct reply reply;
 
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.wrong_session = true,
-					      .slot_delta = 1,
-					      .sequence_delta = 10,
-					      .limit_slots = true,
-					      .highest_slot = 1,
-					      .target_highest_slot = 0});
+			  &(struct cb_answer){ .wrong_session = true,
+					       .slot_delta = 1,
+					       .sequence_delta = 10,
+					       .limit_slots = true,
+					       .highest_slot = 1,
+					       .target_highest_slot = 0 });
 	reply = recall(f, 0, 1);
 	assert_memory_not_equal(reply.session, session_id, sizeof(session_id));
 	assert_int_equal(reply.slot, 1);
@@ -418,12 +419,12 @@ static void test_many_results_and_a_truncated_reply(void **state)
 	struct reply reply;
 	struct xdr_cursor record;
 
-	cb_responder_push(f->responder, &(struct cb_answer){.results = 100});
+	cb_responder_push(f->responder, &(struct cb_answer){ .results = 100 });
 	reply = recall(f, 0, 1);
 	assert_int_equal(reply.count, 100);
 	assert_int_equal(xdr_left(&reply.rest), 98 * 8);
 
-	cb_responder_push(f->responder, &(struct cb_answer){.truncate = 6});
+	cb_responder_push(f->responder, &(struct cb_answer){ .truncate = 6 });
 	send_recall(f->server[0], 0, 2);
 	record = read_record(f->server[0]);
 	assert_int_equal(xdr_left(&record),
@@ -435,18 +436,20 @@ static void test_wrong_xid_two_copies_raw_and_bytewise(void **state)
 	struct fixture *f = *state;
 	uint8_t raw[3];
 
-	cb_responder_push(f->responder, &(struct cb_answer){.wrong_xid = true});
+	cb_responder_push(f->responder,
+			  &(struct cb_answer){ .wrong_xid = true });
 	assert_int_equal(recall(f, 0, 1).xid, ~101u);
 
-	cb_responder_push(f->responder, &(struct cb_answer){.copies = 2});
+	cb_responder_push(f->responder, &(struct cb_answer){ .copies = 2 });
 	assert_int_equal(recall(f, 0, 2).xid, 102);
 	assert_int_equal(read_reply(f->server[0]).xid, 102);
 
-	cb_responder_push(f->responder, &(struct cb_answer){.bytewise = true});
+	cb_responder_push(f->responder,
+			  &(struct cb_answer){ .bytewise = true });
 	assert_int_equal(recall(f, 0, 3).xid, 103);
 
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.raw = "raw", .raw_len = 3});
+			  &(struct cb_answer){ .raw = "raw", .raw_len = 3 });
 	send_recall(f->server[0], 0, 4);
 	assert_int_equal(read_bytes(f->server[0], raw, 3), 3);
 	assert_memory_equal(raw, "raw", 3);
@@ -455,15 +458,16 @@ static void test_wrong_xid_two_copies_raw_and_bytewise(void **state)
 
 static void test_rpc_errors(void **state)
 {
-	static const enum cb_rpc_error errors[] = {
-		CB_RPC_PROG_UNAVAIL, CB_RPC_PROC_UNAVAIL, CB_RPC_GARBAGE_ARGS,
-		CB_RPC_SYSTEM_ERR};
+	static const enum cb_rpc_error errors[] = { CB_RPC_PROG_UNAVAIL,
+						    CB_RPC_PROC_UNAVAIL,
+						    CB_RPC_GARBAGE_ARGS,
+						    CB_RPC_SYSTEM_ERR };
 	struct fixture *f = *state;
 	struct xdr_cursor record;
 
 	for (int i = 0; i < 4; i++) {
 		cb_responder_push(f->responder,
-				  &(struct cb_answer){.rpc = errors[i]});
+				  &(struct cb_answer){ .rpc = errors[i] });
 		send_recall(f->server[0], 0, 1);
 		record = read_record(f->server[0]);
 		xdr_skip(&record, 5);
@@ -471,7 +475,7 @@ static void test_rpc_errors(void **state)
 		assert_int_equal(xdr_left(&record), 0);
 	}
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.rpc = CB_RPC_AUTH_ERROR});
+			  &(struct cb_answer){ .rpc = CB_RPC_AUTH_ERROR });
 	send_recall(f->server[0], 0, 1);
 	record = read_record(f->server[0]);
 	xdr_skip(&record, 2);
@@ -487,7 +491,7 @@ static void test_held_callback_is_answered_later(void **state)
 	struct fixture *f = *state;
 	struct cb_call *held;
 
-	cb_responder_push(f->responder, &(struct cb_answer){.when = CB_HELD});
+	cb_responder_push(f->responder, &(struct cb_answer){ .when = CB_HELD });
 	send_recall(f->server[0], 0, 1);
 	held = cb_responder_wait(f->responder, 0, NFS_TIMEOUT);
 	assert_non_null(held);
@@ -496,9 +500,9 @@ static void test_held_callback_is_answered_later(void **state)
 	assert_int_equal(cb_responder_max_in_flight(f->responder), 2);
 	assert_false(cb_call_wait_answered(held, 0));
 
-	assert_int_equal(cb_call_answer(held, &(struct cb_answer){0}), 0);
+	assert_int_equal(cb_call_answer(held, &(struct cb_answer){ 0 }), 0);
 	assert_int_equal(read_reply(f->server[0]).slot, 0);
-	assert_int_equal(cb_call_answer(held, &(struct cb_answer){0}),
+	assert_int_equal(cb_call_answer(held, &(struct cb_answer){ 0 }),
 			 -EALREADY);
 	assert_int_equal(recall(f, 0, 2).status, NFS4_OK);
 	assert_violations(f, 0);
@@ -509,14 +513,14 @@ static void test_closing_with_and_without_an_answer(void **state)
 	struct fixture *f = *state;
 
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.then_close = NFS_CLOSE_FIN});
+			  &(struct cb_answer){ .then_close = NFS_CLOSE_FIN });
 	assert_int_equal(recall(f, 0, 1).status, NFS4_OK);
 	assert_true(at_end(f->server[0]));
 	assert_false(nfs_conn_is_open(f->conn[0]));
 
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.when = CB_NEVER,
-					      .then_close = NFS_CLOSE_RST});
+			  &(struct cb_answer){ .when = CB_NEVER,
+					       .then_close = NFS_CLOSE_RST });
 	send_recall(f->server[1], 0, 2);
 	assert_true(at_end(f->server[1]));
 	assert_violations(f, 0);
@@ -528,8 +532,8 @@ static void test_retry_after_a_lost_connection_is_right(void **state)
 	struct cb_call *retry;
 
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.when = CB_NEVER,
-					      .then_close = NFS_CLOSE_FIN});
+			  &(struct cb_answer){ .when = CB_NEVER,
+					       .then_close = NFS_CLOSE_FIN });
 	send_recall(f->server[0], 0, 1);
 	assert_true(at_end(f->server[0]));
 
@@ -546,11 +550,11 @@ static void test_retry_of_an_answered_call_gets_its_answer_again(void **state)
 	struct fixture *f = *state;
 
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.op_status = NFS4ERR_BADHANDLE,
-					      .then_close = NFS_CLOSE_FIN});
+			  &(struct cb_answer){ .op_status = NFS4ERR_BADHANDLE,
+					       .then_close = NFS_CLOSE_FIN });
 	assert_int_equal(recall(f, 0, 1).status, NFS4ERR_BADHANDLE);
 	cb_responder_push(f->responder,
-			  &(struct cb_answer){.op_status = NFS4ERR_DELAY});
+			  &(struct cb_answer){ .op_status = NFS4ERR_DELAY });
 	send_recall(f->server[1], 0, 1);
 	assert_int_equal(read_reply(f->server[1]).status, NFS4ERR_BADHANDLE);
 	assert_violations(f, 0);
@@ -580,7 +584,7 @@ static void test_slot_rules_are_enforced(void **state)
 	assert_int_equal(reply.status, NFS4ERR_SEQ_MISORDERED);
 	assert_violations(f, 1);
 
-	cb_responder_push(f->responder, &(struct cb_answer){.when = CB_HELD});
+	cb_responder_push(f->responder, &(struct cb_answer){ .when = CB_HELD });
 	send_recall(f->server[0], 0, 1);
 	reply = recall(f, 0, 2);
 	assert_int_equal(reply.status, NFS4ERR_SEQ_MISORDERED);
@@ -599,7 +603,7 @@ static void test_slot_rules_are_enforced(void **state)
 static void test_missing_sequence_is_a_violation(void **state)
 {
 	struct fixture *f = *state;
-	struct xdr_buf buf = {0};
+	struct xdr_buf buf = { 0 };
 	struct xdr_cursor record;
 
 	put_call(&buf, 5, CB_COMPOUND);
@@ -616,7 +620,7 @@ static void test_limits_are_checked(void **state)
 {
 	static const uint8_t big[1024];
 	struct fixture *f = *state;
-	struct xdr_buf buf = {0};
+	struct xdr_buf buf = { 0 };
 
 	put_call(&buf, 5, CB_COMPOUND);
 	put_compound(&buf, 1, 3);
@@ -631,7 +635,7 @@ static void test_limits_are_checked(void **state)
 static void test_arguments_that_do_not_decode(void **state)
 {
 	struct fixture *f = *state;
-	struct xdr_buf buf = {0};
+	struct xdr_buf buf = { 0 };
 
 	put_call(&buf, 5, CB_COMPOUND);
 	put_compound(&buf, 1, 2);
@@ -645,8 +649,8 @@ static void test_arguments_that_do_not_decode(void **state)
 static void test_fragments_are_put_together(void **state)
 {
 	struct fixture *f = *state;
-	struct xdr_buf buf = {0};
-	uint8_t mark[4] = {0, 0, 0, 8};
+	struct xdr_buf buf = { 0 };
+	uint8_t mark[4] = { 0, 0, 0, 8 };
 
 	put_call(&buf, 5, CB_NULL);
 	xdr_patch_u32(&buf, 0, LAST_FRAGMENT | (uint32_t)(buf.len - 12));

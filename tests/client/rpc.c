@@ -54,8 +54,8 @@ struct nfs_loop {
 	int wake; /* eventfd: look at `dead` and `stop` */
 	pthread_mutex_t lock;
 	struct nfs_conn *dead; /* [L] closed; the loop's reference */
-	bool stop;	       /* [L] */
-	uint8_t *scratch;      /* [T] what was just read */
+	bool stop; /* [L] */
+	uint8_t *scratch; /* [T] what was just read */
 };
 
 struct nfs_conn {
@@ -66,22 +66,22 @@ struct nfs_conn {
 	struct nfs_conn *next_dead; /* loop->lock */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;	   /* open, dispatching */
-	atomic_bool open;	   /* [L] to write */
-	int fd;			   /* [L] */
-	bool paused;		   /* [L] not reading */
-	bool peer_closed;	   /* [L] */
-	bool dispatching;	   /* [L] the loop thread is in a handler */
-	nfs_request_fn handler;	   /* [L] */
-	void *handler_arg;	   /* [L] */
-	struct xdr_buf out;	   /* [L] what the socket did not take */
-	struct xdr_buf head;	   /* [L] of the call that is being sent */
+	pthread_cond_t changed; /* open, dispatching */
+	atomic_bool open; /* [L] to write */
+	int fd; /* [L] */
+	bool paused; /* [L] not reading */
+	bool peer_closed; /* [L] */
+	bool dispatching; /* [L] the loop thread is in a handler */
+	nfs_request_fn handler; /* [L] */
+	void *handler_arg; /* [L] */
+	struct xdr_buf out; /* [L] what the socket did not take */
+	struct xdr_buf head; /* [L] of the call that is being sent */
 	struct rpc_call **pending; /* [L] ring of `ring_size` */
-	uint32_t ring_size;	   /* [L] a power of two, or 0 */
-	uint32_t npending;	   /* [L] calls in it */
-	uint32_t next_xid;	   /* [L] */
+	uint32_t ring_size; /* [L] a power of two, or 0 */
+	uint32_t npending; /* [L] calls in it */
+	uint32_t next_xid; /* [L] */
 
-	struct xdr_buf in;     /* [T] an incomplete fragment */
+	struct xdr_buf in; /* [T] an incomplete fragment */
 	struct xdr_buf record; /* [T] fragments before the last */
 };
 
@@ -120,8 +120,8 @@ struct timespec nfs_deadline(int timeout_ms)
 	if (timeout_ms < 0)
 		timeout_ms = nfs_timeout_ms();
 	end = nfs_now_ns() + timeout_ms * UINT64_C(1000000);
-	return (struct timespec){.tv_sec = end / 1000000000u,
-				 .tv_nsec = end % 1000000000u};
+	return (struct timespec){ .tv_sec = end / 1000000000u,
+				  .tv_nsec = end % 1000000000u };
 }
 
 bool nfs_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock,
@@ -298,7 +298,7 @@ static void loop_wake(struct nfs_loop *loop)
 /* [L] Ask epoll for what is of interest now. */
 static void conn_update_events(struct nfs_conn *conn)
 {
-	struct epoll_event event = {.data.ptr = conn};
+	struct epoll_event event = { .data.ptr = conn };
 
 	if (!conn->paused)
 		event.events |= EPOLLIN;
@@ -310,7 +310,7 @@ static void conn_update_events(struct nfs_conn *conn)
 static void conn_close(struct nfs_conn *conn, enum nfs_close how, bool by_peer)
 {
 	struct nfs_loop *loop = conn->loop;
-	struct linger linger = {.l_onoff = 1};
+	struct linger linger = { .l_onoff = 1 };
 	struct rpc_call **ring = NULL;
 	uint32_t size = 0;
 
@@ -410,8 +410,8 @@ static void conn_reply(struct nfs_conn *conn, uint32_t xid,
 
 static void conn_message(struct nfs_conn *conn, const uint8_t *data, size_t len)
 {
-	struct rpc_request request = {.size = len,
-				      .args = xdr_cursor(data, len)};
+	struct rpc_request request = { .size = len,
+				       .args = xdr_cursor(data, len) };
 	uint32_t type;
 
 	request.xid = xdr_get_u32(&request.args);
@@ -564,7 +564,7 @@ static void *loop_run(void *arg)
 
 struct nfs_loop *nfs_loop_new(void)
 {
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = { .events = EPOLLIN };
 	struct nfs_loop *loop = calloc(1, sizeof(*loop));
 	struct rlimit limit;
 
@@ -606,8 +606,8 @@ void nfs_loop_free(struct nfs_loop *loop)
 struct nfs_conn *nfs_conn_adopt(struct nfs_loop *loop, int fd)
 {
 	struct nfs_conn *conn = calloc(1, sizeof(*conn));
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
-	struct sockaddr_in self = {0};
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
+	struct sockaddr_in self = { 0 };
 	socklen_t len = sizeof(self);
 	int one = 1;
 
@@ -636,11 +636,11 @@ struct nfs_conn *nfs_conn_adopt(struct nfs_loop *loop, int fd)
 struct nfs_conn *nfs_conn_open(struct nfs_loop *loop, const char *source,
 			       uint16_t port)
 {
-	struct sockaddr_in from = {.sin_family = AF_INET};
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons(port),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct timeval timeout = {.tv_sec = 1 + nfs_timeout_ms() / 1000};
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct timeval timeout = { .tv_sec = 1 + nfs_timeout_ms() / 1000 };
 	int fd, error;
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -740,7 +740,7 @@ void nfs_conn_set_handler(struct nfs_conn *conn, nfs_request_fn fn, void *arg)
 /* [L] At once if nothing waits before it; the rest is kept for the loop. */
 static int conn_write(struct nfs_conn *conn, struct iovec *iov, int count)
 {
-	struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+	struct msghdr message = { .msg_iov = iov, .msg_iovlen = count };
 	size_t sent = 0;
 
 	if (!conn->open)
@@ -769,8 +769,8 @@ static int conn_write(struct nfs_conn *conn, struct iovec *iov, int count)
 int nfs_conn_send(struct nfs_conn *conn, const void *message, size_t len)
 {
 	uint32_t mark = htonl(LAST_FRAGMENT | (uint32_t)len);
-	struct iovec iov[] = {{&mark, sizeof(mark)},
-			      {(void *)(uintptr_t)message, len}};
+	struct iovec iov[] = { { &mark, sizeof(mark) },
+			       { (void *)(uintptr_t)message, len } };
 	int error;
 
 	pthread_mutex_lock(&conn->lock);
@@ -781,7 +781,7 @@ int nfs_conn_send(struct nfs_conn *conn, const void *message, size_t len)
 
 int nfs_conn_send_raw(struct nfs_conn *conn, const void *data, size_t len)
 {
-	struct iovec iov = {(void *)(uintptr_t)data, len};
+	struct iovec iov = { (void *)(uintptr_t)data, len };
 	int error;
 
 	pthread_mutex_lock(&conn->lock);
@@ -817,8 +817,8 @@ int nfs_conn_call(struct nfs_conn *conn, struct rpc_call *call, uint32_t prog,
 		xdr_patch_u32(head, 0,
 			      LAST_FRAGMENT |
 				      (uint32_t)(head->len - 4 + args_len));
-		iov[0] = (struct iovec){head->data, head->len};
-		iov[1] = (struct iovec){args ? args->data : NULL, args_len};
+		iov[0] = (struct iovec){ head->data, head->len };
+		iov[1] = (struct iovec){ args ? args->data : NULL, args_len };
 		error = conn_write(conn, iov, 2);
 		if (error)
 			conn_remove_pending(conn, call);
@@ -863,7 +863,7 @@ static void waited_call_done(struct rpc_call *call, int error,
 
 int nfs_conn_null(struct nfs_conn *conn, uint32_t prog, uint32_t vers)
 {
-	struct waited_call waited = {.call.done = waited_call_done};
+	struct waited_call waited = { .call.done = waited_call_done };
 	struct timespec deadline = nfs_deadline(NFS_TIMEOUT);
 	int error;
 

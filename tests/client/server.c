@@ -43,7 +43,7 @@ struct server {
 	const char *const *env;
 	int start_timeout_ms;
 	pid_t pid;
-	int pidfd;  /* -1: no process */
+	int pidfd; /* -1: no process */
 	int status; /* of waitpid(), when pidfd is -1 */
 };
 
@@ -73,9 +73,9 @@ static void remove_tree(const char *folder)
 /* A port that was free a moment ago. */
 static uint16_t free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr =
-					      htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr =
+					       htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(address);
 	uint16_t port = 0;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -278,15 +278,15 @@ static char *unconst(const char *string)
 static int spawn(struct server *server)
 {
 	const char *nfsd = getenv("GANESHA_NFSD");
-	const char *const options[] = {nfsd ? nfsd : "ganesha.nfsd",
-				       "-F",
-				       "-f",
-				       server->conf,
-				       "-L",
-				       server->log,
-				       "-p",
-				       server->pidfile};
-	char *argv[MAX_ARGS] = {NULL}, *env[MAX_ENV] = {NULL};
+	const char *const options[] = { nfsd ? nfsd : "ganesha.nfsd",
+					"-F",
+					"-f",
+					server->conf,
+					"-L",
+					server->log,
+					"-p",
+					server->pidfile };
+	char *argv[MAX_ARGS] = { NULL }, *env[MAX_ENV] = { NULL };
 	pid_t parent = getpid();
 	unsigned int n = 0;
 
@@ -353,7 +353,7 @@ bool server_wait_exit(struct server *server, int timeout_ms)
 	struct timespec deadline = nfs_deadline(timeout_ms);
 
 	while (server_alive(server)) {
-		struct pollfd ended = {.fd = server->pidfd, .events = POLLIN};
+		struct pollfd ended = { .fd = server->pidfd, .events = POLLIN };
 
 		if (!left_ms(&deadline))
 			return false;
@@ -408,8 +408,8 @@ bool server_wait_log(struct server *server, const char *text,
 	for (;;) {
 		bool alive = server_alive(server);
 		struct pollfd events[2] = {
-			{.fd = watch, .events = POLLIN},
-			{.fd = server->pidfd, .events = POLLIN},
+			{ .fd = watch, .events = POLLIN },
+			{ .fd = server->pidfd, .events = POLLIN },
 		};
 		char drain[4096];
 
@@ -529,8 +529,8 @@ static int launch(struct server *server)
 			    server->start_timeout_ms))
 		return 0;
 	fprintf(stderr, "server: %s\n",
-		server_alive(server) ? "not initialised in time"
-				     : "ended while starting");
+		server_alive(server) ? "not initialised in time" :
+				       "ended while starting");
 	server_show(server);
 	server_stop(server);
 	return -EIO;
@@ -554,9 +554,9 @@ struct server *server_start(const struct server_params *params)
 	server->port = free_port();
 	server->wrapper = params->wrapper;
 	server->env = params->env;
-	server->start_timeout_ms = params->start_timeout_ms
-					   ? params->start_timeout_ms
-					   : NFS_TIMEOUT;
+	server->start_timeout_ms = params->start_timeout_ms ?
+					   params->start_timeout_ms :
+					   NFS_TIMEOUT;
 	error = make_folder(server, params);
 	if (!error)
 		error = launch(server);

@@ -18,18 +18,18 @@
 
 /** All zeros: stock Ganesha with FSAL VFS. Strings are borrowed by start. */
 struct server_params {
-	bool module;		     /* FSAL BACKCHANNEL over VFS */
-	const char *module_path;     /* NULL: BACKCHANNEL_MODULE */
-	const char *plugin;	     /* a further plugin's path; NULL: none */
-	const char *fsal;	     /* block of the FSAL; NULL: "Name = VFS;" */
-	const char *backchannel;     /* lines in the BACKCHANNEL block */
-	const char *config;	     /* further blocks */
-	const char *export_config;   /* further lines in the EXPORT block */
+	bool module; /* FSAL BACKCHANNEL over VFS */
+	const char *module_path; /* NULL: BACKCHANNEL_MODULE */
+	const char *plugin; /* a further plugin's path; NULL: none */
+	const char *fsal; /* block of the FSAL; NULL: "Name = VFS;" */
+	const char *backchannel; /* lines in the BACKCHANNEL block */
+	const char *config; /* further blocks */
+	const char *export_config; /* further lines in the EXPORT block */
 	unsigned int lease_lifetime; /* s; 0: 20 */
-	unsigned int grace_period;   /* s; 0: Graceless */
-	const char *const *wrapper;  /* argv before it, NULL-terminated */
-	const char *const *env;	     /* "NAME=value", NULL-terminated */
-	int start_timeout_ms;	     /* 0: nfs_timeout_ms() */
+	unsigned int grace_period; /* s; 0: Graceless */
+	const char *const *wrapper; /* argv before it, NULL-terminated */
+	const char *const *env; /* "NAME=value", NULL-terminated */
+	int start_timeout_ms; /* 0: nfs_timeout_ms() */
 };
 
 struct server;

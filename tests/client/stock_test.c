@@ -25,7 +25,7 @@ static unsigned int next_client;
 
 static int start_all(void **state)
 {
-	const struct server_params params = {0};
+	const struct server_params params = { 0 };
 
 	(void)state;
 	loop = nfs_loop_new();
@@ -267,7 +267,7 @@ static void pipelined_done(struct nfs_compound *compound, void *arg)
 static void test_compounds_are_pipelined_over_all_slots(void **state)
 {
 	struct fixture *f = *state;
-	struct pipeline pipeline = {.left = PIPELINED};
+	struct pipeline pipeline = { .left = PIPELINED };
 	struct timespec deadline = nfs_deadline(NFS_TIMEOUT);
 
 	pthread_mutex_init(&pipeline.lock, NULL);
@@ -359,7 +359,7 @@ static void test_v40_client_opens_and_closes(void **state)
 
 static void test_crash_is_noticed_and_restart_works(void **state)
 {
-	const struct server_params params = {.lease_lifetime = 10};
+	const struct server_params params = { .lease_lifetime = 10 };
 	struct server *other = server_start(&params);
 	struct nfs_client client;
 	struct nfs_session session;

@@ -34,7 +34,7 @@ static uint8_t *grow(struct xdr_buf *buf, size_t len)
 void xdr_buf_fini(struct xdr_buf *buf)
 {
 	free(buf->data);
-	*buf = (struct xdr_buf){0};
+	*buf = (struct xdr_buf){ 0 };
 }
 
 void xdr_buf_clear(struct xdr_buf *buf)
@@ -91,7 +91,7 @@ void xdr_patch_u32(struct xdr_buf *buf, size_t offset, uint32_t value)
 
 struct xdr_cursor xdr_cursor(const void *data, size_t len)
 {
-	struct xdr_cursor cursor = {.next = data};
+	struct xdr_cursor cursor = { .next = data };
 
 	cursor.end = len ? cursor.next + len : cursor.next;
 	return cursor;

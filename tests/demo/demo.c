@@ -15,7 +15,7 @@
 #include "round.h"
 #include "scenarios.h"
 
-#define ROUNDS 5     /* of what is timed */
+#define ROUNDS 5 /* of what is timed */
 #define LIMIT_MS 50. /* for the median of the module's */
 
 /* ---- Columns ---- */
@@ -60,8 +60,8 @@ static double median_ms(const struct cell *cell)
 }
 
 #define VALGRIND_START_MS 120000
-static const char *const valgrind[] = {"valgrind", "--error-exitcode=99",
-				       "--quiet", "--fair-sched=try", NULL};
+static const char *const valgrind[] = { "valgrind", "--error-exitcode=99",
+					"--quiet", "--fair-sched=try", NULL };
 static bool memcheck; /* times say nothing then */
 
 /* What the table says of the last round, or of all if they were timed. */
@@ -266,7 +266,7 @@ static int check_memory(void)
 
 static int serve(void)
 {
-	const struct server_params params = {.module = true};
+	const struct server_params params = { .module = true };
 	struct server *server = server_start(&params);
 
 	if (!server)
@@ -292,7 +292,7 @@ static void interrupt(int signal)
 
 int main(int argc, char **argv)
 {
-	const struct sigaction action = {.sa_handler = interrupt};
+	const struct sigaction action = { .sa_handler = interrupt };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

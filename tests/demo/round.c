@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SLICE_MS 100  /* between looks at the server and the user */
-#define EXIT_MS 1000  /* from the end of its connections to a crash's end */
+#define SLICE_MS 100 /* between looks at the server and the user */
+#define EXIT_MS 1000 /* from the end of its connections to a crash's end */
 #define FLAGS_MS 1000 /* for the server to notice a disconnect */
 #define NS_PER_MS 1000000
 

@@ -24,15 +24,15 @@
 
 enum round_end {
 	ROUND_OK = 0,
-	ROUND_CRASHED,	   /* the server did */
-	ROUND_LATE,	   /* what was waited for did not come */
-	ROUND_ERROR,	   /* the server's answer ends it; see round->text */
+	ROUND_CRASHED, /* the server did */
+	ROUND_LATE, /* what was waited for did not come */
+	ROUND_ERROR, /* the server's answer ends it; see round->text */
 	ROUND_INTERRUPTED, /* by the user */
 };
 
 struct round {
 	struct server *server; /* borrowed */
-	unsigned int number;   /* names its file */
+	unsigned int number; /* names its file */
 	struct cb_responder *responder;
 	struct nfs_client holder;
 	struct nfs_client opener;
@@ -52,8 +52,8 @@ struct round {
 
 	enum round_end end;
 	bool wrong;
-	double ms;		 /* from since_ns to the latest recall */
-	char text[ROUND_TEXT];	 /* what was answered, or went wrong */
+	double ms; /* from since_ns to the latest recall */
+	char text[ROUND_TEXT]; /* what was answered, or went wrong */
 	char detail[ROUND_TEXT]; /* a second finding */
 };
 

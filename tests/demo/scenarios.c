@@ -43,7 +43,7 @@ static bool recall_waits(struct round *round, unsigned int arg)
 
 static bool recall_fails_over(struct round *round, unsigned int arg)
 {
-	static const struct cb_answer never = {.when = CB_NEVER};
+	static const struct cb_answer never = { .when = CB_NEVER };
 	const struct cb_call *first;
 	struct nfs_conn *other;
 
@@ -92,7 +92,7 @@ static bool status_flags(struct round *round, unsigned int when)
 
 static const char *channels_name(uint32_t channels)
 {
-	static const char *const names[] = {"none", "FORE", "BACK", "BOTH"};
+	static const char *const names[] = { "none", "FORE", "BACK", "BOTH" };
 
 	return channels <= CDFS4_BOTH ? names[channels] : "garbage";
 }
@@ -103,10 +103,10 @@ static void note_status(struct round *round, uint32_t status, uint32_t wanted)
 		uint32_t status;
 		const char *name;
 	} known[] = {
-		{NFS4_OK, "OK"},
-		{NFS4ERR_INVAL, "INVAL"},
-		{NFS4ERR_BADSESSION, "BADSESSION"},
-		{NFS4ERR_BADXDR, "BADXDR"},
+		{ NFS4_OK, "OK" },
+		{ NFS4ERR_INVAL, "INVAL" },
+		{ NFS4ERR_BADSESSION, "BADSESSION" },
+		{ NFS4ERR_BADXDR, "BADXDR" },
 	};
 	const char *name = "another error";
 
@@ -180,9 +180,9 @@ enum hostile {
 };
 
 static const struct cb_answer hostile_answers[] = {
-	[SENT_TWICE] = {.copies = 2},
-	[CLOSE_AT_ONCE] = {.then_close = NFS_CLOSE_FIN},
-	[MANY_RESULTS] = {.results = 100},
+	[SENT_TWICE] = { .copies = 2 },
+	[CLOSE_AT_ONCE] = { .then_close = NFS_CLOSE_FIN },
+	[MANY_RESULTS] = { .results = 100 },
 };
 
 /* The recall after a callback that got a hostile answer. */
@@ -201,62 +201,64 @@ static bool recall_after_answer(struct round *round, unsigned int which)
 }
 
 const struct scenario scenarios[] = {
-	{.heading = "CB_RECALL arrives: median (worst), ms",
-	 .name = "healthy path, after the OPEN",
-	 .run = recall_healthy,
-	 .timed = true},
-	{.name = "connected and bound anew, after the OPEN",
-	 .run = recall_after_rebind,
-	 .timed = true},
-	{.name = "waiting for a path, after BIND's reply",
-	 .detail_name = "SEQUENCE's flags meanwhile",
-	 .run = recall_waits,
-	 .timed = true},
-	{.name = "again on another connection, after a RST",
-	 .detail_name = "slot, sequence id: before, after",
-	 .run = recall_fails_over,
-	 .timed = true},
+	{ .heading = "CB_RECALL arrives: median (worst), ms",
+	  .name = "healthy path, after the OPEN",
+	  .run = recall_healthy,
+	  .timed = true },
+	{ .name = "connected and bound anew, after the OPEN",
+	  .run = recall_after_rebind,
+	  .timed = true },
+	{ .name = "waiting for a path, after BIND's reply",
+	  .detail_name = "SEQUENCE's flags meanwhile",
+	  .run = recall_waits,
+	  .timed = true },
+	{ .name = "again on another connection, after a RST",
+	  .detail_name = "slot, sequence id: before, after",
+	  .run = recall_fails_over,
+	  .timed = true },
 
-	{.heading = "SEQUENCE's callback flags",
-	 .name = "with a path",
-	 .run = status_flags,
-	 .arg = FLAGS_HEALTHY},
-	{.name = "without", .run = status_flags, .arg = FLAGS_NO_PATH},
-	{.name = "bound again", .run = status_flags, .arg = FLAGS_BOUND_AGAIN},
+	{ .heading = "SEQUENCE's callback flags",
+	  .name = "with a path",
+	  .run = status_flags,
+	  .arg = FLAGS_HEALTHY },
+	{ .name = "without", .run = status_flags, .arg = FLAGS_NO_PATH },
+	{ .name = "bound again",
+	  .run = status_flags,
+	  .arg = FLAGS_BOUND_AGAIN },
 
-	{.heading = "BIND_CONN_TO_SESSION answers",
-	 .name = "FORE",
-	 .run = bind_direction,
-	 .arg = CDFC4_FORE},
-	{.name = "BACK", .run = bind_direction, .arg = CDFC4_BACK},
-	{.name = "FORE_OR_BOTH",
-	 .run = bind_direction,
-	 .arg = CDFC4_FORE_OR_BOTH},
-	{.name = "BACK_OR_BOTH",
-	 .run = bind_direction,
-	 .arg = CDFC4_BACK_OR_BOTH},
-	{.name = "FORE, then FORE again",
-	 .run = bind_further,
-	 .arg = CDFC4_FORE},
-	{.name = "FORE, then BACK", .run = bind_further, .arg = CDFC4_BACK},
-	{.name = "a direction that does not exist",
-	 .run = bind_nonsense,
-	 .arg = 5},
-	{.name = "a session that does not exist",
-	 .run = bind_unknown_session,
-	 .arg = CDFC4_FORE_OR_BOTH},
+	{ .heading = "BIND_CONN_TO_SESSION answers",
+	  .name = "FORE",
+	  .run = bind_direction,
+	  .arg = CDFC4_FORE },
+	{ .name = "BACK", .run = bind_direction, .arg = CDFC4_BACK },
+	{ .name = "FORE_OR_BOTH",
+	  .run = bind_direction,
+	  .arg = CDFC4_FORE_OR_BOTH },
+	{ .name = "BACK_OR_BOTH",
+	  .run = bind_direction,
+	  .arg = CDFC4_BACK_OR_BOTH },
+	{ .name = "FORE, then FORE again",
+	  .run = bind_further,
+	  .arg = CDFC4_FORE },
+	{ .name = "FORE, then BACK", .run = bind_further, .arg = CDFC4_BACK },
+	{ .name = "a direction that does not exist",
+	  .run = bind_nonsense,
+	  .arg = 5 },
+	{ .name = "a session that does not exist",
+	  .run = bind_unknown_session,
+	  .arg = CDFC4_FORE_OR_BOTH },
 
-	{.heading = "The CB_RECALL after a callback's reply that is",
-	 .name = "sent twice",
-	 .run = recall_after_answer,
-	 .arg = SENT_TWICE,
-	 .timed = true},
-	{.name = "followed by a close at once",
-	 .run = recall_after_answer,
-	 .arg = CLOSE_AT_ONCE,
-	 .timed = true},
-	{.name = "of 100 results",
-	 .run = recall_after_answer,
-	 .arg = MANY_RESULTS,
-	 .timed = true},
+	{ .heading = "The CB_RECALL after a callback's reply that is",
+	  .name = "sent twice",
+	  .run = recall_after_answer,
+	  .arg = SENT_TWICE,
+	  .timed = true },
+	{ .name = "followed by a close at once",
+	  .run = recall_after_answer,
+	  .arg = CLOSE_AT_ONCE,
+	  .timed = true },
+	{ .name = "of 100 results",
+	  .run = recall_after_answer,
+	  .arg = MANY_RESULTS,
+	  .timed = true },
 };

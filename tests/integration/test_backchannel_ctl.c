@@ -14,8 +14,11 @@
 
 static const struct nfs_sec_parms sys = {
 	.flavor = AUTH_SYS,
-	.sys = { .machine = "other.example", .uid = 1001, .gid = 1002,
-		 .ngids = 1, .gids = { 1003 } },
+	.sys = { .machine = "other.example",
+		 .uid = 1001,
+		 .gid = 1002,
+		 .ngids = 1,
+		 .gids = { 1003 } },
 };
 
 /* Callback number @n carries this. */
@@ -51,9 +54,9 @@ static void test_ctl_program_and_credential_change_together(void **state)
 	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM, &sys, 1),
 			 NFS4_OK);
 	assert_carries(f, 0, PROGRAM, &sys);
-	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM + 1, &none,
-					     1),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_backchannel_ctl(&f->session, PROGRAM + 1, &none, 1),
+		NFS4_OK);
 	assert_carries(f, 1, PROGRAM + 1, &none);
 }
 
@@ -132,8 +135,8 @@ static void test_ctl_with_unknown_gss_handle_is_refused(void **state)
 	refused(*state, gss, 2, NFS4ERR_NOENT);
 }
 
-static void test_ctl_session_that_never_had_a_back_channel_is_refused(
-	void **state)
+static void
+test_ctl_session_that_never_had_a_back_channel_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_create_session_args args;

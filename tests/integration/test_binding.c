@@ -55,9 +55,9 @@ static void test_create_session_without_flag_binds_fore_only(void **state)
 	/* The client has another session with a path. */
 	assert_int_equal(flags & SEQ4_STATUS_CB_PATH_DOWN, 0);
 
-	assert_int_equal(nfs_bind_conn(&session, session.conn,
-				       CDFC4_FORE_OR_BOTH, &dir),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_bind_conn(&session, session.conn, CDFC4_FORE_OR_BOTH, &dir),
+		NFS4_OK);
 	assert_int_equal(dir, CDFS4_BOTH);
 	assert_int_equal(nfs_sequence(&session, &flags), NFS4_OK);
 	assert_int_equal(flags & DOWN, 0);
@@ -71,8 +71,11 @@ static void test_bind_later_uses_parameters_of_create_session(void **state)
 	struct fixture *f = *state;
 	struct nfs_sec_parms sec = {
 		.flavor = AUTH_SYS,
-		.sys = { .machine = "later.example", .uid = 17, .gid = 18,
-			 .ngids = 2, .gids = { 19, 20 } },
+		.sys = { .machine = "later.example",
+			 .uid = 17,
+			 .gid = 18,
+			 .ngids = 2,
+			 .gids = { 19, 20 } },
 	};
 	struct nfs_create_session_args args;
 	struct nfs_file file;
@@ -119,9 +122,9 @@ static void test_create_session_gss_only_has_no_back_channel(void **state)
 	second_session(f, &session, &args);
 	assert_int_equal(session.flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN,
 			 0);
-	assert_int_equal(nfs_bind_conn(&session, session.conn,
-				       CDFC4_FORE_OR_BOTH, &dir),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_bind_conn(&session, session.conn, CDFC4_FORE_OR_BOTH, &dir),
+		NFS4_OK);
 	assert_int_equal(dir, CDFS4_FORE);
 	end_session(&session);
 }
@@ -133,9 +136,9 @@ static void test_create_session_replayed_binds_nothing(void **state)
 	uint8_t id[NFS4_SESSIONID_SIZE];
 	uint32_t flags;
 
-	assert_int_equal(nfs_replay_create_session(&f->session, conn, id,
-						   &flags),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_replay_create_session(&f->session, conn, id, &flags),
+		NFS4_OK);
 	assert_memory_equal(id, f->session.id, sizeof(id));
 	assert_int_equal(flags, f->session.flags);
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
@@ -177,11 +180,10 @@ static void test_bind_direction_outside_the_four_is_refused(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		assert_int_equal(
-			nfs_bind_conn(&f->session,
-				      fixture_connect(f, &f->holder), dirs[i],
-				      NULL),
-			NFS4ERR_INVAL);
+		assert_int_equal(nfs_bind_conn(&f->session,
+					       fixture_connect(f, &f->holder),
+					       dirs[i], NULL),
+				 NFS4ERR_INVAL);
 }
 
 static void test_bind_fresh_connection_answers_what_is_true(void **state)
@@ -199,9 +201,9 @@ static void test_bind_fresh_connection_answers_what_is_true(void **state)
 
 	for (size_t i = 0; i < 4; i++) {
 		conn = fixture_connect(f, &f->holder);
-		assert_int_equal(nfs_bind_conn(&f->session, conn,
-					       dirs[i].asked, &dir),
-				 NFS4_OK);
+		assert_int_equal(
+			nfs_bind_conn(&f->session, conn, dirs[i].asked, &dir),
+			NFS4_OK);
 		assert_int_equal(dir, dirs[i].answered);
 	}
 }
@@ -253,9 +255,9 @@ static void test_sequence_associates_fore_and_may_be_upgraded(void **state)
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
 	nfs_session_set_conn(&f->session, conn);
 	fixture_wait_flags(f, DOWN);
-	assert_int_equal(nfs_bind_conn(&f->session, conn, CDFC4_FORE_OR_BOTH,
-				       &dir),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_bind_conn(&f->session, conn, CDFC4_FORE_OR_BOTH, &dir),
+		NFS4_OK);
 	assert_int_equal(dir, CDFS4_BOTH);
 	fixture_assert_flags(f, 0);
 }
@@ -310,9 +312,9 @@ static void test_connection_serves_sessions_of_several_clients(void **state)
 	fixture_client(f, &other);
 	other.responder = f->responder;
 	assert_int_equal(nfs_exchange_id(&other, f->session.conn), NFS4_OK);
-	assert_int_equal(nfs_create_session(&session, &other, f->session.conn,
-					    NULL),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_create_session(&session, &other, f->session.conn, NULL),
+		NFS4_OK);
 	assert_int_equal(nfs_reclaim_complete(&session), NFS4_OK);
 
 	fixture_hold(f, "shared-a", &first);
@@ -353,10 +355,8 @@ static void test_callback_goes_where_the_client_was_heard_last(void **state)
 	conns[1] = fixture_bind(f);
 	conns[2] = fixture_bind(f);
 	fixture_hold(f, "latest", &file);
-	assert_int_equal(nfs_sequence_on(&f->session, conns[2], NULL),
-			 NFS4_OK);
-	assert_int_equal(nfs_sequence_on(&f->session, conns[1], NULL),
-			 NFS4_OK);
+	assert_int_equal(nfs_sequence_on(&f->session, conns[2], NULL), NFS4_OK);
+	assert_int_equal(nfs_sequence_on(&f->session, conns[1], NULL), NFS4_OK);
 	fixture_conflict(f, "latest");
 	assert_ptr_equal(fixture_callback(f, 0)->conn, conns[1]);
 	fixture_return(f, &file);
@@ -484,11 +484,14 @@ int main(void)
 		FIXTURE_TEST(test_sequence_associates_fore_and_may_be_upgraded),
 		FIXTURE_TEST(test_bind_rdma_mode_is_answered_false),
 		FIXTURE_TEST(test_bind_beyond_max_connections_gets_fore_only),
-		FIXTURE_TEST(test_connection_serves_sessions_of_several_clients),
-		FIXTURE_TEST(test_callback_goes_where_the_client_was_heard_last),
+		FIXTURE_TEST(
+			test_connection_serves_sessions_of_several_clients),
+		FIXTURE_TEST(
+			test_callback_goes_where_the_client_was_heard_last),
 		FIXTURE_TEST(test_connection_closed_is_noticed_at_once),
 		FIXTURE_TEST(test_connections_rebound_leave_no_descriptor),
-		FIXTURE_TEST(test_callback_never_overtakes_the_reply_that_binds),
+		FIXTURE_TEST(
+			test_callback_never_overtakes_the_reply_that_binds),
 	};
 
 	return fixture_run(tests, &params);

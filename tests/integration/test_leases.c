@@ -32,9 +32,9 @@ static void test_only_opener_is_granted_a_write_delegation(void **state)
 	struct nfs_file file;
 
 	server_make_file(f->server, "alone", "contents");
-	assert_int_equal(open_file(&f->session, "alone",
-				   OPEN4_SHARE_ACCESS_BOTH, &file),
-			 OPEN_DELEGATE_WRITE);
+	assert_int_equal(
+		open_file(&f->session, "alone", OPEN4_SHARE_ACCESS_BOTH, &file),
+		OPEN_DELEGATE_WRITE);
 	fixture_return(f, &file);
 }
 

@@ -263,8 +263,7 @@ static void assert_out_of_range(struct fixture *f, const char *name,
 
 static void test_module_unknown_words_plain_export_served(void **state)
 {
-	static const char *const names[] = { "Bind_Policy",
-					     "Security_Order",
+	static const char *const names[] = { "Bind_Policy", "Security_Order",
 					     "Probe" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -61,8 +61,8 @@ static void test_recall_without_path_waits_for_bind(void **state)
 	fixture_return(f, &file);
 }
 
-static void test_recall_in_flight_fails_over_same_slot_and_sequence(
-	void **state)
+static void
+test_recall_in_flight_fails_over_same_slot_and_sequence(void **state)
 {
 	static const struct cb_answer never = { .when = CB_NEVER };
 	struct fixture *f = *state;
@@ -94,9 +94,11 @@ int main(void)
 	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_recall_healthy_path_arrives),
-		FIXTURE_TEST(test_recall_after_rebind_arrives_on_new_connection),
+		FIXTURE_TEST(
+			test_recall_after_rebind_arrives_on_new_connection),
 		FIXTURE_TEST(test_recall_without_path_waits_for_bind),
-		FIXTURE_TEST(test_recall_in_flight_fails_over_same_slot_and_sequence),
+		FIXTURE_TEST(
+			test_recall_in_flight_fails_over_same_slot_and_sequence),
 	};
 
 	return fixture_run(tests, &params);

@@ -276,8 +276,8 @@ static void submit_step(struct random *random)
 {
 	uint32_t args[2] = { 0 };
 	unsigned long number = uatomic_add_return(&submitted, 1) - 1;
-	struct bc_session *session = session_at(&sessions[pick(random,
-							       SESSIONS)]);
+	struct bc_session *session =
+		session_at(&sessions[pick(random, SESSIONS)]);
 	struct bc_call *call = bc_call_new(CB_RECALL, 1, args, sizeof(args),
 					   &completions[number]);
 
@@ -357,13 +357,13 @@ static void respond_step(struct random *random)
 
 static void bind_step(struct random *random)
 {
-	static const uint32_t dirs[] = { BC_BIND_FORE, BC_BIND_BACK,
-					 BC_BIND_FORE_OR_BOTH,
-					 BC_BIND_BACK_OR_BOTH,
-					 BC_BIND_BACK_OR_BOTH,
-					 BC_BIND_BACK_OR_BOTH };
-	struct bc_session *session = session_at(&sessions[pick(random,
-							       SESSIONS)]);
+	static const uint32_t dirs[] = {
+		BC_BIND_FORE,	      BC_BIND_BACK,
+		BC_BIND_FORE_OR_BOTH, BC_BIND_BACK_OR_BOTH,
+		BC_BIND_BACK_OR_BOTH, BC_BIND_BACK_OR_BOTH
+	};
+	struct bc_session *session =
+		session_at(&sessions[pick(random, SESSIONS)]);
 	struct bc_conn *conn = conn_at(&conns[pick(random, CONNS)]);
 	enum bc_channels channels;
 	int rc;
@@ -437,8 +437,8 @@ static void churn_step(struct random *random)
 static void listen_step(struct random *random)
 {
 	const struct place *transport = &conns[pick(random, CONNS)];
-	struct bc_session *session = session_at(&sessions[pick(random,
-							       SESSIONS)]);
+	struct bc_session *session =
+		session_at(&sessions[pick(random, SESSIONS)]);
 	struct bc_conn *conn = bc_conn_get(transport);
 	struct bc_session_status status = bc_session_heard(session, conn);
 	struct bc_session *found = bc_session_get(session->id);
@@ -507,19 +507,21 @@ static void run(struct random *random)
 		void (*step)(struct random *random);
 		int count;
 	} kinds[] = {
+		/* clang-format off */
 		{ submit_step, SUBMITTERS },
 		{ respond_step, RESPONDERS },
 		{ churn_step, CHURNERS },
 		{ listen_step, LISTENERS },
 		{ revoke_step, REVOKERS },
+		/* clang-format on */
 	};
 	struct worker workers[THREADS], *worker = workers;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		for (int j = 0; j < kinds[i].count; j++, worker++) {
 			pick(random, 2);
-			worker->random.state = random->state ^
-					       (uint64_t)(worker - workers);
+			worker->random.state =
+				random->state ^ (uint64_t)(worker - workers);
 			worker->step = kinds[i].step;
 			CHECK(!pthread_create(&worker->thread, NULL,
 					      worker_main, worker));
@@ -569,8 +571,7 @@ int main(int argc, char **argv)
 	       (unsigned long long)random.state);
 	fflush(stdout);
 	random.state |= 1; /* xorshift stays at 0 */
-	completions = calloc(SUBMITTERS * operations + 1,
-			     sizeof(*completions));
+	completions = calloc(SUBMITTERS * operations + 1, sizeof(*completions));
 	CHECK(completions);
 
 	begin(&random);

@@ -33,8 +33,7 @@ struct deferred {
 
 static void run_deferred(struct rcu_head *rcu)
 {
-	struct deferred *deferred =
-		caa_container_of(rcu, struct deferred, rcu);
+	struct deferred *deferred = caa_container_of(rcu, struct deferred, rcu);
 
 	__tsan_acquire(deferred);
 	__tsan_acquire(&tsan_grace_period);

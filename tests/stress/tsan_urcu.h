@@ -30,23 +30,23 @@
  * stand for the dependency through which a published pointer is followed.
  */
 #define uatomic_read(addr) __atomic_load_n((addr), __ATOMIC_ACQUIRE)
-#define uatomic_set(addr, v) \
+#define uatomic_set(addr, v)                                                   \
 	__atomic_store_n((addr), (__typeof__(*(addr)))(v), __ATOMIC_RELEASE)
-#define uatomic_xchg(addr, v) \
+#define uatomic_xchg(addr, v)                                                  \
 	__atomic_exchange_n((addr), (__typeof__(*(addr)))(v), __ATOMIC_SEQ_CST)
-#define uatomic_add_return(addr, v) \
+#define uatomic_add_return(addr, v)                                            \
 	__atomic_add_fetch((addr), (v), __ATOMIC_SEQ_CST)
-#define uatomic_sub_return(addr, v) \
+#define uatomic_sub_return(addr, v)                                            \
 	__atomic_sub_fetch((addr), (v), __ATOMIC_SEQ_CST)
 #define uatomic_inc(addr) ((void)uatomic_add_return((addr), 1))
 #define uatomic_dec(addr) ((void)uatomic_sub_return((addr), 1))
-#define uatomic_cmpxchg(addr, old, _new)                               \
-	__extension__({                                                \
-		__typeof__(*(addr)) tsan_old = (old);                  \
-		__atomic_compare_exchange_n((addr), &tsan_old, (_new), \
-					    false, __ATOMIC_SEQ_CST,   \
-					    __ATOMIC_SEQ_CST);         \
-		tsan_old;                                              \
+#define uatomic_cmpxchg(addr, old, _new)                                       \
+	__extension__({                                                        \
+		__typeof__(*(addr)) tsan_old = (old);                          \
+		__atomic_compare_exchange_n((addr), &tsan_old, (_new), false,  \
+					    __ATOMIC_SEQ_CST,                  \
+					    __ATOMIC_SEQ_CST);                 \
+		tsan_old;                                                      \
 	})
 
 #include <urcu-bp.h>
@@ -117,9 +117,9 @@ tsan_wfcq_dequeue(struct cds_wfcq_head *head, struct cds_wfcq_tail *tail)
 #define rcu_read_unlock() tsan_read_unlock()
 #define call_rcu(head, func) tsan_call_rcu(head, func)
 #define rcu_barrier() tsan_rcu_barrier()
-#define cds_lfht_lookup(table, hash, match, key, iter) \
+#define cds_lfht_lookup(table, hash, match, key, iter)                         \
 	tsan_lfht_lookup(table, hash, match, key, iter)
-#define cds_lfht_add_unique(table, hash, match, key, node) \
+#define cds_lfht_add_unique(table, hash, match, key, node)                     \
 	tsan_lfht_add_unique(table, hash, match, key, node)
 #define cds_lfht_iter_get_node(iter) tsan_iter_node(iter)
 #define cds_wfcq_enqueue(head, tail, node) tsan_wfcq_enqueue(head, tail, node)

@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(condition)                                                     \
-	do {                                                                 \
-		if (!(condition)) {                                          \
-			fprintf(stderr, "%s:%d: %s: not true: %s\n",         \
-				__FILE__, __LINE__, __func__, #condition);   \
-			abort();                                             \
-		}                                                            \
+#define CHECK(condition)                                                       \
+	do {                                                                   \
+		if (!(condition)) {                                            \
+			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, \
+				__LINE__, __func__, #condition);               \
+			abort();                                               \
+		}                                                              \
 	} while (0)
 
 #endif /* CHECK_H */

@@ -38,6 +38,35 @@ int fake_teardown(void **state)
 	return 0;
 }
 
+struct fake_out fake_out(uint32_t slots)
+{
+	struct fake_out out;
+
+	out.session = fake_path(ALICE, 1, slots, &out.conn);
+	out.call = fake_submit(ALICE);
+	out.req = fake_next();
+	return out;
+}
+
+struct bc_session *fake_two_paths(struct bc_conn **first,
+				  struct bc_conn **second)
+{
+	struct bc_session *session = fake_path(ALICE, 1, 16, first);
+
+	*second = fake_conn_to(session);
+	fake_heard(*first);
+	return session;
+}
+
+struct bc_session *fake_paths(struct bc_conn *conns[], uint32_t count)
+{
+	struct bc_session *session = fake_session(ALICE, 1, 16);
+
+	for (uint32_t i = 0; i < count; i++)
+		conns[i] = fake_conn_to(session);
+	return session;
+}
+
 void assert_request(const struct bc_request *req, uint32_t slot,
 		    uint32_t sequence)
 {
@@ -51,4 +80,40 @@ void assert_request_on(const struct bc_request *req,
 {
 	assert_ptr_equal(req->session, session);
 	assert_request(req, slot, sequence);
+}
+
+struct bc_request *assert_next(uint32_t slot, uint32_t sequence)
+{
+	struct bc_request *req = fake_next();
+
+	assert_request(req, slot, sequence);
+	return req;
+}
+
+struct bc_request *assert_next_on(const struct bc_session *session,
+				  uint32_t slot, uint32_t sequence)
+{
+	struct bc_request *req = fake_next();
+
+	assert_request_on(req, session, slot, sequence);
+	return req;
+}
+
+void assert_answer_completes(struct bc_request *req,
+			     const struct fake_call *call)
+{
+	fake_answer_ok(req);
+	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+}
+
+void assert_completes(const struct fake_call *call)
+{
+	assert_answer_completes(fake_next(), call);
+}
+
+void assert_slot(const struct bc_session *session, uint32_t slot,
+		 enum bc_slot_state expected, uint32_t sequence)
+{
+	assert_int_equal(fake_slot(session, slot).state, expected);
+	assert_int_equal(fake_slot(session, slot).sequence, sequence);
 }

@@ -379,8 +379,7 @@ uint32_t fake_flags(const struct bc_session *session)
 	struct bc_session_status status = bc_session_heard(session, NULL);
 
 	CHECK(status.known);
-	CHECK(status.client_has_path ==
-	      !(status.flags & BC_SEQ4_CB_PATH_DOWN));
+	CHECK(status.client_has_path == !(status.flags & BC_SEQ4_CB_PATH_DOWN));
 	return status.flags;
 }
 
@@ -438,12 +437,25 @@ void fake_bind(struct bc_session *session, struct bc_conn *conn)
 	enum bc_channels channels;
 	int reply = 0;
 
-	CHECK(!bc_bind(session, conn, BC_BIND_BACK_OR_BOTH, &reply,
-		       &channels));
+	CHECK(!bc_bind(session, conn, BC_BIND_BACK_OR_BOTH, &reply, &channels));
 	CHECK(channels == BC_CHANNEL_BOTH);
 	assert_sane_clients();
 	bc_bind_replied(conn->transport, &reply);
 	assert_sane_clients();
+}
+
+struct bc_conn *fake_conn_to(struct bc_session *session)
+{
+	struct bc_conn *conn = fake_conn();
+
+	fake_bind(session, conn);
+	return conn;
+}
+
+struct bc_conn *fake_reconnect(struct bc_session *session, struct bc_conn *conn)
+{
+	fake_down(conn);
+	return fake_conn_to(session);
 }
 
 struct bc_session *fake_path(uint64_t clientid, uint8_t number, uint32_t slots,
@@ -451,8 +463,7 @@ struct bc_session *fake_path(uint64_t clientid, uint8_t number, uint32_t slots,
 {
 	struct bc_session *session = fake_session(clientid, number, slots);
 
-	*conn = fake_conn();
-	fake_bind(session, *conn);
+	*conn = fake_conn_to(session);
 	return session;
 }
 

@@ -108,6 +108,13 @@ void fake_stall(struct bc_conn *conn);
 /** Bind to both channels; the reply is on its way. */
 void fake_bind(struct bc_session *session, struct bc_conn *conn);
 
+/** Make a connection that is bound to both channels. @return as fake_conn() */
+struct bc_conn *fake_conn_to(struct bc_session *session);
+
+/** End a connection, then make another for the session. @return the other */
+struct bc_conn *fake_reconnect(struct bc_session *session,
+			       struct bc_conn *conn);
+
 /** A client with one session and one connection that is bound to it. */
 struct bc_session *fake_path(uint64_t clientid, uint8_t number, uint32_t slots,
 			     struct bc_conn **conn);

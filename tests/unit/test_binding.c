@@ -28,6 +28,17 @@ static void replied(struct bc_conn *conn)
 	assert_sane_clients();
 }
 
+/* A session with a binding whose reply is on its way. */
+static struct bc_session *bind_unanswered(struct bc_conn **conn)
+{
+	struct bc_session *session = fake_session(ALICE, 1, 16);
+
+	*conn = fake_conn();
+	assert_int_equal(bind_to(session, *conn, BC_BIND_BACK),
+			 BC_CHANNEL_BACK);
+	return session;
+}
+
 /* Directions: 18.34.3 ------------------------------------------------------- */
 
 static void test_bind_fresh_answers_as_asked(void **state)
@@ -129,14 +140,11 @@ static void test_bind_counts_at_once_and_sends_after_reply(void **state)
 
 static void test_bind_is_not_opened_by_other_replies(void **state)
 {
-	struct bc_session *session;
 	struct bc_conn *conn;
 	int other;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	conn = fake_conn();
-	bind_to(session, conn, BC_BIND_BACK);
+	bind_unanswered(&conn);
 	bc_bind_replied(conn->transport, &other);
 	bc_bind_replied(fake_conn()->transport, &reply);
 	bc_bind_replied(&other, &reply);
@@ -155,9 +163,7 @@ static void test_bind_again_before_reply_waits_for_the_second(void **state)
 	int second;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	conn = fake_conn();
-	bind_to(session, conn, BC_BIND_BACK);
+	session = bind_unanswered(&conn);
 	assert_int_equal(
 		bc_bind(session, conn, BC_BIND_BACK, &second, &channels), 0);
 	assert_int_equal(bc_core.opening, 1);
@@ -204,9 +210,7 @@ static void test_bind_whose_reply_never_goes_ends_with_conn(void **state)
 	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	conn = fake_conn();
-	bind_to(session, conn, BC_BIND_BACK);
+	session = bind_unanswered(&conn);
 	fake_down(conn);
 	assert_int_equal(bc_core.opening, 0);
 	assert_true(cds_list_empty(&session->bindings));
@@ -220,9 +224,7 @@ static void test_bind_whose_reply_never_goes_ends_with_session(void **state)
 	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	conn = fake_conn();
-	bind_to(session, conn, BC_BIND_BACK);
+	session = bind_unanswered(&conn);
 	fake_close(session);
 	assert_int_equal(bc_core.opening, 0);
 	assert_true(cds_list_empty(&conn->bindings));
@@ -234,13 +236,7 @@ static void test_bind_whose_reply_never_goes_ends_with_session(void **state)
 /* A session with as many paths as one may have. */
 static struct bc_session *full_session(struct bc_conn *conns[4])
 {
-	struct bc_session *session = fake_session(ALICE, 1, 16);
-
-	for (int i = 0; i < 4; i++) {
-		conns[i] = fake_conn();
-		fake_bind(session, conns[i]);
-	}
-	return session;
+	return fake_paths(conns, fake_config.max_connections);
 }
 
 static void test_bind_beyond_max_connections_is_enospc_or_fore(void **state)
@@ -283,11 +279,10 @@ static void test_bind_beyond_servers_limit_is_enospc_or_fore(void **state)
 	/* What ends makes room: a session, a connection. */
 	fake_close(bobs);
 	assert_int_equal(bc_core.back_bound, 1);
-	conn = fake_conn();
-	fake_bind(alices, conn);
+	conn = fake_conn_to(alices);
 	fake_down(conn);
 	assert_int_equal(bc_core.back_bound, 1);
-	fake_bind(alices, fake_conn());
+	fake_conn_to(alices);
 }
 
 static void test_bind_that_fails_does_not_count(void **state)
@@ -312,7 +307,7 @@ static void test_bind_after_one_ended_is_possible_again(void **state)
 	session = full_session(conns);
 	fake_down(conns[2]);
 	assert_int_equal(session->paths, 3);
-	fake_bind(session, fake_conn());
+	fake_conn_to(session);
 	assert_int_equal(session->paths, 4);
 }
 
@@ -326,7 +321,7 @@ static void test_bind_right_after_conn_down_is_possible(void **state)
 	session = full_session(conns);
 	for (int i = 0; i < 4; i++) {
 		bc_conn_down(conns[i]);
-		fake_bind(session, fake_conn());
+		fake_conn_to(session);
 	}
 	fake_flush();
 	assert_int_equal(session->paths, 4);
@@ -341,7 +336,7 @@ static void test_bind_fore_does_not_count_against_limit(void **state)
 	for (int i = 0; i < 10; i++)
 		bind_to(session, fake_conn(), BC_BIND_FORE);
 	for (int i = 0; i < 4; i++)
-		fake_bind(session, fake_conn());
+		fake_conn_to(session);
 }
 
 static void test_bind_fore_beyond_what_is_remembered_is_answered(void **state)

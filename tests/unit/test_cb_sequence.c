@@ -9,8 +9,8 @@
 #include "fake_transport.h"
 
 static const struct bc_cb_sequence sent = {
-	.session = { 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8,
-		     0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf },
+	.session = { 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9,
+		     0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf },
 	.sequence = 0x01020304,
 	.slot = 5,
 	.highest_slot = 7,
@@ -20,8 +20,10 @@ static const struct bc_cb_sequence sent = {
 
 static void test_compound_encoded_is_rfc_layout(void **state)
 {
-	static const uint8_t args[] = { 0, 0, 0, 0, 0,	  0,
-					0, 4, 0xde, 0xad, 0xbe, 0xef };
+	/* clang-format off */
+	static const uint8_t args[] = {
+		0, 0, 0, 0, 0, 0, 0, 4, 0xde, 0xad, 0xbe, 0xef,
+	};
 	static const uint8_t expected[] = {
 		0, 0, 0, 0, /* CB_COMPOUND4args.tag<>, 20.2.1 */
 		0, 0, 0, 2, /* .minorversion */
@@ -40,6 +42,7 @@ static void test_compound_encoded_is_rfc_layout(void **state)
 		0, 0, 0, 4, /* OP_CB_RECALL */
 		0xde, 0xad, 0xbe, 0xef, /* its arguments */
 	};
+	/* clang-format on */
 	uint8_t body[sizeof(expected) + 4];
 
 	(void)state;
@@ -204,8 +207,7 @@ static const struct {
 	{ NFS4ERR_REP_TOO_BIG_TO_CACHE, BC_VERDICT_TOO_BIG,
 	  BC_VERDICT_TOO_BIG },
 	{ NFS4ERR_TOO_MANY_OPS, BC_VERDICT_TOO_BIG, BC_VERDICT_TOO_BIG },
-	{ NFS4ERR_MINOR_VERS_MISMATCH, BC_VERDICT_TOO_BIG,
-	  BC_VERDICT_TOO_BIG },
+	{ NFS4ERR_MINOR_VERS_MISMATCH, BC_VERDICT_TOO_BIG, BC_VERDICT_TOO_BIG },
 	{ NFS4ERR_RESOURCE, BC_VERDICT_REFUSED, BC_VERDICT_REFUSED },
 	{ 4711, BC_VERDICT_REFUSED, BC_VERDICT_REFUSED },
 };

@@ -36,6 +36,18 @@ static void stream(int fds[2])
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 }
 
+/* Send until it fails, as it does where it would have to wait. */
+static void fill(int fd)
+{
+	ssize_t sent;
+
+	do
+		sent = send_message(fd);
+	while (sent >= 0);
+	assert_int_equal(sent, -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
 static void test_sendmsg_sends(void **state)
 {
 	char received[sizeof(data)];
@@ -52,16 +64,11 @@ static void test_sendmsg_sends(void **state)
 
 static void test_sendmsg_to_a_full_stream_fails_with_eagain(void **state)
 {
-	ssize_t sent;
 	int fds[2];
 
 	(void)state;
 	stream(fds);
-	do
-		sent = send_message(fds[0]);
-	while (sent >= 0);
-	assert_int_equal(sent, -1);
-	assert_int_equal(errno, EAGAIN);
+	fill(fds[0]);
 	/* It is as alive as before. */
 	assert_int_equal(recv(fds[1], data, sizeof(data), MSG_DONTWAIT),
 			 sizeof(data));
@@ -110,16 +117,6 @@ static void test_sendmsg_on_a_datagram_socket_fails(void **state)
 	assert_int_equal(send_message(fds[0]), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	close(fds[0]);
-}
-
-static void fill(int fd)
-{
-	ssize_t sent;
-
-	do
-		sent = send_message(fd);
-	while (sent >= 0);
-	assert_int_equal(errno, EAGAIN);
 }
 
 static void *write_when_possible(void *arg)

@@ -55,7 +55,10 @@ static const char *const entry_names[ENTRIES] = {
 enum { SYMBOL_NONE, SYMBOL_SETUP, SYMBOL_REPLY, SYMBOL_RELEASE, SYMBOLS };
 
 static const char *const symbol_names[SYMBOLS] = {
-	"", "clnt_req_setup", "svc_sendreply", "clnt_req_release",
+	"",
+	"clnt_req_setup",
+	"svc_sendreply",
+	"clnt_req_release",
 };
 
 struct text {
@@ -94,7 +97,7 @@ static void set_header(struct synthetic *s, int index, ElfW(Word) type,
 	};
 }
 
-static void set_relocation(struct synthetic *s, ElfW(Rela) *rela, int type,
+static void set_relocation(struct synthetic *s, ElfW(Rela) * rela, int type,
 			   int symbol)
 {
 	rela->r_offset = (uintptr_t)&s->data->got[symbol] - s->image.base;
@@ -180,7 +183,7 @@ static int synthetic_free(void **state)
 	return 0;
 }
 
-static ElfW(Dyn) *dynamic_entry(struct synthetic *s, ElfW(Sxword) tag)
+static ElfW(Dyn) * dynamic_entry(struct synthetic *s, ElfW(Sxword) tag)
 {
 	ElfW(Dyn) *entry = s->data->dynamic;
 
@@ -387,7 +390,10 @@ static void test_import_entry_size_unknown_refused(void **state)
 static void test_import_pltrelsz_absurd_refused(void **state)
 {
 	static const size_t sizes[] = {
-		1 << 20, SIZE_MAX, SIZE_MAX / 2, 0 - sizeof(ElfW(Rela)),
+		1 << 20,
+		SIZE_MAX,
+		SIZE_MAX / 2,
+		0 - sizeof(ElfW(Rela)),
 	};
 	struct synthetic *s = *state;
 
@@ -462,7 +468,7 @@ static void test_import_slot_unusable_refused(void **state)
 {
 	struct synthetic *s = *state;
 	const ElfW(Addr) offsets[] = {
-		(ElfW(Addr))-8, /* before the image */
+		-(ElfW(Addr))8, /* before the image */
 		0, /* read-only */
 		s->page, /* not readable */
 		2 * s->page + 1, /* unaligned */
@@ -514,8 +520,7 @@ static void test_table_truncated_by_segment_not_found(void **state)
 	struct synthetic *s = *state;
 	uint8_t *moved = (uint8_t *)s->data->table + sizeof(void *);
 
-	memmove(moved, s->data->table,
-		sizeof(s->data->table) - sizeof(void *));
+	memmove(moved, s->data->table, sizeof(s->data->table) - sizeof(void *));
 	s->phdr[RELRO].p_memsz = SIZE_MAX;
 	assert_no_table(s, -ENOENT);
 }
@@ -584,7 +589,7 @@ static void test_table_name_outside_not_found(void **state)
 		s->image.base + s->page,
 		s->image.base + 3 * s->page,
 		UINTPTR_MAX,
-		(uintptr_t)"OP_ILLEGAL", /* readable, but not the image's */
+		(uintptr_t) "OP_ILLEGAL", /* readable, but not the image's */
 	};
 
 	for (int i = 0; i < ENTRIES; i += ENTRIES - 1) {
@@ -618,8 +623,7 @@ static void test_table_twice_refused(void **state)
 {
 	struct synthetic *s = *state;
 
-	memcpy(s->memory + 3 * s->page, s->data->table,
-	       sizeof(s->data->table));
+	memcpy(s->memory + 3 * s->page, s->data->table, sizeof(s->data->table));
 	assert_table(s, s->data->table);
 	set_header(s, RELRO, PT_GNU_RELRO, PF_R, s->memory + 3 * s->page,
 		   s->page);
@@ -867,8 +871,8 @@ static void check_sample(const char *path, const char *perms)
 	if (!library)
 		fail_msg("%s", dlerror());
 	sample_call = (int (*)(void))dlsym(library, "sample_call");
-	sample_table = (const void *(*)(size_t *))dlsym(library,
-							"sample_table");
+	sample_table =
+		(const void *(*)(size_t *))dlsym(library, "sample_table");
 	assert_int_equal(bc_image_find((void *)sample_call, &image), 0);
 	assert_string_equal(image.path, path);
 
@@ -932,9 +936,8 @@ static void test_ganesha_imports_and_operations_found(void **state)
 			 0);
 	assert_non_null(strstr(image.path, "ganesha_nfsd"));
 	for (size_t i = 0; i < sizeof(imports) / sizeof(imports[0]); i++) {
-		assert_int_equal(bc_image_find_import(&image, imports[i],
-						      &slot),
-				 0);
+		assert_int_equal(
+			bc_image_find_import(&image, imports[i], &slot), 0);
 		assert_non_null(*slot);
 		assert_ptr_equal(*slot, dlsym(library, imports[i]));
 	}
@@ -943,13 +946,12 @@ static void test_ganesha_imports_and_operations_found(void **state)
 			 0);
 	assert_string_equal(((struct entry *)table)[3].name, "OP_ACCESS");
 	assert_perms(table, "r--p");
-	assert_int_equal(bc_image_protect(&image, table, sizeof(struct entry),
-					  true),
-			 0);
+	assert_int_equal(
+		bc_image_protect(&image, table, sizeof(struct entry), true), 0);
 	assert_perms(table, "rw-p");
-	assert_int_equal(bc_image_protect(&image, table, sizeof(struct entry),
-					  false),
-			 0);
+	assert_int_equal(
+		bc_image_protect(&image, table, sizeof(struct entry), false),
+		0);
 	assert_perms(table, "r--p");
 	print_message("%s: 5 imports, operations at +%#" PRIxPTR "\n",
 		      image.path, (uintptr_t)table - image.base);

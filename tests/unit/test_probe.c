@@ -80,8 +80,7 @@ static void test_probe_once_for_each_connection(void **state)
 	fake_answer(req, answered);
 	fake_bind(second, conns[0]);
 	assert_int_equal(fake_pending(), 0);
-	conns[1] = fake_conn();
-	fake_bind(first, conns[1]);
+	conns[1] = fake_conn_to(first);
 	next_probe(conns[1]);
 	assert_int_equal(fake_pending(), 0);
 	assert_int_equal(fake_flags(first), 0);
@@ -120,8 +119,7 @@ static void test_probe_delays_no_callback(void **state)
 	(void)state;
 	session = fake_session(ALICE, 1, 16);
 	calls[0] = fake_submit(ALICE);
-	conn = fake_conn();
-	fake_bind(session, conn);
+	conn = fake_conn_to(session);
 	req = fake_next();
 	assert_int_equal(fake_number(req), calls[0]->number);
 	next_probe(conn);
@@ -166,8 +164,7 @@ static void test_probe_refused_leaves_other_connections(void **state)
 
 	(void)state;
 	session = fake_path(ALICE, 1, 16, &conns[0]);
-	conns[1] = fake_conn();
-	fake_bind(session, conns[1]);
+	conns[1] = fake_conn_to(session);
 	fake_answer(next_probe(conns[0]), refused);
 	fake_answer(next_probe(conns[1]), answered);
 	assert_int_equal(fake_flags(session), 0);
@@ -241,15 +238,10 @@ static void test_probe_outstanding_are_bounded_and_in_turn(void **state)
 {
 	struct bc_request *reqs[CONNS];
 	struct bc_conn *conns[CONNS];
-	struct bc_session *session;
 	int sent = 0;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	for (int i = 0; i < CONNS; i++) {
-		conns[i] = fake_conn();
-		fake_bind(session, conns[i]);
-	}
+	fake_paths(conns, CONNS);
 	assert_int_equal(fake_pending(), BC_PROBES_OUT);
 	for (; sent < BC_PROBES_OUT; sent++)
 		reqs[sent] = next_probe(conns[sent]);
@@ -277,11 +269,7 @@ static void test_probe_unanswered_lets_the_others_go(void **state)
 	struct bc_session *session;
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	for (int i = 0; i < CONNS; i++) {
-		conns[i] = fake_conn();
-		fake_bind(session, conns[i]);
-	}
+	session = fake_paths(conns, CONNS);
 	for (int i = 0; i < CONNS; i++)
 		next_probe(conns[i]);
 	wait_flags(session, NO_PATH);

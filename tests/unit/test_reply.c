@@ -9,95 +9,65 @@
 /* Retries come soon; nothing times out. */
 static const struct bc_config soon = { .retry_first_delay = DELAY };
 
-static void assert_slot(const struct bc_session *session, uint32_t slot,
-			enum bc_slot_state expected, uint32_t sequence)
-{
-	assert_int_equal(fake_slot(session, slot).state, expected);
-	assert_int_equal(fake_slot(session, slot).sequence, sequence);
-}
-
 /* The callback completes ---------------------------------------------------- */
 
 static void test_reply_operation_failed_completes_and_advances(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
+	struct fake_out out = fake_out(16);
 	struct bc_reply reply;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
-	reply = fake_reply_ok(req);
+	reply = fake_reply_ok(out.req);
 	reply.status = reply.op_status = NFS4ERR_DELAY;
-	fake_answer(req, reply);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_int_equal(call->reply.op_status, NFS4ERR_DELAY);
-	assert_slot(session, 0, BC_SLOT_FREE, 2);
+	fake_answer(out.req, reply);
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_REPLY);
+	assert_int_equal(out.call->reply.op_status, NFS4ERR_DELAY);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
 }
 
 static void test_reply_uncached_to_retry_completes_as_ran(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_next();
-	fake_down(conn);
-	fake_bind(session, fake_conn());
+	fake_reconnect(out.session, out.conn);
 	fake_answer_error(fake_next(), NFS4ERR_RETRY_UNCACHED_REP);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_RAN);
-	assert_slot(session, 0, BC_SLOT_FREE, 2);
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_RAN);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
 }
 
 static void test_reply_too_big_completes_and_stays(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_answer_error(fake_next(), NFS4ERR_REQ_TOO_BIG);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_int_equal(call->reply.sequence_status, NFS4ERR_REQ_TOO_BIG);
-	assert_slot(session, 0, BC_SLOT_FREE, 1);
+	fake_answer_error(out.req, NFS4ERR_REQ_TOO_BIG);
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_REPLY);
+	assert_int_equal(out.call->reply.sequence_status, NFS4ERR_REQ_TOO_BIG);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 1);
 }
 
 /* A new request ------------------------------------------------------------- */
 
 static void test_reply_false_retry_is_redone_with_next_sequence(void **state)
 {
-	struct fake_call *call;
+	struct fake_out out = fake_out(16);
 	struct bc_request *req;
-	struct bc_conn *conn;
 
 	(void)state;
-	fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_answer_error(fake_next(), NFS4ERR_SEQ_FALSE_RETRY);
-	req = fake_next();
-	assert_request(req, 0, 2);
-	assert_int_equal(fake_number(req), call->number);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	fake_answer_error(out.req, NFS4ERR_SEQ_FALSE_RETRY);
+	req = assert_next(0, 2);
+	assert_int_equal(fake_number(req), out.call->number);
+	assert_answer_completes(req, out.call);
 }
 
 static void test_reply_uncached_to_first_is_redone(void **state)
 {
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	fake_path(ALICE, 1, 16, &conn);
-	fake_submit(ALICE);
-	fake_answer_error(fake_next(), NFS4ERR_RETRY_UNCACHED_REP);
-	assert_request(fake_next(), 0, 2);
+	fake_answer_error(out.req, NFS4ERR_RETRY_UNCACHED_REP);
+	assert_next(0, 2);
 }
 
 /* A client that accepts no sequence id does not keep a callback for ever. */
@@ -122,40 +92,30 @@ static void test_reply_false_retry_for_ever_gives_callback_up(void **state)
 
 static void test_reply_misordered_restarts_slot_at_one(void **state)
 {
-	struct bc_session *session;
+	struct fake_out out = fake_out(16);
 	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	fake_submit(ALICE);
-	fake_answer_ok(fake_next());
+	fake_answer_ok(out.req);
 	call = fake_submit(ALICE);
 	fake_answer_error(fake_next(), NFS4ERR_SEQ_MISORDERED);
-	req = fake_next();
-	assert_request(req, 0, 1);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_slot(session, 0, BC_SLOT_FREE, 2);
-	assert_int_equal(fake_flags(session), 0);
+	assert_answer_completes(assert_next(0, 1), call);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
+	assert_int_equal(fake_flags(out.session), 0);
 }
 
 static void test_reply_misordered_twice_loses_slot(void **state)
 {
-	struct bc_session *session;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	fake_submit(ALICE);
-	fake_answer_ok(fake_next());
+	fake_answer_ok(out.req);
 	fake_submit(ALICE);
 	fake_answer_error(fake_next(), NFS4ERR_SEQ_MISORDERED);
 	fake_answer_error(fake_next(), NFS4ERR_SEQ_MISORDERED);
-	assert_request(fake_next(), 1, 1);
-	assert_int_equal(session->slots.lost, 1);
-	assert_int_equal(fake_flags(session), 0);
+	assert_next(1, 1);
+	assert_int_equal(out.session->slots.lost, 1);
+	assert_int_equal(fake_flags(out.session), 0);
 }
 
 static void test_reply_misordered_everywhere_is_fault(void **state)
@@ -167,95 +127,88 @@ static void test_reply_misordered_everywhere_is_fault(void **state)
 	(void)state;
 	session = fake_path(ALICE, 1, 3, &conn);
 	call = fake_submit(ALICE);
-	for (uint32_t i = 0; i < 3; i++) {
-		struct bc_request *req = fake_next();
-
-		assert_request(req, i, 1);
-		fake_answer_error(req, NFS4ERR_SEQ_MISORDERED);
-	}
+	for (uint32_t i = 0; i < 3; i++)
+		fake_answer_error(assert_next(i, 1), NFS4ERR_SEQ_MISORDERED);
 	assert_int_equal(fake_flags(session),
 			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
 	assert_false(fake_done(call));
 	/* Binding does not mend it; a new session does. */
-	fake_bind(session, fake_conn());
+	fake_conn_to(session);
 	assert_int_equal(fake_flags(session),
 			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
 	assert_int_equal(fake_pending(), 0);
 	session = fake_path(ALICE, 2, 3, &conn);
 	assert_int_equal(fake_flags(session), 0);
-	fake_answer_ok(fake_next());
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_completes(call);
 }
 
-static void test_reply_badslot_uses_only_those_below(void **state)
+/* A session of three slots with a callback out in each. */
+static struct bc_session *all_out(struct bc_request *reqs[3])
 {
 	struct bc_session *session;
-	struct bc_request *reqs[3], *req;
-	struct bc_reply reply;
 	struct bc_conn *conn;
 
-	(void)state;
 	session = fake_path(ALICE, 1, 3, &conn);
 	for (int i = 0; i < 3; i++) {
 		fake_submit(ALICE);
 		reqs[i] = fake_next();
 	}
+	return session;
+}
+
+static void test_reply_badslot_uses_only_those_below(void **state)
+{
+	struct bc_session *session;
+	struct bc_request *reqs[3];
+	struct bc_reply reply;
+
+	(void)state;
+	session = all_out(reqs);
 	fake_answer_error(reqs[1], NFS4ERR_BADSLOT);
 	assert_int_equal(fake_pending(), 0);
 	assert_slot(session, 1, BC_SLOT_FREE, 1);
 	reply = fake_reply_ok(reqs[0]);
 	reply.target_highest_slot = 0;
 	fake_answer(reqs[0], reply);
-	req = fake_next();
-	assert_request(req, 0, 2);
-	assert_int_equal(fake_number(req), 2);
+	assert_int_equal(fake_number(assert_next(0, 2)), 2);
 	/* The target of a later reply allows it again. */
 	fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
 	fake_answer_ok(reqs[2]);
-	assert_request(fake_next(), 1, 1);
+	assert_next(1, 1);
 	assert_int_equal(fake_flags(session), 0);
 }
 
 static void test_reply_badslot_zero_is_fault(void **state)
 {
-	struct bc_session *session;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	fake_submit(ALICE);
-	fake_answer_error(fake_next(), NFS4ERR_BADSLOT);
-	assert_int_equal(fake_flags(session),
+	fake_answer_error(out.req, NFS4ERR_BADSLOT);
+	assert_int_equal(fake_flags(out.session),
 			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
 	assert_int_equal(fake_pending(), 0);
 }
 
 static void test_reply_mismatch_loses_slot(void **state)
 {
-	struct bc_session *session;
+	struct fake_out out = fake_out(2);
 	struct bc_request *req;
-	struct fake_call *call;
 	struct bc_reply reply;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 2, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
-	reply = fake_reply_ok(req);
+	reply = fake_reply_ok(out.req);
 	reply.sequence.sequence++;
-	fake_answer(req, reply);
-	assert_int_equal(session->slots.lost, 1);
-	assert_int_equal(fake_flags(session), 0);
-	req = fake_next();
-	assert_request(req, 1, 1);
+	fake_answer(out.req, reply);
+	assert_int_equal(out.session->slots.lost, 1);
+	assert_int_equal(fake_flags(out.session), 0);
+	req = assert_next(1, 1);
 	reply = fake_reply_ok(req);
 	reply.sequence.slot = 0;
 	fake_answer(req, reply);
-	assert_int_equal(fake_flags(session),
+	assert_int_equal(fake_flags(out.session),
 			 NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT);
-	assert_false(fake_done(call));
+	assert_false(fake_done(out.call));
 }
 
 static void assert_badsession(uint32_t status)
@@ -274,8 +227,7 @@ static void assert_badsession(uint32_t status)
 	assert_int_equal(fake_flags(two), 0);
 	req = fake_next();
 	assert_ptr_equal(req->session, two);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(req, call);
 	fake_submit_to(ALICE, one->id);
 	assert_ptr_equal(fake_next()->session, two);
 	fake_close(one);
@@ -301,11 +253,7 @@ static void test_reply_badsession_with_others_out_settles_all(void **state)
 	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 3, &conn);
-	for (int i = 0; i < 3; i++) {
-		fake_submit(ALICE);
-		reqs[i] = fake_next();
-	}
+	session = all_out(reqs);
 	fake_answer_error(reqs[0], NFS4ERR_BADSESSION);
 	fake_answer_ok(reqs[1]);
 	fake_answer_error(reqs[2], NFS4ERR_BADSESSION);
@@ -320,57 +268,43 @@ static void test_reply_badsession_with_others_out_settles_all(void **state)
 
 static void test_reply_delay_sends_same_request_later(void **state)
 {
-	struct bc_session *session;
-	struct bc_request *req, *again;
-	struct fake_call *call;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(1);
+	struct bc_request *again;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
-	fake_answer_error(req, NFS4ERR_DELAY);
-	assert_slot(session, 0, BC_SLOT_DELAYED, 1);
+	fake_answer_error(out.req, NFS4ERR_DELAY);
+	assert_slot(out.session, 0, BC_SLOT_DELAYED, 1);
 	again = fake_next();
-	assert_ptr_not_equal(again, req);
+	assert_ptr_not_equal(again, out.req);
 	assert_request(again, 0, 1);
 	assert_false(again->retry);
-	assert_memory_equal(again->body, req->body, req->body_len);
+	assert_memory_equal(again->body, out.req->body, out.req->body_len);
 	fake_answer_error(again, NFS4ERR_DELAY);
-	again = fake_next();
-	assert_request(again, 0, 1);
-	fake_answer_ok(again);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_slot(session, 0, BC_SLOT_FREE, 2);
+	assert_answer_completes(assert_next(0, 1), out.call);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
 }
 
 static void test_reply_delay_leaves_other_slots_alone(void **state)
 {
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(2);
 
 	(void)state;
-	fake_path(ALICE, 1, 2, &conn);
+	fake_answer_error(out.req, NFS4ERR_DELAY);
 	fake_submit(ALICE);
-	fake_answer_error(fake_next(), NFS4ERR_DELAY);
-	fake_submit(ALICE);
-	assert_request(fake_next(), 1, 1);
+	assert_next(1, 1);
 }
 
 static void test_reply_delay_then_lost_conn_uses_other(void **state)
 {
-	struct bc_session *session;
-	struct bc_conn *first, *second;
+	struct fake_out out = fake_out(1);
+	struct bc_conn *second;
 	struct bc_request *req;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &first);
-	fake_submit(ALICE);
-	fake_answer_error(fake_next(), NFS4ERR_DELAY);
-	second = fake_conn();
-	fake_bind(session, second);
-	fake_down(first);
-	req = fake_next();
-	assert_request(req, 0, 1);
+	fake_answer_error(out.req, NFS4ERR_DELAY);
+	second = fake_conn_to(out.session);
+	fake_down(out.conn);
+	req = assert_next(0, 1);
 	assert_ptr_equal(req->conn, second);
 }
 
@@ -408,16 +342,12 @@ static void test_reply_unbound_uses_other_connection(void **state)
 	struct bc_request *req;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &first);
-	second = fake_conn();
-	fake_bind(session, second);
-	fake_heard(first);
+	session = fake_two_paths(&first, &second);
 	fake_submit(ALICE);
 	req = fake_next();
 	assert_ptr_equal(req->conn, first);
 	fake_answer_error(req, NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
-	req = fake_next();
-	assert_request(req, 0, 1);
+	req = assert_next(0, 1);
 	assert_ptr_equal(req->conn, second);
 	assert_int_equal(session->paths, 1);
 	assert_int_equal(fake_flags(session), 0);
@@ -425,23 +355,15 @@ static void test_reply_unbound_uses_other_connection(void **state)
 
 static void test_reply_unbound_on_only_connection_waits_for_bind(void **state)
 {
-	struct bc_session *session;
-	struct bc_request *req;
-	struct fake_call *call;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_answer_error(fake_next(), NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	fake_answer_error(out.req, NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
 	assert_int_equal(fake_pending(), 0);
-	assert_int_equal(fake_flags(session), NO_PATH);
-	fake_bind(session, conn);
-	assert_int_equal(fake_flags(session), 0);
-	req = fake_next();
-	assert_request(req, 0, 1);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(fake_flags(out.session), NO_PATH);
+	fake_bind(out.session, out.conn);
+	assert_int_equal(fake_flags(out.session), 0);
+	assert_answer_completes(assert_next(0, 1), out.call);
 }
 
 /* The attempt failed --------------------------------------------------------- */
@@ -471,8 +393,7 @@ static void assert_backoff(struct bc_reply reply, uint32_t sequence_after)
 	assert_int_equal(fake_pending(), 0);
 	fake_bind(session, conn);
 	assert_int_equal(fake_flags(session), 0);
-	fake_answer_ok(fake_next());
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_completes(call);
 }
 
 static void test_reply_refused_backs_off_then_fails(void **state)
@@ -496,62 +417,44 @@ static void test_reply_garbled_backs_off_then_fails(void **state)
 /* The first sending may have counted: only the same request again can tell. */
 static void test_reply_refused_to_retry_is_sent_again_as_the_same(void **state)
 {
-	struct bc_session *session;
+	struct fake_out out = fake_out(1);
 	struct bc_request *req;
-	struct fake_call *call;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	fake_next();
-	fake_down(conn);
-	fake_bind(session, fake_conn());
+	fake_reconnect(out.session, out.conn);
 	req = fake_next();
 	assert_true(req->retry);
 	fake_answer(req, (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
-	req = fake_next();
-	assert_request(req, 0, 1);
+	req = assert_next(0, 1);
 	assert_true(req->retry);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_slot(session, 0, BC_SLOT_FREE, 2);
+	assert_answer_completes(req, out.call);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
 }
 
 static void
 test_reply_refused_to_retry_after_callback_ended_frees_slot(void **state)
 {
-	struct bc_session *session;
+	struct fake_out out = fake_out(1);
 	struct bc_request *req;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	fake_submit(ALICE);
-	fake_next();
-	fake_down(conn);
-	fake_bind(session, fake_conn());
+	fake_reconnect(out.session, out.conn);
 	req = fake_next();
 	assert_true(req->retry);
 	bc_client_destroy(ALICE);
 	fake_flush();
 	fake_answer(req, (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
-	assert_slot(session, 0, BC_SLOT_FREE, 2);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
 	assert_int_equal(fake_pending(), 0);
 }
 
 static void test_reply_refused_then_answered_completes(void **state)
 {
-	struct fake_call *call;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_answer(fake_next(),
-		    (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
-	fake_answer_ok(fake_next());
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	fake_answer(out.req, (struct bc_reply){ .kind = BC_REPLY_RPC_ERROR });
+	assert_completes(out.call);
 }
 
 /* For a callback that has ended otherwise, a verdict still settles its slot. */

@@ -22,7 +22,6 @@
 static const struct bc_config soon = {
 	.callback_timeout = TIMEOUT,
 	.retry_first_delay = DELAY,
-	.retry_attempts = 2,
 };
 
 /* No reply is noticed soon, and never given up within a test. */
@@ -81,9 +80,8 @@ static void test_timeout_is_retried_in_other_slots_then_fails(void **state)
 	session = fake_path(ALICE, 1, 16, &conn);
 	call = fake_submit(ALICE);
 	for (uint32_t i = 0; i < 3; i++) {
-		struct bc_request *req = fake_next();
+		struct bc_request *req = assert_next(i, 1);
 
-		assert_request(req, i, 1);
 		assert_int_equal(fake_number(req), call->number);
 		assert_false(req->retry);
 		assert_true(bc_now() - start >= i * TIMEOUT + (i > 0) * DELAY +
@@ -98,47 +96,44 @@ static void test_timeout_is_retried_in_other_slots_then_fails(void **state)
 	assert_int_equal(session->client->calls, 0);
 }
 
+/* A callback of which no attempt was answered. @return the first, as sent */
+static struct fake_out fail_unanswered(void)
+{
+	struct fake_out out = fake_out(16);
+
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_FAILED);
+	for (uint32_t i = 0; i < fake_config.retry_attempts; i++)
+		fake_next();
+	return out;
+}
+
 static void test_timeout_of_all_attempts_is_path_down(void **state)
 {
-	struct bc_session *session;
+	struct fake_out out = fail_unanswered();
 	struct fake_call *call;
 	struct bc_request *req;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	fake_wait(fake_submit(ALICE));
-	assert_int_equal(fake_flags(session), NO_PATH);
-	for (int i = 0; i < 3; i++)
-		fake_next();
+	assert_int_equal(fake_flags(out.session), NO_PATH);
 	call = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
-	fake_bind(session, conn);
-	req = fake_next();
-	assert_request(req, 3, 1);
+	fake_bind(out.session, out.conn);
+	req = assert_next(3, 1);
 	assert_int_equal(req->sequence.highest_slot, 3);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(req, call);
 }
 
 static void test_timeout_given_up_then_answered_is_path_again(void **state)
 {
-	struct bc_session *session;
-	struct bc_request *req;
-	struct bc_conn *conn;
+	struct fake_out out = fail_unanswered();
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	fake_wait(fake_submit(ALICE));
-	assert_int_equal(fake_flags(session), NO_PATH);
-	req = fake_next();
-	fake_next();
-	fake_next();
-	fake_answer_ok(req);
-	assert_int_equal(fake_flags(session), 0);
-	assert_int_equal(fake_slot(session, 0).sequence, 2);
+	assert_int_equal(fake_flags(out.session), NO_PATH);
+	fake_answer_ok(out.req);
+	assert_int_equal(fake_flags(out.session), 0);
+	assert_int_equal(fake_slot(out.session, 0).sequence, 2);
 	fake_submit(ALICE);
-	assert_request(fake_next(), 0, 2);
+	assert_next(0, 2);
 }
 
 static void test_timeout_given_up_uses_other_connection(void **state)
@@ -147,10 +142,7 @@ static void test_timeout_given_up_uses_other_connection(void **state)
 	struct bc_conn *silent, *other;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &silent);
-	other = fake_conn();
-	fake_bind(session, other);
-	fake_heard(silent);
+	session = fake_two_paths(&silent, &other);
 	fake_wait(fake_submit(ALICE));
 	for (int i = 0; i < 3; i++)
 		assert_ptr_equal(fake_next()->conn, silent);
@@ -163,44 +155,29 @@ static const struct bc_config long_backoff = { .callback_timeout = TIMEOUT };
 
 static void test_late_reply_in_backoff_completes_and_frees_slot(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(1);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
-	wait_until(session->client, backs_off);
-	assert_false(fake_done(call));
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_int_equal(fake_slot(session, 0).state, BC_SLOT_FREE);
+	wait_until(out.session->client, backs_off);
+	assert_false(fake_done(out.call));
+	assert_answer_completes(out.req, out.call);
+	assert_int_equal(fake_slot(out.session, 0).state, BC_SLOT_FREE);
 	fake_submit(ALICE);
-	assert_request(fake_next(), 0, 2);
+	assert_next(0, 2);
 }
 
 static void test_late_reply_of_first_attempt_completes_once(void **state)
 {
-	struct bc_session *session;
-	struct bc_request *first, *second;
-	struct fake_call *call;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
+	struct bc_request *second;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	first = fake_next();
-	second = fake_next();
-	assert_request(second, 1, 1);
-	fake_answer_ok(first);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	assert_int_equal(fake_slot(session, 1).state, BC_SLOT_BUSY);
+	second = assert_next(1, 1);
+	assert_answer_completes(out.req, out.call);
+	assert_int_equal(fake_slot(out.session, 1).state, BC_SLOT_BUSY);
 	fake_answer_ok(second); /* the fake forbids a second completion */
-	assert_int_equal(fake_slot(session, 0).sequence, 2);
-	assert_int_equal(fake_slot(session, 1).sequence, 2);
-	assert_int_equal(fake_slot(session, 1).state, BC_SLOT_FREE);
+	assert_int_equal(fake_slot(out.session, 0).sequence, 2);
+	assert_slot(out.session, 1, BC_SLOT_FREE, 2);
 }
 
 static void test_late_error_does_not_disturb_later_attempt(void **state)
@@ -221,8 +198,7 @@ static void test_late_error_does_not_disturb_later_attempt(void **state)
 		first = fake_next();
 		second = fake_next();
 		fake_answer_error(second, errors[i]);
-		fake_answer_ok(first);
-		assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+		assert_answer_completes(first, call);
 		while (fake_pending())
 			fake_next();
 		fake_close(session);
@@ -231,65 +207,42 @@ static void test_late_error_does_not_disturb_later_attempt(void **state)
 
 static void test_timeout_slots_all_silent_waits_for_reply(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(1);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
 	/* The retry finds no slot: nothing else may go out in this one. */
-	wait_until(session->client, queues);
+	wait_until(out.session->client, queues);
 	assert_int_equal(fake_pending(), 0);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(out.req, out.call);
 	assert_int_equal(fake_pending(), 0);
-	assert_int_equal(session->client->queued, 0);
+	assert_int_equal(out.session->client->queued, 0);
 }
 
 static void test_timeout_then_lost_conn_settles_slot_elsewhere(void **state)
 {
-	struct bc_session *session;
-	struct bc_conn *first, *second;
+	struct fake_out out = fail_unanswered();
 	struct bc_request *req;
-	struct fake_call *call;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &first);
-	call = fake_submit(ALICE);
-	fake_wait(call);
-	for (int i = 0; i < 3; i++)
-		fake_next();
-	fake_down(first);
-	second = fake_conn();
-	fake_bind(session, second);
+	fake_reconnect(out.session, out.conn);
 	/* The callback has failed; its slots' sequences are settled. */
 	for (uint32_t i = 0; i < 3; i++) {
-		req = fake_next();
-		assert_request(req, i, 1);
+		req = assert_next(i, 1);
 		assert_true(req->retry);
 		fake_answer_ok(req);
-		assert_int_equal(fake_slot(session, i).state, BC_SLOT_FREE);
+		assert_int_equal(fake_slot(out.session, i).state, BC_SLOT_FREE);
 	}
 }
 
 static void test_timeout_of_one_client_delays_no_other(void **state)
 {
-	struct bc_conn *silent, *other;
-	struct fake_call *call;
+	struct bc_conn *other;
 
 	(void)state;
-	fake_path(ALICE, 1, 1, &silent);
+	fake_out(1);
 	fake_path(BOB, 2, 1, &other);
-	fake_submit(ALICE);
-	fake_next();
-	for (int i = 0; i < 10; i++) {
-		call = fake_submit(BOB);
-		fake_answer_ok(fake_next());
-		assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	}
+	for (int i = 0; i < 10; i++)
+		assert_completes(fake_submit(BOB));
 }
 
 /* Half-open connections ------------------------------------------------------ */
@@ -308,31 +261,24 @@ static void test_look_stalled_and_heard_elsewhere_is_closed(void **state)
 	fake_heard_unbound(session);
 	wait_until(session->client, has_no_path);
 	assert_int_equal(fake_flags(session), NO_PATH);
-	other = fake_conn();
-	fake_bind(session, other);
-	req = fake_next();
-	assert_request(req, 0, 1);
+	other = fake_conn_to(session);
+	req = assert_next(0, 1);
 	assert_ptr_equal(req->conn, other);
 	assert_true(req->retry);
 }
 
 static void test_look_stalled_fails_over_to_the_conn_that_speaks(void **state)
 {
-	struct bc_session *session;
 	struct bc_conn *dead, *other;
 	struct bc_request *req;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &dead);
-	other = fake_conn();
-	fake_bind(session, other);
-	fake_heard(dead);
+	fake_two_paths(&dead, &other);
 	fake_stall(dead);
 	fake_submit(ALICE);
 	assert_ptr_equal(fake_next()->conn, dead);
 	fake_heard(other);
-	req = fake_next();
-	assert_request(req, 0, 1);
+	req = assert_next(0, 1);
 	assert_ptr_equal(req->conn, other);
 }
 
@@ -348,20 +294,13 @@ static void wait_for_look(void)
 
 static void test_look_slow_client_is_left_alone(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
-	fake_heard_unbound(session);
+	fake_heard_unbound(out.session);
 	wait_for_look();
-	assert_int_equal(fake_flags(session), 0);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(fake_flags(out.session), 0);
+	assert_answer_completes(out.req, out.call);
 	assert_int_equal(fake_pending(), 0);
 }
 
@@ -369,12 +308,11 @@ static void test_look_slow_client_is_left_alone(void **state)
 static void test_look_stalled_and_unheard_since_is_left_alone(void **state)
 {
 	struct bc_session *session;
-	struct bc_conn *conn, *other;
+	struct bc_conn *conn;
 
 	(void)state;
 	session = fake_path(ALICE, 1, 16, &conn);
-	other = fake_conn();
-	fake_bind(session, other);
+	fake_conn_to(session);
 	fake_heard_unbound(session);
 	fake_heard(conn);
 	fake_stall(conn);
@@ -402,34 +340,29 @@ static void test_queue_without_path_fails_after_a_lease(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(fake_wait(calls[i]), BC_OUTCOME_FAILED);
 	assert_true(bc_now() - start >= LEASE);
-	fake_bind(session, fake_conn());
+	fake_conn_to(session);
 	assert_int_equal(fake_pending(), 0);
 }
 
 /* A client that answers slowly has a path; one that does not answer has none. */
 static void test_queue_expired_marks_unanswered_conn_only(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
 	uint64_t start = bc_now();
+	struct fake_out out = fake_out(1);
+	struct fake_call *call;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	fake_submit(ALICE);
-	req = fake_next();
 	fake_submit(ALICE);
 	call = fake_submit(ALICE);
 	while (bc_now() - start < LONG_LEASE / 2)
 		sched_yield();
-	fake_answer_ok(req);
+	fake_answer_ok(out.req);
 	fake_next();
 	/* The third has waited for a lease; the second was out for half. */
 	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
-	assert_int_equal(fake_flags(session), 0);
+	assert_int_equal(fake_flags(out.session), 0);
 	assert_int_equal(fake_wait(fake_submit(ALICE)), BC_OUTCOME_FAILED);
-	assert_int_equal(fake_flags(session), NO_PATH);
+	assert_int_equal(fake_flags(out.session), NO_PATH);
 }
 
 static void test_queue_of_unknown_client_fails_after_a_lease(void **state)
@@ -458,24 +391,16 @@ static const struct bc_config parked = {
 
 static void test_parked_without_path_fails_after_a_lease(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(16);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_next();
-	fake_down(conn);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
+	fake_down(out.conn);
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_FAILED);
 	/* Its slot is settled when there is a path again. */
-	fake_bind(session, fake_conn());
-	req = fake_next();
-	assert_request(req, 0, 1);
-	fake_answer_ok(req);
+	fake_conn_to(out.session);
+	fake_answer_ok(assert_next(0, 1));
 	fake_submit(ALICE);
-	assert_request(fake_next(), 0, 2);
+	assert_next(0, 2);
 }
 
 static const struct bc_config parked_long = { .callback_timeout = STEP };
@@ -483,9 +408,9 @@ static const struct bc_config parked_long = { .callback_timeout = STEP };
 static void test_parked_with_path_elsewhere_moves_there(void **state)
 {
 	struct bc_session *one, *two;
-	struct bc_conn *conn, *other;
 	struct bc_request *req;
 	struct fake_call *call;
+	struct bc_conn *conn;
 
 	(void)state;
 	one = fake_path(ALICE, 1, 16, &conn);
@@ -494,14 +419,10 @@ static void test_parked_with_path_elsewhere_moves_there(void **state)
 	req = fake_next();
 	assert_ptr_equal(req->session, one);
 	fake_down(conn);
-	other = fake_conn();
-	fake_bind(two, other);
-	req = fake_next();
-	assert_ptr_equal(req->session, two);
-	assert_request(req, 0, 1);
+	fake_conn_to(two);
+	req = assert_next_on(two, 0, 1);
 	assert_false(req->retry);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(req, call);
 }
 
 static const struct bc_config single_attempt = {
@@ -526,9 +447,7 @@ static void test_deadline_holds_for_client_that_reconnects(void **state)
 
 		while (bc_now() < round_ends)
 			sched_yield();
-		fake_down(conn);
-		conn = fake_conn();
-		fake_bind(session, conn);
+		conn = fake_reconnect(session, conn);
 		assert_true(++rounds < 60);
 	}
 	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
@@ -537,20 +456,15 @@ static void test_deadline_holds_for_client_that_reconnects(void **state)
 /* Slots that nobody answers for, and a callback that waits for one. */
 static void test_queue_without_free_slot_for_a_lease_is_path_down(void **state)
 {
-	struct bc_session *session;
-	struct bc_request *req;
+	struct fake_out out = fake_out(1);
 	struct fake_call *waits;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	fake_submit(ALICE);
-	req = fake_next();
 	waits = fake_submit(ALICE);
 	assert_int_equal(fake_wait(waits), BC_OUTCOME_FAILED);
-	assert_int_equal(fake_flags(session), NO_PATH);
-	fake_answer_ok(req);
-	assert_int_equal(fake_flags(session), 0);
+	assert_int_equal(fake_flags(out.session), NO_PATH);
+	fake_answer_ok(out.req);
+	assert_int_equal(fake_flags(out.session), 0);
 }
 
 #define RETRY_TEST(test) FAKE_TEST(test, &soon)

@@ -6,12 +6,6 @@
 
 #include "sane.h"
 
-static void assert_completes(const struct fake_call *call)
-{
-	fake_answer_ok(fake_next());
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-}
-
 /* Submission --------------------------------------------------------------- */
 
 static void test_submit_with_path_sends_at_once(void **state)
@@ -25,8 +19,7 @@ static void test_submit_with_path_sends_at_once(void **state)
 	session = fake_path(ALICE, 1, 16, &conn);
 	call = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 1);
-	req = fake_next();
-	assert_request_on(req, session, 0, 1);
+	req = assert_next_on(session, 0, 1);
 	assert_ptr_equal(req->conn, conn);
 	assert_ptr_equal(req->security, session->security);
 	assert_false(req->retry);
@@ -50,8 +43,7 @@ static void test_submit_several_uses_slots_in_order(void **state)
 		struct bc_request *req;
 
 		fake_submit(ALICE);
-		req = fake_next();
-		assert_request_on(req, session, i, 1);
+		req = assert_next_on(session, i, 1);
 		assert_int_equal(req->sequence.highest_slot, i);
 	}
 	fake_submit(ALICE);
@@ -68,7 +60,7 @@ static void test_submit_without_path_waits_for_bind(void **state)
 	for (int i = 0; i < 3; i++)
 		calls[i] = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
-	fake_bind(session, fake_conn());
+	fake_conn_to(session);
 	assert_int_equal(fake_pending(), 3);
 	for (int i = 0; i < 3; i++)
 		assert_completes(calls[i]);
@@ -100,8 +92,6 @@ static void test_submit_beyond_max_queue_is_deferred(void **state)
 		assert_false(fake_done(calls[i]));
 }
 
-static const struct bc_config backoff_of_3 = { .max_queue = 3 };
-
 /* A client that refuses all callbacks: they wait for their next attempt. */
 static void test_submit_beyond_those_in_backoff_is_deferred(void **state)
 {
@@ -125,15 +115,13 @@ static const struct bc_config queue_of_1 = { .max_queue = 1 };
 
 static void test_submit_beyond_max_queue_hurts_nobody_else(void **state)
 {
-	struct fake_call *call;
 	struct bc_conn *conn;
 
 	(void)state;
 	fake_submit(ALICE);
 	fake_wait(fake_submit(ALICE));
 	fake_path(BOB, 1, 16, &conn);
-	call = fake_submit(BOB);
-	assert_completes(call);
+	assert_completes(fake_submit(BOB));
 }
 
 static void test_submit_with_path_does_not_count_as_queued(void **state)
@@ -173,8 +161,7 @@ static void test_slots_one_sends_in_turn_and_in_order(void **state)
 		struct bc_request *req;
 
 		assert_int_equal(fake_pending(), 1);
-		req = fake_next();
-		assert_request_on(req, session, 0, i + 1);
+		req = assert_next_on(session, 0, i + 1);
 		assert_int_equal(fake_number(req), calls[i]->number);
 		fake_answer_ok(req);
 		assert_true(fake_done(calls[i]));
@@ -208,10 +195,9 @@ static void test_slots_sequence_wraps_around(void **state)
 	fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 1);
 	for (int i = 0; i < 2; i++) {
-		struct bc_request *req = fake_next();
+		uint32_t sequence = i ? 0 : UINT32_MAX;
 
-		assert_request_on(req, session, 0, i ? 0 : UINT32_MAX);
-		fake_answer_ok(req);
+		fake_answer_ok(assert_next_on(session, 0, sequence));
 	}
 }
 
@@ -264,14 +250,11 @@ static void test_slots_target_shrunk_is_honoured(void **state)
 
 static void test_slots_target_grown_is_used_at_once(void **state)
 {
+	struct fake_out out = fake_out(4);
 	struct bc_request *req;
-	struct bc_conn *conn;
 
 	(void)state;
-	fake_path(ALICE, 1, 4, &conn);
-	fake_submit(ALICE);
-	req = fake_next();
-	fake_answer(req, reply_target(req, 0));
+	fake_answer(out.req, reply_target(out.req, 0));
 	for (int i = 0; i < 8; i++)
 		fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 1);
@@ -284,15 +267,10 @@ static void test_slots_target_grown_is_used_at_once(void **state)
 
 static void test_conn_heard_last_is_used(void **state)
 {
-	struct bc_session *session;
 	struct bc_conn *conns[3];
 
 	(void)state;
-	session = fake_session(ALICE, 1, 16);
-	for (int i = 0; i < 3; i++) {
-		conns[i] = fake_conn();
-		fake_bind(session, conns[i]);
-	}
+	fake_paths(conns, 3);
 	for (int i = 0; i < 3; i++) {
 		fake_heard(conns[i]);
 		fake_submit(ALICE);
@@ -364,7 +342,7 @@ static struct bc_session *path_with_size(uint8_t number, uint32_t size)
 
 	attrs.max_request_size = size;
 	session = fake_session_add(&attrs);
-	fake_bind(session, fake_conn());
+	fake_conn_to(session);
 	return session;
 }
 
@@ -424,11 +402,9 @@ static void test_conn_serves_sessions_of_several_clients(void **state)
 	fake_bind(two, conn);
 	fake_submit(ALICE);
 	fake_submit(BOB);
-	req = fake_next();
-	assert_request_on(req, one, 0, 1);
+	req = assert_next_on(one, 0, 1);
 	assert_ptr_equal(req->conn, conn);
-	req = fake_next();
-	assert_request_on(req, two, 0, 1);
+	req = assert_next_on(two, 0, 1);
 	assert_ptr_equal(req->conn, conn);
 }
 
@@ -442,51 +418,51 @@ static void test_lost_conn_fails_over_with_same_slot_and_sequence(void **state)
 	struct bc_request *req, *again;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &first);
-	second = fake_conn();
-	fake_bind(session, second);
-	fake_heard(first);
+	session = fake_two_paths(&first, &second);
 	assert_completes(fake_submit(ALICE));
 	call = fake_submit(ALICE);
 	req = fake_next();
 	assert_ptr_equal(req->conn, first);
 	fake_down(first);
-	again = fake_next();
-	assert_request_on(again, session, 0, 2);
+	again = assert_next_on(session, 0, 2);
 	assert_ptr_equal(again->conn, second);
 	assert_true(again->retry);
 	assert_int_equal(fake_number(again), call->number);
 	assert_int_equal(again->body_len, req->body_len);
 	assert_memory_equal(again->body, req->body, req->body_len);
-	fake_answer_ok(again);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(again, call);
 	/* The next one is no retry any more. */
 	fake_submit(ALICE);
-	again = fake_next();
-	assert_request_on(again, session, 0, 3);
+	again = assert_next_on(session, 0, 3);
 	assert_false(again->retry);
+}
+
+/* Six callbacks for a session of four slots. */
+static struct bc_session *four_out_two_queued(struct bc_conn **conn)
+{
+	struct bc_session *session = fake_path(ALICE, 1, 4, conn);
+
+	for (int i = 0; i < 6; i++)
+		fake_submit(ALICE);
+	for (int i = 0; i < 4; i++)
+		fake_next();
+	return session;
 }
 
 static void test_lost_conn_fails_over_all_in_flight(void **state)
 {
 	struct bc_session *session;
-	struct bc_conn *first, *second;
+	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 4, &first);
-	for (int i = 0; i < 6; i++)
-		fake_submit(ALICE);
-	for (int i = 0; i < 4; i++)
-		fake_next();
-	second = fake_conn();
-	fake_bind(session, second);
+	session = four_out_two_queued(&conn);
+	fake_conn_to(session);
 	assert_int_equal(fake_pending(), 0);
-	fake_down(first);
+	fake_down(conn);
 	assert_int_equal(fake_pending(), 4);
 	for (uint32_t i = 0; i < 4; i++) {
-		struct bc_request *req = fake_next();
+		struct bc_request *req = assert_next_on(session, i, 1);
 
-		assert_request_on(req, session, i, 1);
 		assert_true(req->retry);
 		fake_answer_ok(req);
 	}
@@ -502,8 +478,7 @@ static void test_lost_conn_leaves_requests_of_others(void **state)
 	(void)state;
 	session = fake_path(ALICE, 1, 4, &first);
 	fake_submit(ALICE);
-	second = fake_conn();
-	fake_bind(session, second);
+	second = fake_conn_to(session);
 	fake_heard(first);
 	fake_submit(ALICE);
 	fake_next();
@@ -513,33 +488,27 @@ static void test_lost_conn_leaves_requests_of_others(void **state)
 	assert_ptr_equal(fake_next()->conn, second);
 	fake_down(second);
 	assert_int_equal(fake_pending(), 1);
-	assert_request_on(fake_next(), session, 2, 1);
+	assert_next_on(session, 2, 1);
 	fake_answer_ok(req);
 }
 
 static void test_lost_last_conn_parks_until_bind(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call, *later;
+	struct fake_out out = fake_out(1);
+	struct fake_call *later;
 	struct bc_request *req;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	fake_next();
-	fake_down(conn);
-	assert_int_equal(fake_flags(session), NO_PATH);
+	fake_down(out.conn);
+	assert_int_equal(fake_flags(out.session), NO_PATH);
 	later = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
-	fake_bind(session, fake_conn());
-	assert_int_equal(fake_flags(session), 0);
-	req = fake_next();
-	assert_request_on(req, session, 0, 1);
+	fake_conn_to(out.session);
+	assert_int_equal(fake_flags(out.session), 0);
+	req = assert_next_on(out.session, 0, 1);
 	assert_true(req->retry);
-	assert_int_equal(fake_number(req), call->number);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_int_equal(fake_number(req), out.call->number);
+	assert_answer_completes(req, out.call);
 	assert_completes(later);
 }
 
@@ -553,66 +522,46 @@ static void test_lost_conn_several_times_is_resent_each_time(void **state)
 	session = fake_path(ALICE, 1, 1, &conn);
 	call = fake_submit(ALICE);
 	for (int i = 0; i < 5; i++) {
-		assert_request_on(fake_next(), session, 0, 1);
-		fake_down(conn);
-		conn = fake_conn();
-		fake_bind(session, conn);
+		assert_next_on(session, 0, 1);
+		conn = fake_reconnect(session, conn);
 	}
 	assert_completes(call);
 }
 
 static void test_lost_conn_of_one_client_delays_no_other(void **state)
 {
-	struct bc_conn *conn, *other;
-	struct fake_call *call;
+	struct fake_out out = fake_out(1);
+	struct bc_conn *other;
 
 	(void)state;
-	fake_path(ALICE, 1, 1, &conn);
 	fake_path(BOB, 2, 1, &other);
-	fake_submit(ALICE);
-	fake_next();
-	fake_down(conn);
-	call = fake_submit(BOB);
-	assert_completes(call);
+	fake_down(out.conn);
+	assert_completes(fake_submit(BOB));
 }
 
 /* The transport's threads may handle both in either order. */
 static void test_reply_overtaken_by_conn_down_counts(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(1);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
-	fake_down(conn);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
-	fake_bind(session, fake_conn());
+	fake_down(out.conn);
+	assert_answer_completes(out.req, out.call);
+	fake_conn_to(out.session);
 	assert_int_equal(fake_pending(), 0);
 	fake_submit(ALICE);
-	assert_request_on(fake_next(), session, 0, 2);
+	assert_next_on(out.session, 0, 2);
 }
 
 static void test_reply_after_failover_is_ignored(void **state)
 {
-	struct bc_session *session;
-	struct fake_call *call;
-	struct bc_request *req;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(1);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
-	fake_down(conn);
-	fake_bind(session, fake_conn());
-	fake_answer_ok(req);
-	assert_false(fake_done(call));
-	assert_completes(call);
+	fake_reconnect(out.session, out.conn);
+	fake_answer_ok(out.req);
+	assert_false(fake_done(out.call));
+	assert_completes(out.call);
 }
 
 static void test_reply_twice_counts_once(void **state)
@@ -630,7 +579,7 @@ static void test_reply_twice_counts_once(void **state)
 	fake_answer_ok(req);
 	fake_answer_error(req, NFS4ERR_BADSESSION);
 	assert_false(session->fault);
-	assert_request_on(fake_next(), session, 0, 2);
+	assert_next_on(session, 0, 2);
 	assert_int_equal(fake_pending(), 0);
 }
 
@@ -653,11 +602,9 @@ static void test_session_closed_sends_anew_on_other(void **state)
 	fake_close(one);
 	fake_answer_ok(req);
 	assert_false(fake_done(call));
-	req = fake_next();
-	assert_request_on(req, two, 0, 1);
+	req = assert_next_on(two, 0, 1);
 	assert_false(req->retry);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(req, call);
 }
 
 static void test_session_closed_keeps_order_of_callbacks(void **state)
@@ -666,11 +613,7 @@ static void test_session_closed_keeps_order_of_callbacks(void **state)
 	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 4, &conn);
-	for (int i = 0; i < 6; i++)
-		fake_submit(ALICE);
-	for (int i = 0; i < 4; i++)
-		fake_next();
+	session = four_out_two_queued(&conn);
 	fake_close(session);
 	fake_path(ALICE, 2, 1, &conn);
 	for (uint32_t i = 1; i <= 6; i++) {
@@ -683,61 +626,46 @@ static void test_session_closed_keeps_order_of_callbacks(void **state)
 
 static void test_session_closed_alone_waits_for_another(void **state)
 {
+	struct fake_out out = fake_out(16);
 	struct bc_session *session;
 	struct bc_request *req;
-	struct fake_call *call;
-	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_next();
-	fake_close(session);
+	fake_close(out.session);
 	assert_int_equal(fake_pending(), 0);
 	session = fake_session(ALICE, 2, 16);
-	fake_bind(session, conn);
-	req = fake_next();
-	assert_request_on(req, session, 0, 1);
+	fake_bind(session, out.conn);
+	req = assert_next_on(session, 0, 1);
 	assert_false(req->retry);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(req, out.call);
 }
 
 static void test_session_closed_with_parked_sends_anew_on_other(void **state)
 {
-	struct bc_session *one, *two;
-	struct bc_conn *conn, *other;
-	struct fake_call *call;
+	struct fake_out out = fake_out(16);
+	struct bc_session *session;
+	struct bc_conn *other;
 
 	(void)state;
-	one = fake_path(ALICE, 1, 16, &conn);
-	call = fake_submit(ALICE);
-	fake_next();
-	fake_down(conn);
-	two = fake_path(ALICE, 2, 16, &other);
-	assert_int_equal(fake_flags(one), BC_SEQ4_CB_PATH_DOWN_SESSION);
-	fake_close(one);
-	assert_request_on(fake_next(), two, 0, 1);
-	assert_false(fake_done(call));
+	fake_down(out.conn);
+	session = fake_path(ALICE, 2, 16, &other);
+	assert_int_equal(fake_flags(out.session), BC_SEQ4_CB_PATH_DOWN_SESSION);
+	fake_close(out.session);
+	assert_next_on(session, 0, 1);
+	assert_false(fake_done(out.call));
 }
 
 static void test_client_destroyed_in_flight_settles_slot_by_reply(void **state)
 {
-	struct bc_session *session;
-	struct bc_request *req;
-	struct fake_call *call;
-	struct bc_conn *conn;
+	struct fake_out out = fake_out(1);
 
 	(void)state;
-	session = fake_path(ALICE, 1, 1, &conn);
-	call = fake_submit(ALICE);
-	req = fake_next();
 	bc_client_destroy(ALICE);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
-	call = fake_submit(ALICE);
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_FAILED);
+	fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
-	fake_answer_ok(req);
-	assert_request_on(fake_next(), session, 0, 2);
+	fake_answer_ok(out.req);
+	assert_next_on(out.session, 0, 2);
 }
 
 /* What fails here ----------------------------------------------------------- */
@@ -746,18 +674,17 @@ static void test_send_enotconn_waits_for_conn_down(void **state)
 {
 	struct bc_session *session;
 	struct fake_call *call;
-	struct bc_conn *first, *second;
+	struct bc_conn *conn;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &first);
+	session = fake_path(ALICE, 1, 16, &conn);
 	fake_fail_sends(-ENOTCONN, 1);
 	call = fake_submit(ALICE);
 	assert_int_equal(fake_failed_sends(), 1);
-	second = fake_conn();
-	fake_bind(session, second);
+	fake_conn_to(session);
 	assert_int_equal(fake_pending(), 0);
-	fake_down(first);
-	assert_request_on(fake_next(), session, 0, 1);
+	fake_down(conn);
+	assert_next_on(session, 0, 1);
 	assert_false(fake_done(call));
 }
 
@@ -774,11 +701,9 @@ static void test_send_failed_gives_sequence_back_and_retries(void **state)
 	session = fake_path(ALICE, 1, 16, &conn);
 	fake_fail_sends(-EIO, 1);
 	call = fake_submit(ALICE);
-	req = fake_next();
-	assert_request_on(req, session, 0, 1);
+	req = assert_next_on(session, 0, 1);
 	assert_false(req->retry);
-	fake_answer_ok(req);
-	assert_int_equal(fake_wait(call), BC_OUTCOME_REPLY);
+	assert_answer_completes(req, call);
 }
 
 static void test_send_failed_always_gives_callback_up(void **state)
@@ -811,8 +736,7 @@ static void test_send_failed_after_reply_sends_the_next(void **state)
 	fake_answer_ok(req);
 	assert_int_equal(fake_failed_sends(), 1);
 	assert_int_equal(fake_pending(), 1);
-	req = fake_next();
-	assert_request_on(req, session, 0, 2);
+	req = assert_next_on(session, 0, 2);
 	assert_int_equal(fake_number(req), 3);
 }
 
@@ -829,10 +753,9 @@ static void test_request_not_made_is_tried_again_by_itself(void **state)
 	first = fake_submit(ALICE);
 	assert_int_equal(fake_pending(), 0);
 	second = fake_submit(ALICE);
-	assert_request_on(fake_next(), session, 1, 1);
+	assert_next_on(session, 1, 1);
 	assert_false(fake_done(second));
-	req = fake_next();
-	assert_request_on(req, session, 0, 1);
+	req = assert_next_on(session, 0, 1);
 	assert_int_equal(fake_number(req), first->number);
 	fake_answer_ok(req);
 	assert_true(fake_done(first));
@@ -840,20 +763,15 @@ static void test_request_not_made_is_tried_again_by_itself(void **state)
 
 static void test_request_not_made_for_failover_is_tried_again(void **state)
 {
-	struct bc_conn *first, *second;
-	struct bc_session *session;
+	struct fake_out out = fake_out(16);
+	struct bc_conn *second;
 	struct bc_request *req;
 
 	(void)state;
-	session = fake_path(ALICE, 1, 16, &first);
-	fake_submit(ALICE);
-	fake_next();
-	second = fake_conn();
-	fake_bind(session, second);
+	second = fake_conn_to(out.session);
 	fake_fail_requests(2);
-	fake_down(first);
-	req = fake_next();
-	assert_request_on(req, session, 0, 1);
+	fake_down(out.conn);
+	req = assert_next_on(out.session, 0, 1);
 	assert_true(req->retry);
 	assert_ptr_equal(req->conn, second);
 }
@@ -870,7 +788,7 @@ int main(void)
 		FAKE_TEST(test_submit_beyond_max_queue_is_deferred,
 			  &queue_of_3),
 		FAKE_TEST(test_submit_beyond_those_in_backoff_is_deferred,
-			  &backoff_of_3),
+			  &queue_of_3),
 		FAKE_TEST(test_submit_beyond_max_queue_hurts_nobody_else,
 			  &queue_of_1),
 		FAKE_TEST(test_submit_with_path_does_not_count_as_queued,
