@@ -199,8 +199,9 @@ static bool back_acquire(const struct bc_session *session)
 
 /* Channels for a connection that has no explicit association yet.
  * "If the client specified CDFC4_FORE, the server MUST return CDFS4_FORE ..."
- * 18.34.3.  The back channel is given whenever it is asked for and can be: it
- * is then counted already.
+ * 18.34.3.  The back channel is given whenever it is asked for and can be.
+ * Then back_acquire() has counted it on the server: who does not make the binding
+ * after all gives that back (server_release()).
  */
 static int choose_channels(const struct bc_session *session,
 			   enum bc_bind_dir dir, enum bc_channels *channels)
@@ -229,7 +230,7 @@ static int choose_channels(const struct bc_session *session,
  * the set of channels the connection is associated with.  If so, the server
  * MUST return NFS4ERR_INVAL." 18.34.3
  */
-static bool satisfied(enum bc_channels channels, enum bc_bind_dir dir)
+static bool dir_satisfied(enum bc_channels channels, enum bc_bind_dir dir)
 {
 	switch (dir) {
 	case BC_BIND_FORE:
@@ -300,7 +301,7 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 	if (!session->open || uatomic_read(&conn->down))
 		return -ENOTCONN;
 	if (binding) {
-		if (!satisfied(binding->channels, dir))
+		if (!dir_satisfied(binding->channels, dir))
 			return -EINVAL;
 		*channels = binding->channels;
 	} else {

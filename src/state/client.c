@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-static int match(struct cds_lfht_node *node, const void *key)
+static int client_match(struct cds_lfht_node *node, const void *key)
 {
 	const struct bc_client *client =
 		caa_container_of(node, struct bc_client, node);
@@ -31,8 +31,8 @@ struct bc_client *bc_client_get(uint64_t clientid)
 	struct cds_lfht_node *node;
 
 	rcu_read_lock();
-	cds_lfht_lookup(bc_core.clients.entries, bc_hash_u64(clientid), match,
-			&clientid, &iter);
+	cds_lfht_lookup(bc_core.clients.entries, bc_hash_u64(clientid),
+			client_match, &clientid, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	if (node) {
 		client = caa_container_of(node, struct bc_client, node);
@@ -108,8 +108,8 @@ static int client_add(uint64_t clientid, struct bc_client **result)
 	*result = NULL;
 	if (!client)
 		return -ENOMEM;
-	node = bc_table_add(&bc_core.clients, bc_hash_u64(clientid), match,
-			    &clientid, &client->node);
+	node = bc_table_add(&bc_core.clients, bc_hash_u64(clientid),
+			    client_match, &clientid, &client->node);
 	if (node == &client->node) {
 		*result = client;
 		return 0;

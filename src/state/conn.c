@@ -2,20 +2,18 @@
 /*
  * Connections: transports that are bound to some session's channels.
  *
- * Purpose: find a transport's connection; take it apart when the transport
- *   goes.
+ * Purpose: find a transport's connection; note what is heard on it; close it
+ *   when its peer acknowledges nothing.  Its end is in ending.c.
  * Data: struct bc_conn, in a lock-free hash table by transport.
  * Locking: conn->lock guards the list of bindings; it comes after a client's
- *   lock.  bc_conn_down() runs under whatever locks the transport's code
- *   holds, so it only marks and queues: the timers' thread does the rest.
+ *   lock.
  * Lifetime: in the table until it is down, which it is before its transport
  *   is destroyed; freed a grace period after its last reference.
- * Invariants: a connection that is down gets no new binding; it has none left
- *   when ops->conn_release() is called.
+ * Invariant: a connection that is down gets no new binding.
  */
 #include "bc_internal.h"
 
-static int match(struct cds_lfht_node *node, const void *key)
+static int conn_match(struct cds_lfht_node *node, const void *key)
 {
 	const struct bc_conn *conn =
 		caa_container_of(node, struct bc_conn, node);
@@ -29,8 +27,8 @@ static struct bc_conn *conn_find_rcu(const void *transport)
 	struct cds_lfht_node *node;
 
 	cds_lfht_lookup(bc_core.conns.entries,
-			bc_hash_u64((uintptr_t)transport), match, transport,
-			&iter);
+			bc_hash_u64((uintptr_t)transport), conn_match,
+			transport, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? caa_container_of(node, struct bc_conn, node) : NULL;
 }
@@ -115,7 +113,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	urcu_ref_init(&conn->ref);
 
 	node = bc_table_add(&bc_core.conns, bc_hash_u64((uintptr_t)transport),
-			    match, transport, &conn->node);
+			    conn_match, transport, &conn->node);
 	if (node == &conn->node)
 		return 0;
 	pthread_mutex_destroy(&conn->lock);

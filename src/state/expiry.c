@@ -132,7 +132,7 @@ static void expire_backoff(struct bc_client *client, uint64_t now)
 }
 
 /* Whether the request in a slot has been out for a lease. */
-static bool unanswered(const struct bc_slot *slot, uint64_t now)
+static bool slot_unanswered(const struct bc_slot *slot, uint64_t now)
 {
 	return slot->state == BC_SLOT_BUSY &&
 	       now - slot->when >= bc_core.config.lease_time;
@@ -141,7 +141,7 @@ static bool unanswered(const struct bc_slot *slot, uint64_t now)
 /* No slot was free for a callback for a lease: connections that left a request
  * unanswered as long are no path.
  */
-static void silence(struct bc_client *client, uint64_t now)
+static void silence_unanswered(struct bc_client *client, uint64_t now)
 {
 	struct bc_session *session;
 
@@ -151,7 +151,7 @@ static void silence(struct bc_client *client, uint64_t now)
 		for (uint32_t i = 0; table->slots && i < table->size; i++) {
 			struct bc_binding *binding = NULL;
 
-			if (unanswered(&table->slots[i], now))
+			if (slot_unanswered(&table->slots[i], now))
 				binding = bc_binding_find_locked(
 					session, table->slots[i].req->conn);
 			if (binding)
@@ -181,7 +181,7 @@ static void expire_queue(struct bc_client *client, uint64_t now)
 		       client->paths ? "no free slot" : "no path",
 		       (unsigned long)bc_core.config.lease_time);
 		if (client->paths)
-			silence(client, now);
+			silence_unanswered(client, now);
 		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
 	}
 }

@@ -28,7 +28,7 @@
 
 /* Finding ------------------------------------------------------------------ */
 
-static int match(struct cds_lfht_node *node, const void *key)
+static int revoked_match(struct cds_lfht_node *node, const void *key)
 {
 	const struct bc_revoked *revoked =
 		caa_container_of(node, struct bc_revoked, node);
@@ -43,8 +43,8 @@ struct bc_revoked *bc_revoked_get(uint64_t clientid)
 	struct cds_lfht_node *node;
 
 	rcu_read_lock();
-	cds_lfht_lookup(bc_core.revoked.entries, bc_hash_u64(clientid), match,
-			&clientid, &iter);
+	cds_lfht_lookup(bc_core.revoked.entries, bc_hash_u64(clientid),
+			revoked_match, &clientid, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	if (node) {
 		revoked = caa_container_of(node, struct bc_revoked, node);
@@ -97,7 +97,7 @@ static struct bc_revoked *revoked_add(uint64_t clientid, int *rc)
 	pthread_mutex_init(&revoked->lock, NULL);
 	urcu_ref_init(&revoked->ref);
 	urcu_ref_get(&revoked->ref);
-	if (bc_table_add(&bc_core.revoked, bc_hash_u64(clientid), match,
+	if (bc_table_add(&bc_core.revoked, bc_hash_u64(clientid), revoked_match,
 			 &clientid, &revoked->node) == &revoked->node)
 		return revoked;
 	revoked_destroy(revoked);

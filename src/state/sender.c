@@ -34,7 +34,7 @@
 /* Submission --------------------------------------------------------------- */
 
 static struct bc_request *ready_locked(struct bc_client *client, uint64_t now);
-static bool transmit(struct bc_request *ready);
+static bool send_all(struct bc_request *ready);
 
 int bc_call_submit(struct bc_call *call, uint64_t clientid,
 		   const uint8_t *prefer)
@@ -72,7 +72,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 		ready = ready_locked(client, now);
 	}
 	pthread_mutex_unlock(&client->lock);
-	if (transmit(ready))
+	if (send_all(ready))
 		bc_sender_run(client);
 	bc_client_put(client);
 	return 0;
@@ -142,7 +142,8 @@ static struct bc_request *slot_request(struct bc_session *session,
 	return req;
 }
 
-static bool fits(const struct bc_session *session, const struct bc_call *call)
+static bool call_fits(const struct bc_session *session,
+		      const struct bc_call *call)
 {
 	return bc_security_fits(session->security, session->max_request_size,
 				call->args_len);
@@ -153,7 +154,7 @@ static struct bc_conn *can_take(const struct bc_session *session,
 				const struct bc_call *call)
 {
 	if (!session->paths || !bc_slots_available(&session->slots) ||
-	    !fits(session, call))
+	    !call_fits(session, call))
 		return NULL;
 	return bc_session_path_locked(session);
 }
@@ -165,7 +166,7 @@ static bool waits_for_slot(const struct bc_client *client,
 	struct bc_session *session;
 
 	cds_list_for_each_entry(session, &client->sessions, client_link)
-		if (session->paths && fits(session, call))
+		if (session->paths && call_fits(session, call))
 			return true;
 	return false;
 }
@@ -290,7 +291,7 @@ static void send_failed(struct bc_request *req, int error)
 /* Consumes the sending thread's references. Holds no lock.
  * @return whether one could not be sent: another may go in its place
  */
-static bool transmit(struct bc_request *ready)
+static bool send_all(struct bc_request *ready)
 {
 	bool failed = false;
 
@@ -317,7 +318,7 @@ void bc_sender_run(struct bc_client *client)
 		pthread_mutex_lock(&client->lock);
 		ready = ready_locked(client, bc_now());
 		pthread_mutex_unlock(&client->lock);
-	} while (transmit(ready));
+	} while (send_all(ready));
 }
 
 /* Replies ------------------------------------------------------------------ */
@@ -411,8 +412,8 @@ static void start_over(struct bc_session *session, struct bc_slot *slot,
 }
 
 /* The same because of the sequence id: the client counts otherwise. */
-static void resynchronise(struct bc_session *session, struct bc_slot *slot,
-			  struct bc_conn *conn, enum bc_sequence_fate fate)
+static void slot_resynchronise(struct bc_session *session, struct bc_slot *slot,
+			       struct bc_conn *conn, enum bc_sequence_fate fate)
 {
 	if (slot->call->slot == slot)
 		call_redo_sequence(slot->call, conn);
@@ -443,10 +444,12 @@ static bool apply_verdict(enum bc_verdict verdict, struct bc_request *req,
 		return end_with(session, slot, BC_OUTCOME_REPLY,
 				BC_SEQUENCE_STAYS);
 	case BC_VERDICT_REDO:
-		resynchronise(session, slot, req->conn, BC_SEQUENCE_ADVANCES);
+		slot_resynchronise(session, slot, req->conn,
+				   BC_SEQUENCE_ADVANCES);
 		return false;
 	case BC_VERDICT_MISORDERED:
-		resynchronise(session, slot, req->conn, BC_SEQUENCE_MISORDERED);
+		slot_resynchronise(session, slot, req->conn,
+				   BC_SEQUENCE_MISORDERED);
 		return false;
 	case BC_VERDICT_REFUSED:
 		attempt_refused(slot, req->conn);
@@ -495,8 +498,9 @@ static void heard_on(const struct bc_session *session, struct bc_conn *conn,
  * connection was lost just before the reply that came over it was handled, and
  * it has not been sent again.
  */
-static bool awaited(const struct bc_session *session,
-		    const struct bc_slot *slot, const struct bc_request *req)
+static bool reply_awaited(const struct bc_session *session,
+			  const struct bc_slot *slot,
+			  const struct bc_request *req)
 {
 	if (!session->open)
 		return false;
@@ -524,7 +528,7 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
-	if (awaited(session, slot, req)) {
+	if (reply_awaited(session, slot, req)) {
 		heard_on(session, req->conn, verdict);
 		call = slot->call;
 		if (!apply_verdict(verdict, req, reply))
@@ -535,7 +539,7 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	}
 	pthread_mutex_unlock(&client->lock);
 
-	failed = transmit(ready);
+	failed = send_all(ready);
 	if (call)
 		bc_call_complete(
 			call, call->outcome == BC_OUTCOME_REPLY ? reply : NULL);

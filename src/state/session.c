@@ -8,8 +8,8 @@
  *   lock.  bc_session_heard(), called for every SEQUENCE, looks nothing up, takes
  *   no lock and writes only when the client was heard, to the connection that
  *   the SEQUENCE came on or, if that is none of ours, to the client.
- * Lifetime: open from bc_session_add() to bc_session_close(), which takes it
- *   out of the table; freed a grace period after its last reference.
+ * Lifetime: open from bc_session_add() to bc_session_close() (ending.c), which
+ *   takes it out of the table; freed a grace period after its last reference.
  * Invariants: session->paths counts its bindings that may carry a callback;
  *   a closed session has no bindings and nothing in its slots.
  */
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int match(struct cds_lfht_node *node, const void *key)
+static int session_match(struct cds_lfht_node *node, const void *key)
 {
 	const struct bc_session *session =
 		caa_container_of(node, struct bc_session, node);
@@ -31,8 +31,8 @@ static struct bc_session *session_find_rcu(const uint8_t id[BC_SESSIONID_SIZE])
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	cds_lfht_lookup(bc_core.sessions.entries, bc_hash_sessionid(id), match,
-			id, &iter);
+	cds_lfht_lookup(bc_core.sessions.entries, bc_hash_sessionid(id),
+			session_match, id, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? caa_container_of(node, struct bc_session, node) : NULL;
 }
@@ -138,7 +138,7 @@ int bc_session_add(const struct bc_session_attrs *attrs,
 	session->client = client; /* takes over bc_client_lock()'s reference */
 
 	node = bc_table_add(&bc_core.sessions, bc_hash_sessionid(session->id),
-			    match, session->id, &session->node);
+			    session_match, session->id, &session->node);
 	if (node != &session->node)
 		goto exists;
 	cds_list_add(&session->client_link, &client->sessions);

@@ -30,7 +30,8 @@ void bc_slots_fini(struct bc_slot_table *table)
 }
 
 /* A client that always answers "bad slot" or "lost" leaves none.  A slot in use
- * is hope: its reply may raise the limit.
+ * counts even beyond the limit: its reply carries the client's limit anew
+ * (csr_highest_slotid), and may raise it.
  */
 bool bc_slots_usable(const struct bc_slot_table *table)
 {
@@ -92,8 +93,8 @@ int bc_slots_acquire(struct bc_slot_table *table)
 	return (int)index;
 }
 
-static void count(struct bc_slot_table *table, enum bc_slot_state state,
-		  uint32_t by)
+static void count_state(struct bc_slot_table *table, enum bc_slot_state state,
+			uint32_t by)
 {
 	switch (state) {
 	case BC_SLOT_LOST:
@@ -114,16 +115,16 @@ static void count(struct bc_slot_table *table, enum bc_slot_state state,
 void bc_slots_set(struct bc_slot_table *table, struct bc_slot *slot,
 		  enum bc_slot_state state)
 {
-	count(table, slot->state, (uint32_t)-1);
+	count_state(table, slot->state, (uint32_t)-1);
 	slot->state = state;
-	count(table, slot->state, 1);
+	count_state(table, slot->state, 1);
 }
 
 /* The client expects another sequence id than the slot's.  If the request before
  * perhaps did not count, it is that one's; otherwise the client may have a new
  * slot table, which begins with 1.  Nothing else could be told from a guess.
  */
-static enum bc_slot_state resynchronise(struct bc_slot *slot)
+static enum bc_slot_state resynchronised_state(struct bc_slot *slot)
 {
 	if (slot->assumed) {
 		slot->assumed = false;
@@ -156,7 +157,7 @@ void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 		slot->assumed = true;
 		break;
 	case BC_SEQUENCE_MISORDERED:
-		state = resynchronise(slot);
+		state = resynchronised_state(slot);
 		break;
 	case BC_SEQUENCE_IS_LOST:
 		state = BC_SLOT_LOST;
@@ -167,7 +168,7 @@ void bc_slots_release(struct bc_slot_table *table, struct bc_slot *slot,
 		table->first = index;
 }
 
-static void limit(struct bc_slot_table *table)
+static void limit_slots(struct bc_slot_table *table)
 {
 	table->limit = table->accepted < table->target ? table->accepted :
 							 table->target;
@@ -191,14 +192,14 @@ void bc_slots_set_highest(struct bc_slot_table *table,
 	else if (table->accepted <= sent->slot)
 		table->accepted = sent->slot + 1;
 	table->target = slots_up_to(table, target);
-	limit(table);
+	limit_slots(table);
 }
 
 void bc_slots_refused(struct bc_slot_table *table, uint32_t index)
 {
 	if (index < table->accepted)
 		table->accepted = index;
-	limit(table);
+	limit_slots(table);
 }
 
 static bool in_use(const struct bc_slot *slot)

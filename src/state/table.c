@@ -18,7 +18,7 @@
 /* Buckets for an entry when the table grows. */
 #define ROOM 4
 
-static void grow(struct bc_work *work)
+static void table_grow(struct bc_work *work)
 {
 	struct bc_table *table = caa_container_of(work, struct bc_table, work);
 
@@ -34,7 +34,7 @@ static void grow(struct bc_work *work)
 
 int bc_table_init(struct bc_table *table)
 {
-	*table = (struct bc_table){ .work.run = grow };
+	*table = (struct bc_table){ .work.run = table_grow };
 	table->entries =
 		cds_lfht_new(FIRST_BUCKETS, FIRST_BUCKETS, 0,
 			     CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);

@@ -21,8 +21,8 @@
 
 #include <time.h>
 
-static struct bc_worker timers;
-static struct bc_worker completions;
+static struct bc_worker timers_worker;
+static struct bc_worker completions_worker;
 static pthread_mutex_t timers_lock = PTHREAD_MUTEX_INITIALIZER;
 static CDS_LIST_HEAD(timers_armed); /* [T] */
 
@@ -41,12 +41,12 @@ uint64_t bc_now(void)
 
 void bc_work_queue(struct bc_work *work)
 {
-	bc_worker_queue(&timers, work);
+	bc_worker_queue(&timers_worker, work);
 }
 
 void bc_completion_queue(struct bc_work *work)
 {
-	bc_worker_queue(&completions, work);
+	bc_worker_queue(&completions_worker, work);
 }
 
 bool bc_timer_arm(struct bc_timer *timer, uint64_t when)
@@ -70,7 +70,7 @@ bool bc_timer_arm(struct bc_timer *timer, uint64_t when)
 			break;
 	cds_list_add(&timer->link, pos);
 	if (timers_armed.next == &timer->link)
-		sem_post(&timers.wake);
+		sem_post(&timers_worker.wake);
 	pthread_mutex_unlock(&timers_lock);
 	return !was_armed;
 }
@@ -103,26 +103,27 @@ static uint64_t run_timers(uint64_t now)
 static void *timers_main(void *arg)
 {
 	for (;;) {
-		bool stop = bc_worker_stops(&timers);
+		bool stop = bc_worker_stops(&timers_worker);
 		uint64_t when;
 
-		bc_worker_run(&timers);
+		bc_worker_run(&timers_worker);
 		if (stop) {
 			/* An armed timer's owner waits for it. */
 			run_timers(UINT64_MAX);
-			bc_worker_run(&timers);
+			bc_worker_run(&timers_worker);
 			return arg;
 		}
 		when = run_timers(bc_now());
 		if (when == UINT64_MAX) {
-			sem_wait(&timers.wake);
+			sem_wait(&timers_worker.wake);
 		} else {
 			struct timespec ts = {
 				.tv_sec = (time_t)(when / 1000),
 				.tv_nsec = (long)(when % 1000) * 1000000,
 			};
 
-			sem_clockwait(&timers.wake, CLOCK_MONOTONIC, &ts);
+			sem_clockwait(&timers_worker.wake, CLOCK_MONOTONIC,
+				      &ts);
 		}
 	}
 }
@@ -132,28 +133,29 @@ static void *completions_main(void *arg)
 	bool stop;
 
 	do {
-		stop = bc_worker_stops(&completions);
-		bc_worker_run(&completions);
+		stop = bc_worker_stops(&completions_worker);
+		bc_worker_run(&completions_worker);
 		if (!stop)
-			sem_wait(&completions.wake);
+			sem_wait(&completions_worker.wake);
 	} while (!stop);
 	return arg;
 }
 
 int bc_timers_start(void)
 {
-	int rc = bc_worker_start(&completions, completions_main, "bc_complete");
+	int rc = bc_worker_start(&completions_worker, completions_main,
+				 "bc_complete");
 
 	if (rc)
 		return rc;
-	rc = bc_worker_start(&timers, timers_main, "bc_timer");
+	rc = bc_worker_start(&timers_worker, timers_main, "bc_timer");
 	if (rc)
-		bc_worker_stop(&completions);
+		bc_worker_stop(&completions_worker);
 	return rc;
 }
 
 void bc_timers_stop(void)
 {
-	bc_worker_stop(&timers); /* which may queue completions */
-	bc_worker_stop(&completions);
+	bc_worker_stop(&timers_worker); /* which may queue completions */
+	bc_worker_stop(&completions_worker);
 }

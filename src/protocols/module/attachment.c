@@ -10,7 +10,7 @@
  * well, if they are found (dead_socket.h).
  *
  * The first session shows whether the structures that both sides read are laid
- * out as we know them; until then it is handled as Ganesha handles it.
+ * out as we know them (operations/first_session.c); if not, all is put back.
  */
 #include "module/attachment.h"
 
@@ -157,7 +157,7 @@ static int find_operations(void)
 	return rc;
 }
 
-static int locate(void)
+static int locate_all(void)
 {
 	int rc = bc_image_find((void *)register_fsal, &attachment.ganesha);
 
@@ -218,7 +218,7 @@ static int replace_imports(void)
 	return rc;
 }
 
-static void put_back(void)
+static void put_all_back(void)
 {
 	if (!attachment.replaced)
 		return;
@@ -239,7 +239,7 @@ static void put_back(void)
 				      socket_hooks[i].original);
 }
 
-static int replace(void)
+static int replace_all(void)
 {
 	int rc;
 
@@ -251,7 +251,7 @@ static int replace(void)
 		LogCrit(COMPONENT_NFS_CB,
 			"not attached: cannot write to a library: %s",
 			strerror(-rc));
-		put_back();
+		put_all_back();
 	}
 	return rc;
 }
@@ -266,9 +266,9 @@ static int operations_extended(void)
 }
 
 /* What is granted already can still be returned. */
-static void withdraw(void)
+static void attachment_withdraw(void)
 {
-	put_back();
+	put_all_back();
 	bc_fsal_lease_disable();
 }
 
@@ -287,7 +287,7 @@ int bc_attach(void)
 		.lease_time =
 			nfs_param.nfsv4_param.lease_lifetime * UINT64_C(1000),
 	};
-	int rc = locate();
+	int rc = locate_all();
 
 	if (rc)
 		return rc;
@@ -296,8 +296,8 @@ int bc_attach(void)
 		LogCrit(COMPONENT_NFS_CB, "not attached: %s", strerror(-rc));
 		return rc;
 	}
-	bc_layout_on_misfit(withdraw);
-	rc = replace();
+	bc_layout_on_misfit(attachment_withdraw);
+	rc = replace_all();
 	if (rc) {
 		bc_core_fini();
 		return rc;
@@ -319,7 +319,7 @@ void bc_detach(void)
 		return;
 	attachment.attached = false;
 	bc_layout_set(BC_LAYOUT_UNKNOWN);
-	put_back();
+	put_all_back();
 	bc_core_fini();
 	bc_transport_fini();
 }

@@ -2,7 +2,7 @@
 /*
  * Locating things inside a loaded ELF image by name.
  *
- * mapped() is the one place that decides what may be read.  Address arithmetic
+ * image_is_mapped() is the one place that decides what may be read.  Address arithmetic
  * wraps around on purpose: a sum that wrapped is just one more address, inside
  * a segment or not.
  */
@@ -35,8 +35,8 @@ enum {
 /* The bytes from addr to the end of the PT_LOAD segment that contains it and
  * has all of flags; 0 if there is none.
  */
-static size_t mapped(const struct bc_image *image, uintptr_t addr,
-		     ElfW(Word) flags)
+static size_t image_is_mapped(const struct bc_image *image, uintptr_t addr,
+			      ElfW(Word) flags)
 {
 	for (size_t i = 0; i < image->phnum; i++) {
 		const ElfW(Phdr) *segment = &image->phdr[i];
@@ -53,7 +53,7 @@ static size_t mapped(const struct bc_image *image, uintptr_t addr,
 static bool image_copy(const struct bc_image *image, uintptr_t addr, void *to,
 		       size_t len)
 {
-	if (mapped(image, addr, PF_R) < len)
+	if (image_is_mapped(image, addr, PF_R) < len)
 		return false;
 	memcpy(to, (const void *)addr, len);
 	return true;
@@ -62,7 +62,7 @@ static bool image_copy(const struct bc_image *image, uintptr_t addr, void *to,
 /* NULL unless the string ends inside its segment. */
 static const char *image_string(const struct bc_image *image, uintptr_t addr)
 {
-	size_t len = mapped(image, addr, PF_R);
+	size_t len = image_is_mapped(image, addr, PF_R);
 	const char *string = (const char *)addr;
 
 	return len && memchr(string, '\0', len) ? string : NULL;
@@ -92,7 +92,7 @@ static int image_contains(struct dl_phdr_info *info, size_t size, void *arg)
 	};
 
 	(void)size;
-	if (!mapped(&image, search->addr, 0))
+	if (!image_is_mapped(&image, search->addr, 0))
 		return 0;
 	snprintf(image.path, sizeof(image.path), "%s", info->dlpi_name);
 	*search->image = image;
@@ -142,7 +142,8 @@ static uintptr_t dynamic_addr(const struct bc_image *image,
 {
 	uintptr_t value = dynamic->value[tag];
 
-	return mapped(image, value, PF_R) ? value : image->base + value;
+	return image_is_mapped(image, value, PF_R) ? value :
+						     image->base + value;
 }
 
 static bool dynamic_valid(const struct dynamic *dynamic)
@@ -173,7 +174,7 @@ static int slot_check(const struct bc_image *image, uintptr_t addr,
 		      void ***slot)
 {
 	if (addr % sizeof(void *) ||
-	    mapped(image, addr, PF_R | PF_W) < sizeof(void *))
+	    image_is_mapped(image, addr, PF_R | PF_W) < sizeof(void *))
 		return -EINVAL;
 	*slot = (void **)addr;
 	return 0;
@@ -192,7 +193,7 @@ static int relocation_find(const struct bc_image *image,
 
 	if (!dynamic->value[table])
 		return -ENOENT;
-	if (mapped(image, addr, PF_R) < len)
+	if (image_is_mapped(image, addr, PF_R) < len)
 		return -EINVAL;
 	for (; len >= sizeof(rela); addr += sizeof(rela), len -= sizeof(rela)) {
 		const char *symbol;
@@ -259,7 +260,8 @@ static bool table_matches(const struct table_search *search, uintptr_t addr)
 static void table_scan(struct table_search *search, const ElfW(Phdr) * range)
 {
 	uintptr_t addr = search->image->base + range->p_vaddr;
-	size_t len = MIN(mapped(search->image, addr, PF_R), range->p_memsz);
+	size_t len =
+		MIN(image_is_mapped(search->image, addr, PF_R), range->p_memsz);
 	size_t skip = -addr % sizeof(void *);
 
 	if (len < skip)
@@ -310,7 +312,7 @@ int bc_image_protect(const struct bc_image *image, void *addr, size_t len,
 	uintptr_t first = (uintptr_t)addr & -page;
 	uintptr_t end = ((uintptr_t)addr + len + page - 1) & -page;
 
-	if (!len || mapped(image, (uintptr_t)addr, PF_R | PF_W) < len)
+	if (!len || image_is_mapped(image, (uintptr_t)addr, PF_R | PF_W) < len)
 		return -EINVAL;
 	if (!relro)
 		return 0;

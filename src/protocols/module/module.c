@@ -21,7 +21,7 @@
 
 static const char module_name[] = "BACKCHANNEL";
 
-static struct fsal_module module;
+static struct fsal_module backchannel_module;
 static bool callbacks_taken; /* [K] after init_config */
 
 /* The FSAL's methods ------------------------------------------------------- */
@@ -82,7 +82,7 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
  * The module stays mapped until the process exits: the methods of FSALs that
  * were adopted still point into it.
  */
-static int unload(struct fsal_module *fsal_hdl)
+static int module_unload(struct fsal_module *fsal_hdl)
 {
 	if (callbacks_taken)
 		bc_detach();
@@ -95,11 +95,11 @@ MODULE_INIT void bc_module_init(void);
 MODULE_INIT void bc_module_init(void)
 {
 	/* Compares the version of the FSAL interface and logs a difference. */
-	if (register_fsal(&module, module_name, FSAL_MAJOR_VERSION,
+	if (register_fsal(&backchannel_module, module_name, FSAL_MAJOR_VERSION,
 			  FSAL_MINOR_VERSION, FSAL_ID_NO_PNFS))
 		return;
-	module.m_ops.create_export = bc_export_create;
-	module.m_ops.update_export = bc_export_update;
-	module.m_ops.init_config = init_config;
-	module.m_ops.unload = unload;
+	backchannel_module.m_ops.create_export = bc_export_create;
+	backchannel_module.m_ops.update_export = bc_export_update;
+	backchannel_module.m_ops.init_config = init_config;
+	backchannel_module.m_ops.unload = module_unload;
 }

@@ -51,9 +51,10 @@ static const char *verify_locked(const compound_data_t *data,
 }
 
 /* @return what does not fit, or NULL */
-static const char *verify(const compound_data_t *data, clientid4 clientid,
-			  const CREATE_SESSION4resok *resok,
-			  struct bc_channel **channel)
+static const char *verify_session(const compound_data_t *data,
+				  clientid4 clientid,
+				  const CREATE_SESSION4resok *resok,
+				  struct bc_channel **channel)
 {
 	const char *misfit = NULL;
 	struct hash_latch latch;
@@ -80,7 +81,7 @@ struct bc_channel *bc_first_session_verify(const compound_data_t *data,
 
 	pthread_mutex_lock(&one_at_a_time);
 	if (bc_layout() != BC_LAYOUT_MISFIT)
-		misfit = verify(data, clientid, resok, &channel);
+		misfit = verify_session(data, clientid, resok, &channel);
 	/* Once a session fitted, all do: this one is half gone. */
 	if (misfit && bc_layout() == BC_LAYOUT_UNKNOWN) {
 		bc_layout_refuse(misfit);

@@ -23,9 +23,10 @@
 #include "nfsv41.h"
 
 /* Call the original so that it makes a channel of ours, whatever was asked. */
-static enum nfs_req_result create(struct nfs_argop4 *op, compound_data_t *data,
-				  struct nfs_resop4 *resp,
-				  struct bc_channel **channel)
+static enum nfs_req_result create_with_channel(struct nfs_argop4 *op,
+					       compound_data_t *data,
+					       struct nfs_resop4 *resp,
+					       struct bc_channel **channel)
 {
 	CREATE_SESSION4args *args = &op->nfs_argop4_u.opcreate_session;
 	const CREATE_SESSION4args asked = *args;
@@ -171,7 +172,7 @@ static enum nfs_req_result create_or_verify(struct nfs_argop4 *op,
 		clientid4 former =
 			bc_former_instance_prepare(args->csa_clientid);
 
-		result = create(op, data, resp, channel);
+		result = create_with_channel(op, data, resp, channel);
 		if (former && res->csr_status == NFS4_OK)
 			bc_client_destroy(former);
 		return result;

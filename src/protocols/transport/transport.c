@@ -30,6 +30,8 @@
 #include "bc_internal.h"
 #include "wire/cb_reply.h"
 
+#include "nfsv41.h"
+
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -59,7 +61,7 @@ static struct cds_list_head connections = CDS_LIST_HEAD_INIT(connections);
 static pthread_mutex_t connections_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The request whose reply this thread is decoding: +1 ref. */
-static __thread struct request *replied;
+static __thread struct request *request_replied;
 
 static struct connection *connection_of(const struct bc_conn *conn)
 {
@@ -79,7 +81,7 @@ static void reply_processed(struct clnt_req *cc)
 	struct request *request = caa_container_of(cc, struct request, cc);
 
 	if (bc_request_get_rcu(&request->req))
-		replied = request;
+		request_replied = request;
 }
 
 static enum bc_reply_kind kind_of(enum clnt_stat status)
@@ -112,11 +114,11 @@ static enum xprt_stat wrapped_decode(struct svc_req *svc)
 	if (!is_reply(svc->rq_xdrs))
 		return decode(svc);
 
-	replied = NULL;
+	request_replied = NULL;
 	rcu_read_lock();
 	stat = decode(svc);
 	rcu_read_unlock();
-	request = replied;
+	request = request_replied;
 	if (request) {
 		request->result.reply.rpc_status =
 			request->cc.cc_error.re_status;
@@ -303,7 +305,7 @@ void bc_transport_conn_free(struct bc_conn *conn)
 }
 
 /* TCP has sent again what it had sent, and nothing of it was acknowledged. */
-static bool stalled(int fd)
+static bool is_stalled(int fd)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
@@ -319,7 +321,7 @@ bool bc_transport_conn_close_if_stalled(struct bc_conn *conn)
 
 	/* The CLIENT keeps the transport, and so its descriptor. */
 	pthread_mutex_lock(&connection->lock);
-	if (connection->clnt && stalled(connection->xprt->xp_fd)) {
+	if (connection->clnt && is_stalled(connection->xprt->xp_fd)) {
 		close = true;
 		shutdown(connection->xprt->xp_fd, SHUT_RDWR);
 	}

@@ -6,7 +6,9 @@
 #define BC_TRANSPORT_H
 
 #include "config.h"
-#include "nfs_core.h"
+
+#include <rpc/rpc.h>
+#include <rpc/svc.h>
 
 #include "backchannel.h"
 
