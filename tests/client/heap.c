@@ -27,7 +27,7 @@ int heap_open(struct heap *heap)
 	heap->counts = map;
 	snprintf(heap->variable, sizeof(heap->variable), "SERVER_HEAP=%s",
 		 heap->path);
-	heap->env[0] = "LD_PRELOAD=" HEAPCOUNT;
+	heap->env[0] = HEAP_COUNTS ? "LD_PRELOAD=" HEAPCOUNT : NULL;
 	heap->env[1] = heap->variable;
 	heap->env[2] = NULL;
 	return error;
@@ -37,4 +37,9 @@ void heap_close(struct heap *heap)
 {
 	munmap((void *)heap->counts, sizeof(*heap->counts));
 	unlink(heap->path);
+}
+
+long heap_allocated_kib(const struct heap *heap)
+{
+	return (long)(heap->counts->bytes / 1024);
 }

@@ -18,6 +18,15 @@ struct heap_counts {
 	_Atomic uint64_t module_locks;
 };
 
+/* With AddressSanitizer, which has an allocator of its own and comes first itself,
+ * nothing is counted: its leak check tells at the end.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define HEAP_COUNTS 0
+#else
+#define HEAP_COUNTS 1
+#endif
+
 /** The counts of one server. */
 struct heap {
 	const struct heap_counts *counts;
@@ -31,5 +40,8 @@ struct heap {
  */
 int heap_open(struct heap *heap);
 void heap_close(struct heap *heap);
+
+/** What is allocated now, KiB. */
+long heap_allocated_kib(const struct heap *heap);
 
 #endif

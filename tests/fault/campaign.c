@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "bystander.h"
+#include "heap.h"
 #include "load.h"
 
 #define BYSTANDERS 2
@@ -48,7 +49,8 @@ struct campaign {
 	struct bystanders *bystanders;
 	struct load_figures calm, faults;
 	struct latency before, during;
-	long rss_before, rss_half, rss_after;
+	struct heap heap; /* the server's */
+	long heap_before, heap_half, heap_after; /* KiB */
 	double seconds;
 	bool failed;
 };
@@ -105,7 +107,7 @@ static void run_load(struct campaign *c, const struct schedule *schedule,
 			break;
 		load_figures(load, figures);
 		if (!half && 2 * figures->recalls >= bounds->callbacks) {
-			c->rss_half = server_rss_kib(c->server);
+			c->heap_half = heap_allocated_kib(&c->heap);
 			half = true;
 		}
 		if (bounds->minutes)
@@ -137,13 +139,13 @@ static void run(struct campaign *c)
 	if (!c->failed)
 		run_load(c, &schedule, &bounds, &c->calm);
 	bystanders_latency(c->bystanders, &c->before);
-	c->rss_before = server_rss_kib(c->server);
+	c->heap_before = heap_allocated_kib(&c->heap);
 
 	schedule.calm = false;
 	if (!c->failed)
 		run_load(c, &schedule, &c->bounds, &c->faults);
 	bystanders_latency(c->bystanders, &c->during);
-	c->rss_after = server_rss_kib(c->server);
+	c->heap_after = heap_allocated_kib(&c->heap);
 	bystanders_stop(c->bystanders);
 }
 
@@ -232,8 +234,8 @@ static void report(struct campaign *c)
 	       f->left);
 	print_latency("calm", &c->before);
 	print_latency("under faults", &c->during);
-	printf("server's memory: %ld KiB before, %ld at half, %ld after\n",
-	       c->rss_before, c->rss_half, c->rss_after);
+	printf("the server has allocated: %ld KiB before, %ld at half, %ld after\n",
+	       c->heap_before, c->heap_half, c->heap_after);
 	server_print_log(c->server, " submitted, ");
 }
 
@@ -286,10 +288,14 @@ int main(int argc, char **argv)
 	parse(argc, argv, &c.bounds);
 	printf("seed %llu\n", (unsigned long long)c.bounds.seed);
 	fflush(stdout);
-	c.server = server_start(&(struct server_params){
-		.module = true, .lease_lifetime = 60 });
-	if (!c.server)
+	if (heap_open(&c.heap))
 		return 1;
+	c.server = server_start(&(struct server_params){
+		.module = true, .lease_lifetime = 60, .env = c.heap.env });
+	if (!c.server) {
+		heap_close(&c.heap);
+		return 1;
+	}
 	c.loop = nfs_loop_new();
 	c.files = files_new(c.server);
 	c.bystanders = bystanders_start(c.server, c.files, BYSTANDERS,
@@ -305,5 +311,6 @@ int main(int argc, char **argv)
 	files_free(c.files);
 	nfs_loop_free(c.loop);
 	server_free(c.server);
+	heap_close(&c.heap);
 	return c.failed;
 }
