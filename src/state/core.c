@@ -33,10 +33,11 @@ static void counts_log(void)
 static void tables_log(void)
 {
 	bc_log(BC_LOG_EVENT,
-	       "tables at the end: %lu clients, %lu sessions, %lu connections",
+	       "tables at the end: %lu clients, %lu sessions, %lu connections, %lu with revoked stateids",
 	       uatomic_read(&bc_core.clients.count),
 	       uatomic_read(&bc_core.sessions.count),
-	       uatomic_read(&bc_core.conns.count));
+	       uatomic_read(&bc_core.conns.count),
+	       uatomic_read(&bc_core.revoked.count));
 }
 
 static int tables_init(void)

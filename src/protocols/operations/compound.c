@@ -6,12 +6,16 @@
 #include "operations/compound.h"
 
 #include "callbacks/channel.h"
+#include "ganesha/layout.h"
 
 #include <urcu-bp.h>
 
 struct bc_session *bc_compound_session_rcu(const compound_data_t *data)
 {
-	return data->session ? bc_channel_session_rcu(data->session) : NULL;
+	/* Until then nothing of the COMPOUND's data is ours to follow. */
+	if (bc_layout() != BC_LAYOUT_FITS || !data->session)
+		return NULL;
+	return bc_channel_session_rcu(data->session);
 }
 
 struct bc_session *bc_compound_session_get(const compound_data_t *data)
