@@ -3,10 +3,11 @@
  * The core's beginning and end.
  *
  * Purpose: make the tables and the threads; take everything apart again.
- * Data: bc_core: configuration, operations and the three tables.
+ * Data: bc_core: configuration, operations and the four tables.
  * Locking: the tables are lock-free; init and fini run alone.
- * Lifetime: the tables hold no references of their own: an object leaves its
- *   table before its last reference goes.
+ * Lifetime: the tables of clients and of revoked stateids hold a reference to what
+ *   is in them, those of sessions and connections none of their own: an object
+ *   leaves its table before its last reference goes.
  * Invariant: after bc_core_fini() no thread and no RCU callback is left that
  *   would run code or touch memory of the core.
  */

@@ -46,7 +46,7 @@ void bc_channel_put(struct bc_channel *channel);
  * Give a session of Ganesha's a channel of our own, in place of the one it may
  * have.
  *
- * @return +1 ref; or NULL: it has one of our own already
+ * @return +1 ref; or NULL: it has one of our own already, or is just being used
  *
  * Context: session->clientid_record->cid_mutex is held.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The session of a COMPOUND: found through Ganesha's session, whose channel is
- * ours, without a look-up.
+ * The sessions of a COMPOUND.  The one that it runs in is found through Ganesha's
+ * session, whose channel is ours, without a look-up; one that an operation's
+ * arguments or results name, by its id.
  */
 #include "operations/compound.h"
 
