@@ -9,7 +9,7 @@
 #include "nfs_core.h"
 #include "sal_data.h"
 
-#include "backchannel.h"
+struct bc_session;
 
 /**
  * What Ganesha holds as a session's back channel: a CLIENT of our own.  Its

@@ -7,6 +7,7 @@
  */
 #include "operations/first_session.h"
 
+#include "callbacks/channel.h"
 #include "ganesha/client_record.h"
 #include "ganesha/layout.h"
 #include "ganesha/mutex.h"
