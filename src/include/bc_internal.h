@@ -94,7 +94,7 @@ void bc_worker_queue(struct bc_worker *worker, struct bc_work *work);
 void bc_worker_run(struct bc_worker *worker);
 
 /** Wait until all that was queued by @a queue before has run. May block. */
-void bc_work_flush(void (*queue)(struct bc_work *work));
+void bc_worker_flush(void (*queue)(struct bc_work *work));
 
 /* Timers, and the core's two threads (timer.c) ---------------------------- */
 
@@ -112,7 +112,7 @@ int bc_timers_start(void);
 void bc_timers_stop(void);
 
 /** Queue work. Context: any thread, wait-free, whatever locks are held. */
-void bc_work_queue(struct bc_work *work);
+void bc_timers_queue(struct bc_work *work);
 
 /** The same for work that may block: it holds up no timer and no disconnect. */
 void bc_completion_queue(struct bc_work *work);
@@ -490,7 +490,7 @@ struct bc_client *bc_client_lock(uint64_t clientid);
  */
 void bc_client_retire_locked(struct bc_client *client);
 
-/** Let bc_sender_expire() run at @a when or earlier. */
+/** Let bc_expiry_run() run at @a when or earlier. */
 void bc_client_arm_locked(struct bc_client *client, uint64_t when);
 
 /* revoked.c */
@@ -519,10 +519,10 @@ void bc_conn_examine(struct bc_conn *conn);
 /* binding.c */
 
 /** The session's backchannel is of no use any more, until it ends. [L] */
-void bc_session_fault_locked(struct bc_session *session);
+void bc_binding_fault_session_locked(struct bc_session *session);
 
 /** The live back-bound connection with the latest activity, or NULL. [L] */
-struct bc_conn *bc_session_path_locked(const struct bc_session *session);
+struct bc_conn *bc_binding_path_locked(const struct bc_session *session);
 
 /** The binding waits for no reply any more. [C] */
 void bc_binding_forget_reply(struct bc_binding *binding);
@@ -613,7 +613,7 @@ void bc_sender_run(struct bc_client *client);
 /* expiry.c */
 
 /** Look at the client's callbacks in time. Context: the timers' thread. */
-void bc_sender_expire(struct bc_client *client);
+void bc_expiry_run(struct bc_client *client);
 
 /* ending.c */
 

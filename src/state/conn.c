@@ -94,7 +94,7 @@ void bc_conn_examine(struct bc_conn *conn)
 	if (uatomic_xchg(&conn->examined, true))
 		return;
 	urcu_ref_get(&conn->ref);
-	bc_work_queue(&conn->examine_work);
+	bc_timers_queue(&conn->examine_work);
 }
 
 int bc_conn_add(struct bc_conn *conn, const void *transport)

@@ -64,7 +64,7 @@ int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 
 	bc_core = (struct bc_core){ .config = *config,
 				    .ops = ops,
-				    .expire = bc_sender_expire };
+				    .expire = bc_expiry_run };
 	rc = tables_init();
 	if (!rc)
 		rc = bc_timers_start();
@@ -131,7 +131,7 @@ void bc_core_stop_calls(void)
 	uatomic_set(&bc_core.stopping, true);
 	cmm_smp_mb(); /* pairs with the one in bc_call_submit() */
 	fail_all_clients();
-	bc_work_flush(bc_completion_queue);
+	bc_worker_flush(bc_completion_queue);
 }
 
 void bc_core_fini(void)

@@ -17,7 +17,7 @@
 /* The client's new session, or NULL: it is gone already.
  * Context: holds cid_mutex.
  */
-static nfs41_session_t *find_session(nfs_client_id_t *client,
+static nfs41_session_t *find_created(nfs_client_id_t *client,
 				     const CREATE_SESSION4resok *resok)
 {
 	nfs41_session_t *session = NULL;
@@ -41,7 +41,7 @@ static const char *verify_locked(nfs_client_id_t *client,
 
 	if (misfit)
 		return misfit;
-	session = find_session(client, resok);
+	session = find_created(client, resok);
 	if (!session)
 		return NULL;
 	misfit = bc_layout_session_misfit(session, client, resok);
