@@ -60,7 +60,6 @@ uint64_t bc_call_not_beyond_deadline(const struct bc_call *call, uint64_t until)
 	return until < call->deadline ? until : call->deadline;
 }
 
-/* Until when it may wait for a path. */
 uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now)
 {
 	return bc_call_not_beyond_deadline(call,
@@ -185,7 +184,6 @@ void bc_call_look_again_locked(struct bc_call *call, uint64_t now)
 		call, when < call->answer_by ? when : call->answer_by);
 }
 
-/* Start over with another slot, as a new request. */
 void bc_call_redo_locked(struct bc_call *call)
 {
 	uint64_t now = bc_now();
@@ -232,7 +230,6 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 
 /* Slots ------------------------------------------------------------------- */
 
-/* The slot waits no longer for the reply to its request. */
 void bc_slot_drop_request_locked(struct bc_slot *slot)
 {
 	if (slot->req)
@@ -240,7 +237,6 @@ void bc_slot_drop_request_locked(struct bc_slot *slot)
 	slot->req = NULL;
 }
 
-/* The slot's request has ended: free the slot, or count it as lost. */
 void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
 			enum bc_sequence_fate fate)
 {

@@ -10,6 +10,10 @@
 
 #include "nfsv41.h"
 
+#include "backchannel.h"
+
+#include <errno.h>
+
 /* An error is one of those that 15.2 lists for this operation. */
 static nfsstat4 status_of(int rc)
 {
