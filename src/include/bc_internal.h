@@ -9,18 +9,29 @@
  * Lock order: client->lock; conn->lock or revoked->lock; the probes' lock; the
  * timers' lock.  Nothing is sent, completed or waited for under any of them.
  *
- * Who holds a reference
- *  client   its table, while it has sessions or callbacks; each session; its
- *           armed timer
- *  revoked  its table, while its client has a session, or for a lease; the client
- *           that is linked to it; its armed timer
- *  session  itself while it is open, each binding, each request, its channel;
- *           its table entry is covered by the first
- *  conn     the transport (until it is destroyed), each binding, each request;
- *           its table entry is covered by the transport's reference
- *  call     whoever completes it, each slot that carries it, each request
- *  request  the slot or the probe that waits for its reply; the thread that
- *           sends it; the thread that handles a reply to it
+ * Who holds a reference, and where it is dropped
+ *  client   its table, while it has sessions or callbacks (bc_client_retire_locked());
+ *           each session, and each callback from its submission on (with their
+ *           last reference); its armed timer (once it has run)
+ *  revoked  its table, while its client has a session, or for a lease
+ *           (revoked_remove_locked()); the client that is linked to it
+ *           (bc_revoked_unlink_locked()); its armed timer (once it has run)
+ *  session  itself while it is open, which covers its table entry
+ *           (bc_session_close()); each binding (bc_binding_remove_locked()); each
+ *           request (with its last reference); its channel (with its end)
+ *  conn     the transport, which covers the table entry (when it is destroyed);
+ *           each binding (bc_binding_remove_locked()); each request (with its last
+ *           reference); its queued work (once that has run)
+ *  call     its client from submission to completion, and then its completer
+ *           (bc_call_complete()); each slot that carries it (bc_slot_end_locked());
+ *           each request (with its last reference)
+ *  request  the slot or the probe that waits for its reply
+ *           (bc_slot_drop_request_locked(), probe_end()); the thread that sends it;
+ *           the thread that handles a reply to it
+ *  security its session (bc_session_set_security(), and with its last reference);
+ *           each request (with its last reference)
+ *  channel  Ganesha's session, whose CLIENT it is, and each callback that Ganesha
+ *           makes on it (hooks.c); its creator, until CREATE_SESSION has ended
  */
 #ifndef BC_INTERNAL_H
 #define BC_INTERNAL_H
@@ -83,7 +94,7 @@ void bc_worker_queue(struct bc_worker *worker, struct bc_work *work);
 void bc_worker_run(struct bc_worker *worker);
 
 /** Wait until all that was queued by @a queue before has run. May block. */
-void bc_work_flush(void (*queue)(struct bc_work *work));
+void bc_worker_flush(void (*queue)(struct bc_work *work));
 
 /* Timers, and the core's two threads (timer.c) ---------------------------- */
 
@@ -101,7 +112,7 @@ int bc_timers_start(void);
 void bc_timers_stop(void);
 
 /** Queue work. Context: any thread, wait-free, whatever locks are held. */
-void bc_work_queue(struct bc_work *work);
+void bc_timers_queue(struct bc_work *work);
 
 /** The same for work that may block: it holds up no timer and no disconnect. */
 void bc_completion_queue(struct bc_work *work);
@@ -241,10 +252,11 @@ struct bc_security {
 };
 
 enum bc_call_state {
+	BC_CALL_NEW, /* in no list: not submitted, or between two of these */
 	BC_CALL_QUEUED, /* in client->queue */
 	BC_CALL_SENT, /* in client->timed; call->slot carries it */
 	BC_CALL_BACKOFF, /* in client->backoff, until the next attempt */
-	BC_CALL_DONE, /* in no list */
+	BC_CALL_DONE, /* in no list any more */
 };
 
 struct bc_call {
@@ -332,7 +344,7 @@ struct bc_conn {
 	bool examined; /* [A] examine_work is queued */
 	bool answered; /* [A] once set, never cleared: it has answered something */
 	struct bc_work examine_work;
-	pthread_mutex_t lock; /* leaf but for the timers' */
+	pthread_mutex_t lock; /* leaf */
 	struct cds_list_head bindings; /* [C] */
 	struct bc_probe probe;
 };
@@ -365,7 +377,7 @@ struct bc_revoked {
 	struct rcu_head rcu;
 	struct urcu_ref ref;
 	uint64_t clientid; /* [K] */
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* leaf but for the timers' */
 	bool removed; /* [V] from the table: look it up anew */
 	bool linked; /* [V] its client points to it */
 	uint32_t count; /* [A], changed under [V] */
@@ -470,10 +482,15 @@ void bc_client_put(struct bc_client *client);
  */
 struct bc_client *bc_client_lock(uint64_t clientid);
 
-/** Forget the client if nothing needs it any more. */
+/**
+ * Forget the client if nothing needs it any more: the table's reference is dropped.
+ *
+ * Context: [L]; the caller holds a reference, or is inside an RCU read-side section
+ * that goes on beyond the unlock.
+ */
 void bc_client_retire_locked(struct bc_client *client);
 
-/** Let bc_sender_expire() run at @a when or earlier. */
+/** Let bc_expiry_run() run at @a when or earlier. */
 void bc_client_arm_locked(struct bc_client *client, uint64_t when);
 
 /* revoked.c */
@@ -502,10 +519,10 @@ void bc_conn_examine(struct bc_conn *conn);
 /* binding.c */
 
 /** The session's backchannel is of no use any more, until it ends. [L] */
-void bc_session_fault_locked(struct bc_session *session);
+void bc_binding_fault_session_locked(struct bc_session *session);
 
 /** The live back-bound connection with the latest activity, or NULL. [L] */
-struct bc_conn *bc_session_path_locked(const struct bc_session *session);
+struct bc_conn *bc_binding_path_locked(const struct bc_session *session);
 
 /** The binding waits for no reply any more. [C] */
 void bc_binding_forget_reply(struct bc_binding *binding);
@@ -575,7 +592,7 @@ void bc_call_done_locked(struct bc_call *call, enum bc_outcome outcome);
 /** To DONE: it is completed on the thread for that. */
 void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome);
 
-/** The same for one that was never its client's. Context: any thread. */
+/** For one that was never submitted: complete it on that thread. Context: any. */
 void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome);
 
 /** Complete it, consuming the reference. Context: holds no lock; may block. */
@@ -596,7 +613,7 @@ void bc_sender_run(struct bc_client *client);
 /* expiry.c */
 
 /** Look at the client's callbacks in time. Context: the timers' thread. */
-void bc_sender_expire(struct bc_client *client);
+void bc_expiry_run(struct bc_client *client);
 
 /* ending.c */
 

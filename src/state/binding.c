@@ -70,7 +70,7 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 	return NULL;
 }
 
-struct bc_conn *bc_session_path_locked(const struct bc_session *session)
+struct bc_conn *bc_binding_path_locked(const struct bc_session *session)
 {
 	struct bc_conn *best = NULL;
 	struct bc_binding *binding;
@@ -98,7 +98,7 @@ struct bc_conn *bc_session_path_locked(const struct bc_session *session)
  * the backchannel (e.g., it has lost track of the sequence ID for a slot in
  * the backchannel)." 18.46.3
  */
-void bc_session_fault_locked(struct bc_session *session)
+void bc_binding_fault_session_locked(struct bc_session *session)
 {
 	struct bc_binding *binding;
 

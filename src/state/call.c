@@ -23,7 +23,8 @@ struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
 
 	if (!call)
 		return NULL;
-	*call = (struct bc_call){ .opcode = opcode,
+	*call = (struct bc_call){ .state = BC_CALL_NEW,
+				  .opcode = opcode,
 				  .minorversion = minorversion,
 				  .cookie = cookie,
 				  .args_len = args_len };

@@ -19,8 +19,9 @@
  *   without any.
  * Lifetime: a callback is its client's from submission to completion; whoever
  *   moves it to DONE completes it and drops that reference.
- * Invariants: a callback is in exactly the list that its state names; one that
- *   is DONE never leaves that state.
+ * Invariants: a callback is in exactly the list that its state names; it is NEW
+ *   before its submission and on its way from one list to the next, and so only
+ *   under the lock; one that is DONE never leaves that state.
  */
 #include "bc_internal.h"
 
@@ -32,6 +33,7 @@
 
 void bc_call_unlink_locked(struct bc_call *call)
 {
+	assert(call->state != BC_CALL_DONE);
 	switch (call->state) {
 	case BC_CALL_QUEUED:
 	case BC_CALL_BACKOFF:
@@ -41,9 +43,11 @@ void bc_call_unlink_locked(struct bc_call *call)
 	case BC_CALL_SENT:
 		cds_list_del(&call->link);
 		break;
+	case BC_CALL_NEW:
 	case BC_CALL_DONE:
 		break;
 	}
+	call->state = BC_CALL_NEW;
 	call->slot = NULL;
 	call->session = NULL;
 }
@@ -56,7 +60,6 @@ uint64_t bc_call_not_beyond_deadline(const struct bc_call *call, uint64_t until)
 	return until < call->deadline ? until : call->deadline;
 }
 
-/* Until when it may wait for a path. */
 uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now)
 {
 	return bc_call_not_beyond_deadline(call,
@@ -152,18 +155,23 @@ static void complete_work(struct bc_work *work)
 	bc_call_complete(caa_container_of(work, struct bc_call, work), NULL);
 }
 
+static void complete_queue(struct bc_call *call)
+{
+	call->work.run = complete_work;
+	bc_completion_queue(&call->work);
+}
+
 void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome)
 {
 	call->outcome = outcome;
-	call->work.run = complete_work;
-	bc_completion_queue(&call->work);
+	complete_queue(call);
 }
 
 /* For a caller that may not complete it itself. */
 void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome)
 {
 	bc_call_done_locked(call, outcome);
-	bc_call_complete_later(call, outcome);
+	complete_queue(call);
 }
 
 /* Look at a callback that is out once more before its answer is due. */
@@ -176,7 +184,6 @@ void bc_call_look_again_locked(struct bc_call *call, uint64_t now)
 		call, when < call->answer_by ? when : call->answer_by);
 }
 
-/* Start over with another slot, as a new request. */
 void bc_call_redo_locked(struct bc_call *call)
 {
 	uint64_t now = bc_now();
@@ -184,12 +191,10 @@ void bc_call_redo_locked(struct bc_call *call)
 	if (call->state == BC_CALL_DONE)
 		return;
 	bc_call_unlink_locked(call);
-	if (now < call->deadline) {
+	if (now < call->deadline)
 		bc_call_enqueue_locked(call, true, now);
-	} else {
-		call->state = BC_CALL_DONE;
+	else
 		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
-	}
 }
 
 /* No answer, or a refusal. Attempts are spaced 5, 10, 20 s; after the last the
@@ -203,7 +208,6 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 	uint64_t delay;
 
 	bc_call_unlink_locked(call);
-	call->state = BC_CALL_DONE; /* in no list */
 	delay = config->retry_first_delay << call->attempts;
 	if (call->attempts < config->retry_attempts &&
 	    bc_now() + delay < call->deadline) {
@@ -226,7 +230,6 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 
 /* Slots ------------------------------------------------------------------- */
 
-/* The slot waits no longer for the reply to its request. */
 void bc_slot_drop_request_locked(struct bc_slot *slot)
 {
 	if (slot->req)
@@ -234,7 +237,6 @@ void bc_slot_drop_request_locked(struct bc_slot *slot)
 	slot->req = NULL;
 }
 
-/* The slot's request has ended: free the slot, or count it as lost. */
 void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
 			enum bc_sequence_fate fate)
 {

@@ -2,7 +2,7 @@
 /*
  * Connections: transports that are bound to some session's channels.
  *
- * Purpose: find a transport's connection; note what is heard on it; close it
+ * Purpose: find a transport's connection; note that its peer answers; close it
  *   when its peer acknowledges nothing.  Its end is in ending.c.
  * Data: struct bc_conn, in a lock-free hash table by transport.
  * Locking: conn->lock guards the list of bindings; it comes after a client's
@@ -94,7 +94,7 @@ void bc_conn_examine(struct bc_conn *conn)
 	if (uatomic_xchg(&conn->examined, true))
 		return;
 	urcu_ref_get(&conn->ref);
-	bc_work_queue(&conn->examine_work);
+	bc_timers_queue(&conn->examine_work);
 }
 
 int bc_conn_add(struct bc_conn *conn, const void *transport)

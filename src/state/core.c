@@ -3,10 +3,11 @@
  * The core's beginning and end.
  *
  * Purpose: make the tables and the threads; take everything apart again.
- * Data: bc_core: configuration, operations and the three tables.
+ * Data: bc_core: configuration, operations and the four tables.
  * Locking: the tables are lock-free; init and fini run alone.
- * Lifetime: the tables hold no references of their own: an object leaves its
- *   table before its last reference goes.
+ * Lifetime: the tables of clients and of revoked stateids hold a reference to what
+ *   is in them, those of sessions and connections none of their own: an object
+ *   leaves its table before its last reference goes.
  * Invariant: after bc_core_fini() no thread and no RCU callback is left that
  *   would run code or touch memory of the core.
  */
@@ -33,10 +34,11 @@ static void counts_log(void)
 static void tables_log(void)
 {
 	bc_log(BC_LOG_EVENT,
-	       "tables at the end: %lu clients, %lu sessions, %lu connections",
+	       "tables at the end: %lu clients, %lu sessions, %lu connections, %lu with revoked stateids",
 	       uatomic_read(&bc_core.clients.count),
 	       uatomic_read(&bc_core.sessions.count),
-	       uatomic_read(&bc_core.conns.count));
+	       uatomic_read(&bc_core.conns.count),
+	       uatomic_read(&bc_core.revoked.count));
 }
 
 static int tables_init(void)
@@ -62,7 +64,7 @@ int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 
 	bc_core = (struct bc_core){ .config = *config,
 				    .ops = ops,
-				    .expire = bc_sender_expire };
+				    .expire = bc_expiry_run };
 	rc = tables_init();
 	if (!rc)
 		rc = bc_timers_start();
@@ -129,7 +131,7 @@ void bc_core_stop_calls(void)
 	uatomic_set(&bc_core.stopping, true);
 	cmm_smp_mb(); /* pairs with the one in bc_call_submit() */
 	fail_all_clients();
-	bc_work_flush(bc_completion_queue);
+	bc_worker_flush(bc_completion_queue);
 }
 
 void bc_core_fini(void)

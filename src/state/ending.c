@@ -47,7 +47,7 @@ bool bc_client_defer_calls(uint64_t clientid)
 	pthread_mutex_unlock(&client->lock);
 	bc_client_put(client);
 	if (any)
-		bc_work_flush(bc_completion_queue);
+		bc_worker_flush(bc_completion_queue);
 	return any;
 }
 
@@ -217,5 +217,5 @@ void bc_conn_down(struct bc_conn *conn)
 	 */
 	bc_table_del(&bc_core.conns, &conn->node);
 	conn->down_work.run = conn_down_work;
-	bc_work_queue(&conn->down_work);
+	bc_timers_queue(&conn->down_work);
 }

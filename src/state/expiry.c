@@ -220,7 +220,7 @@ static uint64_t first_when(struct cds_list_head *list, uint64_t when)
 	return call->when < when ? call->when : when;
 }
 
-void bc_sender_expire(struct bc_client *client)
+void bc_expiry_run(struct bc_client *client)
 {
 	struct bc_session *session;
 	uint64_t now, when;

@@ -14,8 +14,8 @@
  * Lifetime: a probe's request ends with its answer or with its connection, which
  *   outlives its probe.  One that is late is kept, for its answer to count.
  * Invariants: a probe is in a list while it waits or is out, and in no other
- *   state; `out` is the length of that list, which is sorted by `until`; none is
- *   begun on a connection that is down.
+ *   state; probes_out_count is the length of probes_out, which is sorted by
+ *   `until`; none is begun on a connection that is down.
  */
 #include "bc_internal.h"
 

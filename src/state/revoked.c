@@ -82,14 +82,11 @@ void bc_revoked_put(struct bc_revoked *revoked)
 
 static void revoked_timer_run(struct bc_timer *timer);
 
-/* @return +1 ref on top of the table's; NULL: out of memory, or another thread
- *         was faster
- */
-static struct bc_revoked *revoked_add(uint64_t clientid, int *rc)
+/* @return +1 ref on top of the table's; or NULL: out of memory */
+static struct bc_revoked *revoked_new(uint64_t clientid)
 {
 	struct bc_revoked *revoked = calloc(1, sizeof(*revoked));
 
-	*rc = revoked ? 0 : -ENOMEM;
 	if (!revoked)
 		return NULL;
 	revoked->clientid = clientid;
@@ -97,11 +94,29 @@ static struct bc_revoked *revoked_add(uint64_t clientid, int *rc)
 	pthread_mutex_init(&revoked->lock, NULL);
 	urcu_ref_init(&revoked->ref);
 	urcu_ref_get(&revoked->ref);
-	if (bc_table_add(&bc_core.revoked, bc_hash_u64(clientid), revoked_match,
-			 &clientid, &revoked->node) == &revoked->node)
-		return revoked;
+	return revoked;
+}
+
+/* @param[out] result  +1 ref; or NULL: another one was there, and may be gone
+ * @return 0, or -ENOMEM
+ */
+static int revoked_add(uint64_t clientid, struct bc_revoked **result)
+{
+	struct bc_revoked *revoked = revoked_new(clientid);
+	struct cds_lfht_node *node;
+
+	*result = NULL;
+	if (!revoked)
+		return -ENOMEM;
+	node = bc_table_add(&bc_core.revoked, bc_hash_u64(clientid),
+			    revoked_match, &clientid, &revoked->node);
+	if (node == &revoked->node) {
+		*result = revoked;
+		return 0;
+	}
+	/* Somebody was faster; nobody has seen ours. */
 	revoked_destroy(revoked);
-	return NULL;
+	return 0;
 }
 
 /* Find or make the client's, and lock it. @return +1 ref, or NULL: no memory */
@@ -109,11 +124,8 @@ static struct bc_revoked *revoked_lock(uint64_t clientid)
 {
 	for (;;) {
 		struct bc_revoked *revoked = bc_revoked_get(clientid);
-		int rc = 0;
 
-		if (!revoked)
-			revoked = revoked_add(clientid, &rc);
-		if (rc)
+		if (!revoked && revoked_add(clientid, &revoked))
 			return NULL;
 		if (!revoked)
 			continue;

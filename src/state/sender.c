@@ -57,7 +57,6 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	now = bc_now();
 	uatomic_set(&client->called, now);
 	uatomic_set(&bc_core.called, now);
-	call->state = BC_CALL_DONE; /* in no list yet */
 	call->deadline = bc_call_deadline(now);
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
 	 * or we see that it has begun.
@@ -156,7 +155,7 @@ static struct bc_conn *can_take(const struct bc_session *session,
 	if (!session->paths || !bc_slots_available(&session->slots) ||
 	    !call_fits(session, call))
 		return NULL;
-	return bc_session_path_locked(session);
+	return bc_binding_path_locked(session);
 }
 
 /* Whether the callback waits for a slot, and not for a larger limit. */
@@ -206,7 +205,7 @@ static struct bc_request *next_parked(const struct bc_client *client,
 
 		if (!session->slots.waiting)
 			continue;
-		conn = bc_session_path_locked(session);
+		conn = bc_binding_path_locked(session);
 		if (!conn)
 			continue;
 		while (slot->state != BC_SLOT_PARKED)
@@ -471,7 +470,7 @@ static bool apply_verdict(enum bc_verdict verdict, struct bc_request *req,
 		return false;
 	case BC_VERDICT_BADSESSION:
 		start_over(session, slot, BC_SEQUENCE_IS_LOST);
-		bc_session_fault_locked(session);
+		bc_binding_fault_session_locked(session);
 		return false;
 	case BC_VERDICT_MISMATCH:
 		start_over(session, slot, BC_SEQUENCE_IS_LOST);
@@ -534,7 +533,7 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 		if (!apply_verdict(verdict, req, reply))
 			call = NULL;
 		if (!bc_slots_usable(&session->slots))
-			bc_session_fault_locked(session);
+			bc_binding_fault_session_locked(session);
 		ready = ready_locked(client, bc_now());
 	}
 	pthread_mutex_unlock(&client->lock);

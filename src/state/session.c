@@ -10,8 +10,9 @@
  *   the SEQUENCE came on or, if that is none of ours, to the client.
  * Lifetime: open from bc_session_add() to bc_session_close() (ending.c), which
  *   takes it out of the table; freed a grace period after its last reference.
- * Invariants: session->paths counts its bindings that may carry a callback;
- *   a closed session has no bindings and nothing in its slots.
+ * Invariants: session->paths counts its bindings that are a path (is_path() in
+ *   binding.c), also those that wait for the reply that opens them; a closed
+ *   session has no bindings and nothing in its slots.
  */
 #include "bc_internal.h"
 

@@ -39,7 +39,7 @@ uint64_t bc_now(void)
 	return bc_now_ns() / 1000000u;
 }
 
-void bc_work_queue(struct bc_work *work)
+void bc_timers_queue(struct bc_work *work)
 {
 	bc_worker_queue(&timers_worker, work);
 }

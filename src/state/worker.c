@@ -79,7 +79,7 @@ static void flush_run(struct bc_work *work)
 	sem_post(&caa_container_of(work, struct flush, work)->done);
 }
 
-void bc_work_flush(void (*queue)(struct bc_work *work))
+void bc_worker_flush(void (*queue)(struct bc_work *work))
 {
 	struct flush flush = { .work.run = flush_run };
 

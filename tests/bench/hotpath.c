@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	null_start();
 	for (unsigned int i = 0; i < path->clients; i++)
 		null_client_init(&clients[i], i + 1, 16);
-	bc_work_flush(bc_completion_queue); /* the tables have grown */
+	bc_worker_flush(bc_completion_queue); /* the tables have grown */
 	for (unsigned long i = 0; i < times; i++)
 		path->round(i);
 	for (unsigned int i = 0; i < path->clients; i++)

@@ -94,7 +94,7 @@ static void run_queue(struct cds_wfcq_head *head, struct cds_wfcq_tail *tail)
 	}
 }
 
-void bc_work_queue(struct bc_work *item)
+void bc_timers_queue(struct bc_work *item)
 {
 	cds_wfcq_node_init(&item->node);
 	cds_wfcq_enqueue(&work.head, &work.tail, &item->node);

@@ -307,7 +307,7 @@ void fake_flush(void)
 	struct flush flush = { .work.run = flush_run };
 
 	sem_init(&flush.done, 0, 0);
-	bc_work_queue(&flush.work);
+	bc_timers_queue(&flush.work);
 	while (sem_wait(&flush.done))
 		;
 	sem_destroy(&flush.done);

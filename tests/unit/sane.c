@@ -27,6 +27,7 @@ static void check_call_in_slot(const struct bc_session *session,
 
 	CHECK(uatomic_read(&call->ref.refcount) > 0);
 	CHECK(call->client == session->client);
+	CHECK(call->state != BC_CALL_NEW);
 	if (call->slot != slot)
 		return;
 	CHECK(call->state == BC_CALL_SENT);

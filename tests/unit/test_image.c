@@ -97,7 +97,7 @@ static void set_header(struct synthetic *s, int index, ElfW(Word) type,
 	};
 }
 
-static void set_relocation(struct synthetic *s, ElfW(Rela) * rela, int type,
+static void set_relocation(struct synthetic *s, ElfW(Rela) *rela, int type,
 			   int symbol)
 {
 	rela->r_offset = (uintptr_t)&s->data->got[symbol] - s->image.base;
@@ -183,7 +183,7 @@ static int synthetic_free(void **state)
 	return 0;
 }
 
-static ElfW(Dyn) * dynamic_entry(struct synthetic *s, ElfW(Sxword) tag)
+static ElfW(Dyn) *dynamic_entry(struct synthetic *s, ElfW(Sxword) tag)
 {
 	ElfW(Dyn) *entry = s->data->dynamic;
 
@@ -284,8 +284,8 @@ static void test_import_got_found(void **state)
 
 static void test_import_unrelocated_dynamic_found(void **state)
 {
-	static const ElfW(Sxword)
-		tags[] = { DT_STRTAB, DT_SYMTAB, DT_JMPREL, DT_RELA };
+	static const ElfW(Sxword) tags[] = { DT_STRTAB, DT_SYMTAB, DT_JMPREL,
+					     DT_RELA };
 	struct synthetic *s = *state;
 
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)

@@ -183,7 +183,7 @@ static void test_work_runs_in_order_on_cores_thread(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		work[i] = (struct bc_work){ .run = note_work };
-		bc_work_queue(&work[i]);
+		bc_timers_queue(&work[i]);
 	}
 	for (int i = 0; i < 4; i++)
 		wait_run();
@@ -198,7 +198,7 @@ static struct bc_work follow_up;
 static void queue_follow_up(struct bc_work *work)
 {
 	note(work);
-	bc_work_queue(&follow_up);
+	bc_timers_queue(&follow_up);
 }
 
 static void test_work_queued_before_stop_is_run(void **state)
@@ -207,7 +207,7 @@ static void test_work_queued_before_stop_is_run(void **state)
 
 	(void)state;
 	follow_up = (struct bc_work){ .run = note_work };
-	bc_work_queue(&work);
+	bc_timers_queue(&work);
 	bc_timers_stop();
 	assert_int_equal(num_runs, 2);
 	assert_ptr_equal(runs[1], &follow_up);

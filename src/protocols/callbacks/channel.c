@@ -10,6 +10,8 @@
 
 #include "nfsv41.h"
 
+#include "backchannel.h"
+
 #include <urcu-bp.h>
 
 struct bc_channel {

@@ -9,7 +9,7 @@
 #include "nfs_core.h"
 #include "sal_data.h"
 
-#include "backchannel.h"
+struct bc_session;
 
 /**
  * What Ganesha holds as a session's back channel: a CLIENT of our own.  Its
@@ -31,9 +31,11 @@ void bc_channel_set_session(struct bc_channel *channel,
 /**
  * The session that a session of Ganesha's has a channel for.
  *
- * @return borrowed; or NULL: its channel is not one of ours
+ * @return borrowed; or NULL: its channel is not one of ours, as with the few
+ *         sessions that were made while it was not known yet whether the layout
+ *         fits (bc_layout()), and could not be given one
  *
- * Context: inside an RCU read-side section; the caller keeps Ganesha's session.
+ * Context: bc_layout() is BC_LAYOUT_FITS; inside an RCU read-side section; the caller keeps Ganesha's session.
  */
 struct bc_session *bc_channel_session_rcu(const nfs41_session_t *session);
 
@@ -44,7 +46,7 @@ void bc_channel_put(struct bc_channel *channel);
  * Give a session of Ganesha's a channel of our own, in place of the one it may
  * have.
  *
- * @return +1 ref; or NULL: it has one of our own already
+ * @return +1 ref; or NULL: it has one of our own already, or is just being used
  *
  * Context: session->clientid_record->cid_mutex is held.
  */

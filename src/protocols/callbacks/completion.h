@@ -15,7 +15,7 @@
  * The core's operation: hand a callback's outcome to Ganesha's completion
  * function.  See struct bc_ops.
  */
-void bc_completion_run(struct bc_call *call, enum bc_outcome outcome,
+void bc_completion_run(struct bc_call *submitted, enum bc_outcome outcome,
 		       struct bc_reply *reply);
 
 /** From now on the server shuts down: nothing is to be tried again. */

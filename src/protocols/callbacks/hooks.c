@@ -13,6 +13,8 @@
 #include "callbacks/completion.h"
 #include "callbacks/submission.h"
 
+#include "backchannel.h"
+
 static CLIENT *hook_clnt_vc_ncreate_svc(const SVCXPRT *xprt,
 					const rpcprog_t program,
 					const rpcvers_t version,

@@ -14,6 +14,7 @@
 
 #include "ganesha/client_record.h"
 
+#include <string.h>
 #include <urcu/system.h>
 
 u_int bc_referring_find(nfs41_session_t *session,

@@ -11,7 +11,7 @@
 #include "nfsv41.h"
 #include "sal_data.h"
 
-#include "backchannel.h"
+#include "wire/cb_sequence.h"
 
 /** The sessions on which a request may have been made, and its slot. */
 struct bc_referring {

@@ -51,7 +51,7 @@ struct lease_fsal {
 };
 
 static pthread_mutex_t leases_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct lease_fsal *lease_fsals; /* [R], changed under [L] leases_lock */
+static struct lease_fsal *lease_fsals; /* [R], changed under leases_lock */
 static bool leases_disabled; /* [A] */
 
 /** The entry of an FSAL, or NULL: it has no adopted export. */

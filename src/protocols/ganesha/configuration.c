@@ -6,6 +6,8 @@
  */
 #include "ganesha/configuration.h"
 
+#include "wire/security.h"
+
 #include <errno.h>
 #include <stddef.h>
 

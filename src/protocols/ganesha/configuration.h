@@ -11,8 +11,6 @@
 #include "config.h"
 #include "config_parsing.h"
 
-#include "wire/security.h"
-
 /** Who may bind connections to a session. */
 enum bc_bind_policy {
 	BC_BIND_POLICY_SAME_PRINCIPAL, /* the principal that created it */

@@ -60,13 +60,18 @@ const char *bc_layout_session_misfit(const nfs41_session_t *session,
 const char *bc_layout_misfit(const compound_data_t *data,
 			     const nfs_client_id_t *client, clientid4 clientid)
 {
-	const struct glist_head *list = &client->cid_cb.v41.cb_session_list;
-
 	if (data->opcode != NFS4_OP_CREATE_SESSION || !data->req ||
 	    !data->req->rq_xprt)
 		return "compound's data";
 	if (client->cid_clientid != clientid)
 		return "client record's id";
+	return NULL;
+}
+
+const char *bc_layout_list_misfit(const nfs_client_id_t *client)
+{
+	const struct glist_head *list = &client->cid_cb.v41.cb_session_list;
+
 	if (!list->next || list->next->prev != list)
 		return "client record's list of sessions";
 	return NULL;

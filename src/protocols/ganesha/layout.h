@@ -30,8 +30,8 @@ void bc_layout_on_misfit(void (*function)(void));
 void bc_layout_refuse(const char *misfit);
 
 /**
- * Compare what we read of a COMPOUND, and of its client's record, with what we
- * know of them.
+ * Compare what we read of a COMPOUND, and of its client's record before its mutex
+ * may be used, with what we know of them.
  *
  * @param[in] data      a CREATE_SESSION, after it
  * @param[in] client    its client's record
@@ -39,15 +39,24 @@ void bc_layout_refuse(const char *misfit);
  *
  * @return what does not fit, or NULL
  *
- * Context: holds client->cid_mutex.
+ * Context: the caller keeps the record, see bc_client_record_acquire().
  */
 const char *bc_layout_misfit(const compound_data_t *data,
 			     const nfs_client_id_t *client, clientid4 clientid);
 
 /**
+ * The same for the record's list of sessions.
+ *
+ * Context: bc_layout_misfit() found none; holds client->cid_mutex.
+ */
+const char *bc_layout_list_misfit(const nfs_client_id_t *client);
+
+/**
  * The same for the session that it created.
  *
  * @param[in] resok  as the server answered
+ *
+ * Context: bc_layout_list_misfit() found none; holds client->cid_mutex.
  */
 const char *bc_layout_session_misfit(const nfs41_session_t *session,
 				     const nfs_client_id_t *client,

@@ -26,6 +26,9 @@
 
 #include "nfs_core.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <urcu/uatomic.h>
 
 /** An entry of Ganesha's table of operations (nfs4_Compound.c). */

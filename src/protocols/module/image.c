@@ -68,8 +68,8 @@ static const char *image_string(const struct bc_image *image, uintptr_t addr)
 	return len && memchr(string, '\0', len) ? string : NULL;
 }
 
-static const ElfW(Phdr) *
-	header_find(const struct bc_image *image, ElfW(Word) type)
+static const ElfW(Phdr) *header_find(const struct bc_image *image,
+				     ElfW(Word) type)
 {
 	for (size_t i = 0; i < image->phnum; i++)
 		if (image->phdr[i].p_type == type)
@@ -257,7 +257,7 @@ static bool table_matches(const struct table_search *search, uintptr_t addr)
 }
 
 /* Try every position of a range, or of as much of it as is mapped. */
-static void table_scan(struct table_search *search, const ElfW(Phdr) * range)
+static void table_scan(struct table_search *search, const ElfW(Phdr) *range)
 {
 	uintptr_t addr = search->image->base + range->p_vaddr;
 	size_t len =

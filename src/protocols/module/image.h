@@ -22,7 +22,7 @@
 /** A loaded ELF image, as dl_iterate_phdr() describes it. [K] */
 struct bc_image {
 	ElfW(Addr) base; /* load bias */
-	const ElfW(Phdr) * phdr; /* borrowed until the image is unloaded */
+	const ElfW(Phdr) *phdr; /* borrowed until the image is unloaded */
 	size_t phnum;
 	char path[256]; /* for messages; "" for the program itself */
 };

@@ -15,7 +15,8 @@
 /**
  * The session of a COMPOUND.
  *
- * @return borrowed; or NULL: it has none, or one that is not ours
+ * @return borrowed; or NULL: it has none, or one that is not ours, or it is not
+ *         known that the layout fits (bc_layout())
  *
  * Context: inside an RCU read-side section, an operation's handler.
  */

@@ -7,6 +7,7 @@
  */
 #include "operations/first_session.h"
 
+#include "callbacks/channel.h"
 #include "ganesha/client_record.h"
 #include "ganesha/layout.h"
 #include "ganesha/mutex.h"
@@ -16,7 +17,7 @@
 /* The client's new session, or NULL: it is gone already.
  * Context: holds cid_mutex.
  */
-static nfs41_session_t *find_session(nfs_client_id_t *client,
+static nfs41_session_t *find_created(nfs_client_id_t *client,
 				     const CREATE_SESSION4resok *resok)
 {
 	nfs41_session_t *session = NULL;
@@ -31,17 +32,16 @@ static nfs41_session_t *find_session(nfs_client_id_t *client,
 /* Verify the new session, and give it a channel of ours.
  * Context: holds the client's table latch and cid_mutex.
  */
-static const char *verify_locked(const compound_data_t *data,
-				 nfs_client_id_t *client, clientid4 clientid,
+static const char *verify_locked(nfs_client_id_t *client,
 				 const CREATE_SESSION4resok *resok,
 				 struct bc_channel **channel)
 {
-	const char *misfit = bc_layout_misfit(data, client, clientid);
+	const char *misfit = bc_layout_list_misfit(client);
 	nfs41_session_t *session;
 
 	if (misfit)
 		return misfit;
-	session = find_session(client, resok);
+	session = find_created(client, resok);
 	if (!session)
 		return NULL;
 	misfit = bc_layout_session_misfit(session, client, resok);
@@ -56,15 +56,17 @@ static const char *verify_session(const compound_data_t *data,
 				  const CREATE_SESSION4resok *resok,
 				  struct bc_channel **channel)
 {
-	const char *misfit = NULL;
+	const char *misfit;
 	struct hash_latch latch;
 	nfs_client_id_t *client;
 
 	client = bc_client_record_acquire(clientid, &latch);
 	if (!client)
 		return NULL; /* gone already: the next one shows it */
-	if (bc_mutex_try(&client->cid_mutex)) {
-		misfit = verify_locked(data, client, clientid, resok, channel);
+	/* First: a mutex that is not where it is thought to be is not locked. */
+	misfit = bc_layout_misfit(data, client, clientid);
+	if (!misfit && bc_mutex_try(&client->cid_mutex)) {
+		misfit = verify_locked(client, resok, channel);
 		pthread_mutex_unlock(&client->cid_mutex);
 	}
 	bc_client_record_release(&latch);

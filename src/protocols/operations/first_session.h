@@ -10,7 +10,7 @@
 #include "nfs_proto_data.h"
 #include "nfsv41.h"
 
-#include "callbacks/channel.h"
+struct bc_channel;
 
 /**
  * Compare what we read of the first session with what we know of it.

@@ -10,6 +10,10 @@
 
 #include "nfsv41.h"
 
+#include "backchannel.h"
+
+#include <errno.h>
+
 /* An error is one of those that 15.2 lists for this operation. */
 static nfsstat4 status_of(int rc)
 {
@@ -61,9 +65,9 @@ static bool valid_dir(channel_dir_from_client4 dir)
  * 15.2 lists no error of access for this operation.  NFS4ERR_BADSESSION does
  * not tell who guesses ids which of them are in use.
  */
-static nfsstat4 find_session(const BIND_CONN_TO_SESSION4args *args,
-			     const compound_data_t *data,
-			     struct bc_session **session)
+static nfsstat4 session_to_bind(const BIND_CONN_TO_SESSION4args *args,
+				const compound_data_t *data,
+				struct bc_session **session)
 {
 	*session = bc_session_named(args->bctsa_sessid);
 	if (!*session ||
@@ -89,7 +93,7 @@ enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 	resp->resop = NFS4_OP_BIND_CONN_TO_SESSION;
 	res->bctsr_status = NFS4ERR_INVAL;
 	if (valid_dir(args->bctsa_dir))
-		res->bctsr_status = find_session(args, data, &session);
+		res->bctsr_status = session_to_bind(args, data, &session);
 	if (res->bctsr_status != NFS4_OK)
 		return NFS_REQ_ERROR;
 	result = bc_operation_original(op, data, resp);

@@ -22,6 +22,11 @@
 
 #include "nfsv41.h"
 
+#include "backchannel.h"
+
+#include <inttypes.h>
+#include <string.h>
+
 /* Call the original so that it makes a channel of ours, whatever was asked. */
 static enum nfs_req_result create_with_channel(struct nfs_argop4 *op,
 					       compound_data_t *data,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The operations of NFSv4.1 and 4.2 that the module extends, a file for each.
+ * The operations of NFSv4.1 and 4.2 that the module extends: a file for each, and
+ * one for all those that take the stateid of a delegation.
  */
 #ifndef BC_OPERATIONS_H
 #define BC_OPERATIONS_H

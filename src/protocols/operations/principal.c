@@ -12,6 +12,8 @@
 
 #include "ganesha/configuration.h"
 
+#include <string.h>
+
 static void put_bytes(struct bc_principal *principal, const void *bytes,
 		      size_t len)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * What callbacks are authenticated with.
+ * What callbacks are authenticated with: encoded here, kept by the core.
  */
 #include "wire/security.h"
+
+#include "backchannel.h"
 
 #include <string.h>
 
@@ -10,35 +12,6 @@
  * 8.2.
  */
 #define CRED_MAX (4 + 4 + MAX_AUTH_BYTES + 4 + 4)
-
-/* What ntirpc asks of a credential ------------------------------------------ */
-
-/* AUTH_NONE and AUTH_SYS prove nothing; a short-hand credential is not used. */
-static bool cred_validate(AUTH *auth, struct opaque_auth *verf)
-{
-	(void)auth;
-	(void)verf;
-	return true;
-}
-
-static bool cred_unwrap(AUTH *auth, XDR *xdrs, xdrproc_t proc, void *where)
-{
-	(void)auth;
-	return proc(xdrs, where);
-}
-
-AUTH *bc_security_auth(void)
-{
-	static struct auth_ops ops = {
-		.ah_validate = cred_validate,
-		.ah_unwrap = cred_unwrap,
-	};
-	static AUTH auth = { .ah_ops = &ops };
-
-	return &auth;
-}
-
-/* What a client offers ------------------------------------------------------- */
 
 /* authsys_parms, RFC 5531 appendix A: the client's own, as it gave them. */
 static bool encode_sys(XDR *xdrs, const struct authunix_parms *parms)

@@ -8,7 +8,7 @@
 #include "config.h"
 #include "nfsv41.h"
 
-#include "backchannel.h"
+struct bc_security;
 
 /** Which of the security flavors that a client offers is taken. */
 enum bc_security_order {
@@ -31,8 +31,5 @@ struct bc_security *bc_security_choose(uint32_t program,
 				       const callback_sec_parms4 *parms,
 				       uint32_t count,
 				       enum bc_security_order order);
-
-/** What ntirpc judges the replies to our calls by. Borrowed for ever. */
-AUTH *bc_security_auth(void);
 
 #endif /* BC_SECURITY_H */
