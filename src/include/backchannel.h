@@ -241,7 +241,8 @@ void bc_session_put(struct bc_session *session);
  *
  * @retval 0          done
  * @retval -EINVAL    the session never had a back channel
- * @retval -EMSGSIZE  a CB_RECALL would be larger than the session allows
+ * @retval -EMSGSIZE  a CB_RECALL would be larger than the session allows, also
+ *                    without referring calls
  *
  * On an error the session stays as it was.
  *
@@ -449,6 +450,27 @@ void bc_bind_replied(const void *transport, const void *reply);
  */
 struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
 			    const void *args, size_t args_len, void *cookie);
+
+/**
+ * Let a callback be sent without its referring calls where it is too large with
+ * them: they only help the client to tell what overtook what (RFC 5661 2.10.6.3).
+ *
+ * @param[in] call  not submitted yet
+ * @param[in] len   bytes of csa_referring_call_lists at the arguments' beginning,
+ *                  a multiple of 4, >= 4
+ */
+void bc_call_set_referring(struct bc_call *call, size_t len);
+
+/**
+ * Let a callback be attempted once only, and end soon: something else is done if
+ * it fails.  What it leaves unanswered does not count against the connection.
+ *
+ * @param[in] call  not submitted yet
+ * @param[in] ms    until it has ended, from its submission, > 0; that includes
+ *                  waiting for a path
+ */
+void bc_call_set_patience(struct bc_call *call, uint64_t ms);
+
 void *bc_call_cookie(const struct bc_call *call);
 uint32_t bc_call_opcode(const struct bc_call *call);
 

@@ -168,6 +168,8 @@ struct bc_slot {
 		when; /* [L] ms: BUSY, sent when; DELAYED, to be sent again when */
 	struct bc_call *call; /* [L] counted; not FREE, not LOST */
 	struct bc_request *req; /* [L] counted; BUSY */
+	struct bc_security *security; /* [L] counted: what its request was first
+					 sent with; NULL: not sent yet */
 };
 
 /** A session's backchannel slot table, RFC 5661 2.10.6.1. */
@@ -267,6 +269,8 @@ struct bc_call {
 	uint32_t opcode; /* [K] */
 	uint32_t minorversion; /* [K] */
 	void *cookie; /* [K] */
+	uint64_t patience; /* [K] ms: one attempt, over by then; 0: as usual */
+	size_t referring_len; /* [K] of the args; 0: not to be left out */
 	size_t args_len; /* [K] */
 	uint8_t args[]; /* [K] referring calls and operation as XDR */
 };
@@ -542,7 +546,7 @@ void bc_call_put(struct bc_call *call);
 /* call_state.c: a callback's transitions; all but the completion with [L] */
 
 /** When it has completed at the latest, ms, if it is submitted at @a now. */
-uint64_t bc_call_deadline(uint64_t now);
+uint64_t bc_call_deadline(const struct bc_call *call, uint64_t now);
 
 /** @a until, ms, or its deadline if that is earlier. */
 uint64_t bc_call_not_beyond_deadline(const struct bc_call *call,

@@ -181,7 +181,7 @@ int bc_session_set_security(struct bc_session *session,
 	int rc = 0;
 
 	if (!bc_security_fits(security, session->max_request_size,
-			      BC_RECALL_MAX))
+			      BC_RECALL_PLAIN))
 		rc = -EMSGSIZE;
 	pthread_mutex_lock(&session->client->lock);
 	if (!session->open || !session->had_back)

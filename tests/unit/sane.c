@@ -45,6 +45,7 @@ static void check_request(const struct bc_session *session, uint32_t index)
 	CHECK(req->sequence.slot == index);
 	CHECK(req->sequence.sequence == slot->sequence);
 	CHECK(req->sequence.highest_slot >= index);
+	CHECK(req->security == slot->security);
 	CHECK(!memcmp(req->sequence.session, session->id, BC_SESSIONID_SIZE));
 	for (uint32_t i = 0; i < index; i++)
 		CHECK(session->slots.slots[i].req != req);
@@ -69,6 +70,7 @@ static void check_slots(const struct bc_session *session)
 		    slot->state == BC_SLOT_LOST) {
 			CHECK(!slot->call);
 			CHECK(!slot->req);
+			CHECK(!slot->security);
 			continue;
 		}
 		CHECK(i < table->end);

@@ -84,7 +84,7 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 	}
 	if (bc_security_fits(*security,
 			     args->csa_back_chan_attrs.ca_maxrequestsize,
-			     BC_RECALL_MAX))
+			     BC_RECALL_PLAIN))
 		return USABLE;
 	bc_security_put(*security);
 	*security = NULL;
