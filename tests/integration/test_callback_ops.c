@@ -478,6 +478,35 @@ static void test_layoutrecall_in_flight_fails_over(void **state)
 	assert_int_equal(cb_call_answer(second, &correct), 0);
 }
 
+/* The retry is answered from a cache that has no reply in it: 2.10.6.1.3. */
+static void test_layoutrecall_uncached_on_a_retry_is_not_revoked(void **state)
+{
+	static const struct cb_answer uncached = {
+		.op_status = NFS4ERR_RETRY_UNCACHED_REP
+	};
+	struct fixture *f = *state;
+	unsigned int revoked = server_log_count(f->server, "layout revoked");
+	struct nfs_conn *other = fixture_bind(f);
+	struct nfs_stateid stateid;
+	struct layout layout;
+	struct cb_call *call;
+
+	layout_get(f, "uncached", &layout);
+	assert_int_equal(nfs_sequence_on(&f->session, f->session.conn, NULL),
+			 NFS4_OK);
+	layout_recall(f);
+	nfs_conn_close(f->session.conn, NFS_CLOSE_RST);
+	nfs_session_set_conn(&f->session, other);
+	call = callback(f, 1, OP_CB_LAYOUTRECALL);
+	assert_true(call->retry);
+	stateid = check_recall(call, &layout);
+	assert_int_equal(cb_call_answer(call, &uncached), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	layout_return(f, &layout, &stateid);
+	assert_int_equal(server_log_count(f->server, "layout revoked"),
+			 revoked);
+}
+
 static void test_layoutrecall_never_answered_is_revoked(void **state)
 {
 	struct fixture *f = *state;
@@ -609,6 +638,8 @@ int main(void)
 		FIXTURE_TEST(test_layoutrecall_no_matching_layout_returns_it),
 		FIXTURE_TEST(test_layoutrecall_delay_comes_again),
 		FIXTURE_TEST(test_layoutrecall_in_flight_fails_over),
+		FIXTURE_TEST(
+			test_layoutrecall_uncached_on_a_retry_is_not_revoked),
 		FIXTURE_TEST(test_layoutrecall_never_answered_is_revoked),
 	};
 

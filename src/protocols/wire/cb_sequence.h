@@ -75,6 +75,9 @@ struct bc_reply {
  *  BADSESSION  lost              the session's backchannel is at fault: new
  *                                request on another session
  *
+ * RETRY_UNCACHED_REP is RAN for a retry and REDO else, as the status of the
+ * operation behind a good CB_SEQUENCE (2.10.6.1.3) and of CB_SEQUENCE itself.
+ *
  * A client that answers a callback with REDO or MISORDERED again and again is
  * asked at once a few times only; then each counts as a failed attempt.
  */
