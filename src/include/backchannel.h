@@ -162,6 +162,9 @@ void bc_log_limited(enum bc_limited kind, enum bc_log_level level,
 
 /* Sessions ---------------------------------------------------------------- */
 
+/** Longest address of a client, as bytes to compare. */
+#define BC_ADDRESS_MAX 24
+
 /** What CREATE_SESSION agreed on (RFC 5661, 18.36). */
 struct bc_session_attrs {
 	uint8_t id[BC_SESSIONID_SIZE];
@@ -171,6 +174,8 @@ struct bc_session_attrs {
 	struct bc_security *security; /* consumed; NULL: none */
 	const void *principal; /* of its creator: bytes that are copied */
 	size_t principal_len; /* 0: nobody */
+	const void *address; /* the same of its creator's address */
+	size_t address_len; /* 0: nowhere; .. BC_ADDRESS_MAX */
 };
 
 /**
@@ -225,6 +230,15 @@ uint64_t bc_session_clientid(const struct bc_session *session);
  */
 bool bc_session_same_principal(const struct bc_session *session,
 			       const void *principal, size_t len);
+
+/**
+ * Is this the address from which the session was created?  Nowhere (length 0)
+ * never is.
+ *
+ * Context: any thread that holds a reference.
+ */
+bool bc_session_same_address(const struct bc_session *session,
+			     const void *address, size_t len);
 
 /** Take a further reference. Context: any thread that holds one. */
 void bc_session_ref(struct bc_session *session);

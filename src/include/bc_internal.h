@@ -359,6 +359,8 @@ struct bc_session {
 	struct bc_security *security; /* [L] counted; NULL: no back channel */
 	struct cds_list_head bindings; /* [L] */
 	struct bc_slot_table slots; /* [L] */
+	uint8_t address[BC_ADDRESS_MAX]; /* [K] its creator's */
+	size_t address_len; /* [K] */
 	size_t principal_len; /* [K] */
 	uint8_t principal[]; /* [K] its creator, as bytes to compare */
 };

@@ -16,6 +16,7 @@
 /** Who may bind connections to a session. */
 enum bc_bind_policy {
 	BC_BIND_POLICY_SAME_PRINCIPAL, /* the principal that created it */
+	BC_BIND_POLICY_PRINCIPAL_OR_ADDRESS, /* or who is where that was */
 	BC_BIND_POLICY_ANY, /* who knows its id */
 };
 

@@ -115,11 +115,15 @@ static bool session_register(const CREATE_SESSION4args *args,
 		.security = security,
 	};
 	struct bc_principal principal;
+	struct bc_address address;
 	struct bc_session *session;
 
 	bc_principal_of(data->req, &principal);
 	attrs.principal = principal.bytes;
 	attrs.principal_len = principal.len;
+	bc_address_of_client(&address);
+	attrs.address = address.bytes;
+	attrs.address_len = address.len;
 	memcpy(attrs.id, resok->csr_sessionid, BC_SESSIONID_SIZE);
 	if (bc_session_add(&attrs, &session))
 		return false;
