@@ -56,6 +56,8 @@ static struct config_item backchannel_parameters[] = {
 		       retry_attempts),
 	CONF_ITEM_UI32((char *)"Retry_First_Delay", 1, 600, 5, bc_module_config,
 		       retry_first_delay),
+	CONF_ITEM_UI32((char *)"Dial_Timeout", 0, 60, 2, bc_module_config,
+		       dial_timeout),
 	CONFIG_EOL
 };
 

@@ -45,6 +45,7 @@ struct bc_module_config {
 	uint32_t callback_timeout; /* s */
 	uint32_t retry_attempts;
 	uint32_t retry_first_delay; /* s, doubling */
+	uint32_t dial_timeout; /* s; 0: as long as the system tries */
 };
 
 extern struct bc_module_config bc_module_config;
