@@ -39,6 +39,7 @@ struct bc_config {
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
 	uint64_t lease_time; /* ms a callback may wait for a path */
+	uint64_t idle_timeout; /* ms: quiet connections are closed; 0: never */
 };
 
 enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };

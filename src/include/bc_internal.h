@@ -16,10 +16,12 @@
  *           that is linked to it; its armed timer
  *  session  itself while it is open, each binding, each request, its channel;
  *           its table entry is covered by the first
- *  conn     the transport (until it is destroyed), each binding, each request;
+ *  conn     the transport (until it is destroyed), each binding, each request,
+ *           its armed timer;
  *           its table entry is covered by the transport's reference
  *  call     whoever completes it, each slot that carries it, each request
- *  request  the slot or the probe that waits for its reply; the thread that
+ *  request  the slot, the probe or the connection that waits for its reply; the
+ *           thread that
  *           sends it; the thread that handles a reply to it
  */
 #ifndef BC_INTERNAL_H
@@ -325,6 +327,13 @@ struct bc_probe {
 		clientid; /* [K] once begun: whose binding it was, for the log */
 };
 
+/** A back-bound connection that is quiet. */
+struct bc_idle {
+	struct bc_timer timer;
+	uint64_t asked; /* ms: last; the timers' thread's */
+	struct bc_request *req; /* [A] counted: CB_NULL that is out, or NULL */
+};
+
 struct bc_conn {
 	struct cds_lfht_node node; /* [R] */
 	struct rcu_head rcu;
@@ -339,6 +348,7 @@ struct bc_conn {
 	pthread_mutex_t lock; /* leaf but for the timers' */
 	struct cds_list_head bindings; /* [C] */
 	struct bc_probe probe;
+	struct bc_idle idle;
 };
 
 struct bc_session {
@@ -541,6 +551,16 @@ void bc_probe_run(void);
 
 /** The connection is down: its probe ends. Context: the timers' thread. */
 void bc_probe_conn_lost(struct bc_conn *conn);
+
+/* idle.c */
+
+void bc_idle_init(struct bc_idle *idle);
+
+/** The connection may be back-bound now. Context: holds no lock. */
+void bc_idle_watch(struct bc_conn *conn);
+
+/** The connection is down. Context: the timers' thread. */
+void bc_idle_conn_lost(struct bc_conn *conn);
 
 /* call.c */
 void bc_call_put(struct bc_call *call);

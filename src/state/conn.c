@@ -108,6 +108,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	conn->answered = false;
 	conn->examine_work.run = conn_examine_work;
 	conn->probe = (struct bc_probe){ .state = BC_PROBE_NONE };
+	bc_idle_init(&conn->idle);
 	pthread_mutex_init(&conn->lock, NULL);
 	CDS_INIT_LIST_HEAD(&conn->bindings);
 	urcu_ref_init(&conn->ref);

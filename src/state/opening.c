@@ -57,5 +57,6 @@ void bc_bind_replied(const void *transport, const void *reply)
 		bc_session_put(session);
 	}
 	bc_probe_run();
+	bc_idle_watch(conn);
 	bc_conn_put(conn);
 }

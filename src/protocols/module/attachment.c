@@ -286,6 +286,8 @@ int bc_attach(void)
 		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),
 		.lease_time =
 			nfs_param.nfsv4_param.lease_lifetime * UINT64_C(1000),
+		.idle_timeout = nfs_param.core_param.rpc.idle_timeout_s *
+				UINT64_C(1000),
 	};
 	int rc = locate_all();
 
