@@ -34,7 +34,7 @@ struct bc_config {
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
 	uint32_t max_server_connections; /* the same over all sessions, >= 1 */
-	bool probe; /* CB_NULL once on each connection that is back-bound */
+	bool probe; /* CB_NULL once for each back channel of each connection */
 	uint64_t callback_timeout; /* ms until an unanswered attempt failed */
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */

@@ -282,8 +282,8 @@ struct bc_request {
 	struct bc_request *next; /* to be sent after this one, by its thread */
 	/* [K] what a reply means, see bc_reply_arrived() */
 	void (*replied)(struct bc_request *req, struct bc_reply *reply);
-	struct bc_session *session; /* [K] counted; NULL: a probe, */
-	struct bc_call *call; /* [K] counted; and NULL here, too */
+	struct bc_session *session; /* [K] counted; or NULL: of no session */
+	struct bc_call *call; /* [K] counted; NULL: CB_NULL */
 	struct bc_conn *conn; /* [K] counted */
 	struct bc_security *security; /* [K] counted */
 	struct bc_cb_sequence sequence; /* [K] */
@@ -298,6 +298,22 @@ enum bc_binding_state {
 	BC_BINDING_LIVE, /* callbacks may be sent; fore only: never */
 };
 
+enum bc_probe_state {
+	BC_PROBE_NONE, /* not begun, or ended */
+	BC_PROBE_WAITING, /* for its turn */
+	BC_PROBE_OUT, /* sent, or just about to be */
+	BC_PROBE_LATE, /* not answered in time */
+};
+
+/** CB_NULL for a binding, to see whether anybody answers. */
+struct bc_probe {
+	bool begun; /* [L] once set, never cleared */
+	enum bc_probe_state state; /* [P] */
+	struct cds_list_head link; /* [P] WAITING, OUT */
+	uint64_t until; /* [P] ms: OUT */
+	struct bc_request *req; /* [L] and [P]: counted; NULL: NONE */
+};
+
 /** A connection's explicit association with a session's channels. */
 struct bc_binding {
 	struct bc_session *session; /* [K] counted */
@@ -307,24 +323,8 @@ struct bc_binding {
 	enum bc_channels channels; /* [K] */
 	enum bc_binding_state state; /* [L] */
 	const void *reply; /* [C] OPENING: the reply waited for */
-};
-
-enum bc_probe_state {
-	BC_PROBE_NONE, /* not begun, or ended */
-	BC_PROBE_WAITING, /* for its turn */
-	BC_PROBE_OUT, /* sent, or just about to be */
-	BC_PROBE_LATE, /* not answered in time */
-};
-
-/** CB_NULL on a connection, to see whether anybody answers. */
-struct bc_probe {
-	bool begun; /* [A] once set, never cleared */
-	enum bc_probe_state state; /* [P] */
-	struct cds_list_head link; /* [P] WAITING, OUT */
-	uint64_t until; /* [P] ms: OUT */
-	struct bc_request *req; /* [P] counted; NULL: NONE */
-	uint64_t
-		clientid; /* [K] once begun: whose binding it was, for the log */
+	bool answered; /* [L] once set, never cleared: something was, over it */
+	struct bc_probe probe;
 };
 
 /** A back-bound connection that is quiet. */
@@ -343,11 +343,9 @@ struct bc_conn {
 	uint64_t activity; /* [A] ns: last heard on the fore channel */
 	struct bc_work down_work;
 	bool examined; /* [A] examine_work is queued */
-	bool answered; /* [A] once set, never cleared: it has answered something */
 	struct bc_work examine_work;
 	pthread_mutex_t lock; /* leaf but for the timers' */
 	struct cds_list_head bindings; /* [C] */
-	struct bc_probe probe;
 	struct bc_idle idle;
 };
 
@@ -509,9 +507,6 @@ void bc_revoked_unlink_locked(struct bc_client *client);
 
 /* conn.c */
 
-/** The peer has answered something on this connection. */
-void bc_conn_answered(struct bc_conn *conn);
-
 /** Close the connection, a moment later, if its peer acknowledges nothing. */
 void bc_conn_examine(struct bc_conn *conn);
 
@@ -542,15 +537,14 @@ void bc_binding_set_locked(struct bc_binding *binding,
 /** Probes that may wait for an answer at a time, on the whole server. */
 #define BC_PROBES_OUT 16
 
-/** Queue a connection's probe if it is to have one. [L], of the session's. */
-void bc_probe_add_locked(const struct bc_session *session,
-			 struct bc_conn *conn);
+/** Queue a binding's probe if it is to have one. [L] */
+void bc_probe_add_locked(struct bc_binding *binding);
 
 /** Send the probes whose turn it is. Holds no lock. */
 void bc_probe_run(void);
 
-/** The connection is down: its probe ends. Context: the timers' thread. */
-void bc_probe_conn_lost(struct bc_conn *conn);
+/** The binding goes: its probe ends. [L] */
+void bc_probe_binding_lost_locked(struct bc_binding *binding);
 
 /* idle.c */
 

@@ -536,7 +536,8 @@ static void heard_on(const struct bc_session *session, struct bc_conn *conn,
 {
 	struct bc_binding *binding = bc_binding_find_locked(session, conn);
 
-	bc_conn_answered(conn);
+	if (binding)
+		binding->answered = true;
 	if (binding && binding->state == BC_BINDING_SILENT &&
 	    verdict != BC_VERDICT_REFUSED)
 		bc_binding_set_locked(binding, BC_BINDING_LIVE);

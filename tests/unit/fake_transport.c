@@ -139,7 +139,7 @@ static void check_wire(const struct bc_request *req)
 		const struct bc_request *other = sent->req;
 
 		if (sent->answered || uatomic_read(&other->conn->down) ||
-		    other->session != req->session)
+		    !other->call || other->session != req->session)
 			continue;
 		CHECK(other->sequence.slot != req->sequence.slot);
 	}

@@ -96,6 +96,10 @@ static void check_bindings(const struct bc_session *session)
 		unsigned int found = 0;
 
 		CHECK(binding->session == session);
+		CHECK(!binding->probe.req || (binding->probe.begun && back));
+		CHECK(!binding->probe.req ||
+		      (binding->probe.req->session == session &&
+		       binding->probe.req->conn == binding->conn));
 		CHECK(bc_binding_find_locked(session, binding->conn) ==
 		      binding);
 		back_bound += back;
