@@ -170,6 +170,7 @@ struct bc_slot {
 		when; /* [L] ms: BUSY, sent when; DELAYED, to be sent again when */
 	struct bc_call *call; /* [L] counted; not FREE, not LOST */
 	struct bc_request *req; /* [L] counted; BUSY */
+	uint32_t highest; /* [L] csa_highest_slotid of its request, once sent */
 	struct bc_security *security; /* [L] counted: what its request was first
 					 sent with; NULL: not sent yet */
 };

@@ -101,7 +101,8 @@ static void slot_wait(struct bc_session *session, struct bc_slot *slot,
 }
 
 /* A request that is sent again is the same one (2.10.6.2), also if BACKCHANNEL_CTL
- * came in between, which is for later ones.
+ * came in between, which is for later ones.  With "different arguments in the
+ * operations" or another principal it would be a false retry (2.10.6.1.3.1).
  */
 static void slot_keep_security(struct bc_slot *slot,
 			       struct bc_security *security)
@@ -187,7 +188,9 @@ static struct bc_request *slot_request(struct bc_session *session,
 	memcpy(req->sequence.session, session->id, BC_SESSIONID_SIZE);
 	req->sequence.sequence = slot->sequence;
 	req->sequence.slot = (uint32_t)(slot - session->slots.slots);
-	req->sequence.highest_slot = bc_slots_highest(&session->slots);
+	if (!slot->retry)
+		slot->highest = bc_slots_highest(&session->slots);
+	req->sequence.highest_slot = slot->highest;
 	encode_call(req, left_out);
 	if (call->state == BC_CALL_SENT && call->slot == slot) {
 		call->answer_by = bc_call_not_beyond_deadline(

@@ -51,6 +51,32 @@ static void test_retry_after_ctl_is_the_same_request(void **state)
 	assert_int_equal(assert_next(0, 2)->security->program, PROGRAM);
 }
 
+/* csa_highest_slotid is one of its arguments. */
+static void test_retry_beside_others_is_the_same_request(void **state)
+{
+	struct bc_request *reqs[3];
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	for (uint32_t i = 0; i < 3; i++) {
+		fake_submit(ALICE);
+		reqs[i] = assert_next(i, 1);
+	}
+	fake_reconnect(session, conn);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct bc_request *again = assert_next(i, 1);
+
+		assert_int_equal(again->sequence.highest_slot, i);
+		assert_memory_equal(again->body, reqs[i]->body,
+				    reqs[i]->body_len);
+	}
+	/* A new one says what is in use now. */
+	fake_submit(ALICE);
+	assert_int_equal(assert_next(3, 1)->sequence.highest_slot, 3);
+}
+
 static void test_retry_that_waited_for_a_path_is_the_same(void **state)
 {
 	struct fake_out out = fake_out(16);
@@ -285,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(test_retry_after_ctl_is_the_same_request, NULL),
+		FAKE_TEST(test_retry_beside_others_is_the_same_request, NULL),
 		FAKE_TEST(test_retry_that_waited_for_a_path_is_the_same, NULL),
 		FAKE_TEST(test_delayed_after_ctl_is_the_same_request, NULL),
 		FAKE_TEST(test_redone_after_ctl_carries_the_new_pair, NULL),
