@@ -180,7 +180,7 @@ int server_write_config(struct server *server,
 		"\tRPC_Max_Connections = 10000;\n"
 		"\tPlugins_Dir = \"%s\";\n%s}\n",
 		server->port, server->plugins,
-		params->core ? params->core : "");
+		params->core_config ? params->core_config : "");
 	fprintf(file,
 		"NFSv4 {\n\tMinor_Versions = 0, 1, 2;\n"
 		"\tDelegations = true;\n\tLease_Lifetime = %u;\n"

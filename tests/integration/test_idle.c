@@ -49,7 +49,8 @@ static void test_back_bound_connection_is_not_idle(void **state)
 int main(void)
 {
 	char core[64];
-	const struct server_params params = { .module = true, .core = core };
+	const struct server_params params = { .module = true,
+					      .core_config = core };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_back_bound_connection_is_not_idle),
 	};
