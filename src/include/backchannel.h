@@ -34,11 +34,12 @@ struct bc_config {
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
 	uint32_t max_server_connections; /* the same over all sessions, >= 1 */
-	bool probe; /* CB_NULL once on each connection that is back-bound */
+	bool probe; /* CB_NULL once for each back channel of each connection */
 	uint64_t callback_timeout; /* ms until an unanswered attempt failed */
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
 	uint64_t lease_time; /* ms a callback may wait for a path */
+	uint64_t idle_timeout; /* ms: quiet connections are closed; 0: never */
 };
 
 enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };
@@ -162,6 +163,9 @@ void bc_log_limited(enum bc_limited kind, enum bc_log_level level,
 
 /* Sessions ---------------------------------------------------------------- */
 
+/** Longest address of a client, as bytes to compare. */
+#define BC_ADDRESS_MAX 24
+
 /** What CREATE_SESSION agreed on (RFC 5661, 18.36). */
 struct bc_session_attrs {
 	uint8_t id[BC_SESSIONID_SIZE];
@@ -171,6 +175,8 @@ struct bc_session_attrs {
 	struct bc_security *security; /* consumed; NULL: none */
 	const void *principal; /* of its creator: bytes that are copied */
 	size_t principal_len; /* 0: nobody */
+	const void *address; /* the same of its creator's address */
+	size_t address_len; /* 0: nowhere; .. BC_ADDRESS_MAX */
 };
 
 /**
@@ -226,6 +232,15 @@ uint64_t bc_session_clientid(const struct bc_session *session);
 bool bc_session_same_principal(const struct bc_session *session,
 			       const void *principal, size_t len);
 
+/**
+ * Is this the address from which the session was created?  Nowhere (length 0)
+ * never is.
+ *
+ * Context: any thread that holds a reference.
+ */
+bool bc_session_same_address(const struct bc_session *session,
+			     const void *address, size_t len);
+
 /** Take a further reference. Context: any thread that holds one. */
 void bc_session_ref(struct bc_session *session);
 
@@ -241,7 +256,8 @@ void bc_session_put(struct bc_session *session);
  *
  * @retval 0          done
  * @retval -EINVAL    the session never had a back channel
- * @retval -EMSGSIZE  a CB_RECALL would be larger than the session allows
+ * @retval -EMSGSIZE  a CB_RECALL would be larger than the session allows, also
+ *                    without referring calls
  *
  * On an error the session stays as it was.
  *
@@ -449,6 +465,27 @@ void bc_bind_replied(const void *transport, const void *reply);
  */
 struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
 			    const void *args, size_t args_len, void *cookie);
+
+/**
+ * Let a callback be sent without its referring calls where it is too large with
+ * them: they only help the client to tell what overtook what (RFC 5661 2.10.6.3).
+ *
+ * @param[in] call  not submitted yet
+ * @param[in] len   bytes of csa_referring_call_lists at the arguments' beginning,
+ *                  a multiple of 4, >= 4
+ */
+void bc_call_set_referring(struct bc_call *call, size_t len);
+
+/**
+ * Let a callback be attempted once only, and end soon: something else is done if
+ * it fails.  What it leaves unanswered does not count against the connection.
+ *
+ * @param[in] call  not submitted yet
+ * @param[in] ms    until it has ended, from its submission, > 0; that includes
+ *                  waiting for a path
+ */
+void bc_call_set_patience(struct bc_call *call, uint64_t ms);
+
 void *bc_call_cookie(const struct bc_call *call);
 uint32_t bc_call_opcode(const struct bc_call *call);
 

@@ -21,15 +21,16 @@
  *           request (with its last reference); its channel (with its end)
  *  conn     the transport, which covers the table entry (when it is destroyed);
  *           each binding (bc_binding_remove_locked()); each request (with its last
- *           reference); its queued work (once that has run)
+ *           reference); its queued work and its armed timer (once they have run)
  *  call     its client from submission to completion, and then its completer
  *           (bc_call_complete()); each slot that carries it (bc_slot_end_locked());
  *           each request (with its last reference)
- *  request  the slot or the probe that waits for its reply
- *           (bc_slot_drop_request_locked(), probe_end()); the thread that sends it;
+ *  request  the slot, the probe or the quiet connection that waits for its reply
+ *           (bc_slot_drop_request_locked(), probe_end(), idle.c); the thread that
+ *           sends it;
  *           the thread that handles a reply to it
  *  security its session (bc_session_set_security(), and with its last reference);
- *           each request (with its last reference)
+ *           each slot that has been sent (bc_slot_end_locked()); each request (with its last reference)
  *  channel  Ganesha's session, whose CLIENT it is, and each callback that Ganesha
  *           makes on it (hooks.c); its creator, until CREATE_SESSION has ended
  */
@@ -179,6 +180,9 @@ struct bc_slot {
 		when; /* [L] ms: BUSY, sent when; DELAYED, to be sent again when */
 	struct bc_call *call; /* [L] counted; not FREE, not LOST */
 	struct bc_request *req; /* [L] counted; BUSY */
+	uint32_t highest; /* [L] csa_highest_slotid of its request, once sent */
+	struct bc_security *security; /* [L] counted: what its request was first
+					 sent with; NULL: not sent yet */
 };
 
 /** A session's backchannel slot table, RFC 5661 2.10.6.1. */
@@ -279,6 +283,8 @@ struct bc_call {
 	uint32_t opcode; /* [K] */
 	uint32_t minorversion; /* [K] */
 	void *cookie; /* [K] */
+	uint64_t patience; /* [K] ms: one attempt, over by then; 0: as usual */
+	size_t referring_len; /* [K] of the args; 0: not to be left out */
 	size_t args_len; /* [K] */
 	uint8_t args[]; /* [K] referring calls and operation as XDR */
 };
@@ -288,8 +294,8 @@ struct bc_request {
 	struct bc_request *next; /* to be sent after this one, by its thread */
 	/* [K] what a reply means, see bc_reply_arrived() */
 	void (*replied)(struct bc_request *req, struct bc_reply *reply);
-	struct bc_session *session; /* [K] counted; NULL: a probe, */
-	struct bc_call *call; /* [K] counted; and NULL here, too */
+	struct bc_session *session; /* [K] counted; or NULL: of no session */
+	struct bc_call *call; /* [K] counted; NULL: CB_NULL */
 	struct bc_conn *conn; /* [K] counted */
 	struct bc_security *security; /* [K] counted */
 	struct bc_cb_sequence sequence; /* [K] */
@@ -304,6 +310,22 @@ enum bc_binding_state {
 	BC_BINDING_LIVE, /* callbacks may be sent; fore only: never */
 };
 
+enum bc_probe_state {
+	BC_PROBE_NONE, /* not begun, or ended */
+	BC_PROBE_WAITING, /* for its turn */
+	BC_PROBE_OUT, /* sent, or just about to be */
+	BC_PROBE_LATE, /* not answered in time */
+};
+
+/** CB_NULL for a binding, to see whether anybody answers. */
+struct bc_probe {
+	bool begun; /* [L] once set, never cleared */
+	enum bc_probe_state state; /* [P] */
+	struct cds_list_head link; /* [P] WAITING, OUT */
+	uint64_t until; /* [P] ms: OUT */
+	struct bc_request *req; /* [L] and [P]: counted; NULL: NONE */
+};
+
 /** A connection's explicit association with a session's channels. */
 struct bc_binding {
 	struct bc_session *session; /* [K] counted */
@@ -313,24 +335,15 @@ struct bc_binding {
 	enum bc_channels channels; /* [K] */
 	enum bc_binding_state state; /* [L] */
 	const void *reply; /* [C] OPENING: the reply waited for */
+	bool answered; /* [L] once set, never cleared: something was, over it */
+	struct bc_probe probe;
 };
 
-enum bc_probe_state {
-	BC_PROBE_NONE, /* not begun, or ended */
-	BC_PROBE_WAITING, /* for its turn */
-	BC_PROBE_OUT, /* sent, or just about to be */
-	BC_PROBE_LATE, /* not answered in time */
-};
-
-/** CB_NULL on a connection, to see whether anybody answers. */
-struct bc_probe {
-	bool begun; /* [A] once set, never cleared */
-	enum bc_probe_state state; /* [P] */
-	struct cds_list_head link; /* [P] WAITING, OUT */
-	uint64_t until; /* [P] ms: OUT */
-	struct bc_request *req; /* [P] counted; NULL: NONE */
-	uint64_t
-		clientid; /* [K] once begun: whose binding it was, for the log */
+/** A back-bound connection that is quiet. */
+struct bc_idle {
+	struct bc_timer timer;
+	uint64_t asked; /* ms: last; the timers' thread's */
+	struct bc_request *req; /* [A] counted: CB_NULL that is out, or NULL */
 };
 
 struct bc_conn {
@@ -342,11 +355,10 @@ struct bc_conn {
 	uint64_t activity; /* [A] ns: last heard on the fore channel */
 	struct bc_work down_work;
 	bool examined; /* [A] examine_work is queued */
-	bool answered; /* [A] once set, never cleared: it has answered something */
 	struct bc_work examine_work;
 	pthread_mutex_t lock; /* leaf */
 	struct cds_list_head bindings; /* [C] */
-	struct bc_probe probe;
+	struct bc_idle idle;
 };
 
 struct bc_session {
@@ -367,6 +379,8 @@ struct bc_session {
 	struct bc_security *security; /* [L] counted; NULL: no back channel */
 	struct cds_list_head bindings; /* [L] */
 	struct bc_slot_table slots; /* [L] */
+	uint8_t address[BC_ADDRESS_MAX]; /* [K] its creator's */
+	size_t address_len; /* [K] */
 	size_t principal_len; /* [K] */
 	uint8_t principal[]; /* [K] its creator, as bytes to compare */
 };
@@ -510,9 +524,6 @@ void bc_revoked_unlink_locked(struct bc_client *client);
 
 /* conn.c */
 
-/** The peer has answered something on this connection. */
-void bc_conn_answered(struct bc_conn *conn);
-
 /** Close the connection, a moment later, if its peer acknowledges nothing. */
 void bc_conn_examine(struct bc_conn *conn);
 
@@ -543,15 +554,24 @@ void bc_binding_set_locked(struct bc_binding *binding,
 /** Probes that may wait for an answer at a time, on the whole server. */
 #define BC_PROBES_OUT 16
 
-/** Queue a connection's probe if it is to have one. [L], of the session's. */
-void bc_probe_add_locked(const struct bc_session *session,
-			 struct bc_conn *conn);
+/** Queue a binding's probe if it is to have one. [L] */
+void bc_probe_add_locked(struct bc_binding *binding);
 
 /** Send the probes whose turn it is. Holds no lock. */
 void bc_probe_run(void);
 
-/** The connection is down: its probe ends. Context: the timers' thread. */
-void bc_probe_conn_lost(struct bc_conn *conn);
+/** The binding goes: its probe ends. [L] */
+void bc_probe_binding_lost_locked(struct bc_binding *binding);
+
+/* idle.c */
+
+void bc_idle_init(struct bc_idle *idle);
+
+/** The connection may be back-bound now. Context: holds no lock. */
+void bc_idle_watch(struct bc_conn *conn);
+
+/** The connection is down. Context: the timers' thread. */
+void bc_idle_conn_lost(struct bc_conn *conn);
 
 /* call.c */
 void bc_call_put(struct bc_call *call);
@@ -559,7 +579,7 @@ void bc_call_put(struct bc_call *call);
 /* call_state.c: a callback's transitions; all but the completion with [L] */
 
 /** When it has completed at the latest, ms, if it is submitted at @a now. */
-uint64_t bc_call_deadline(uint64_t now);
+uint64_t bc_call_deadline(const struct bc_call *call, uint64_t now);
 
 /** @a until, ms, or its deadline if that is earlier. */
 uint64_t bc_call_not_beyond_deadline(const struct bc_call *call,

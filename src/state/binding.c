@@ -141,6 +141,7 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	struct bc_conn *conn = binding->conn;
 
 	bc_binding_set_locked(binding, BC_BINDING_SILENT);
+	bc_probe_binding_lost_locked(binding);
 	cds_list_del(&binding->session_link);
 	if (binding->channels & BC_CHANNEL_BACK) {
 		session->back_bound--;

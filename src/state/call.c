@@ -33,6 +33,16 @@ struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
 	return call;
 }
 
+void bc_call_set_referring(struct bc_call *call, size_t len)
+{
+	call->referring_len = len;
+}
+
+void bc_call_set_patience(struct bc_call *call, uint64_t ms)
+{
+	call->patience = ms;
+}
+
 static void call_release(struct urcu_ref *ref)
 {
 	struct bc_call *call = caa_container_of(ref, struct bc_call, ref);

@@ -69,12 +69,14 @@ uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now)
 /* Ganesha revokes a delegation when a recall fails more than two leases after the
  * first: attempts that last longer would only keep others waiting.
  */
-uint64_t bc_call_deadline(uint64_t now)
+uint64_t bc_call_deadline(const struct bc_call *call, uint64_t now)
 {
 	const struct bc_config *config = &bc_core.config;
 	uint64_t longest = 2 * config->lease_time + REVOKE_SLACK;
 	uint64_t attempts = config->lease_time + config->callback_timeout;
 
+	if (call->patience)
+		return now + call->patience;
 	for (uint32_t i = 0; i < config->retry_attempts; i++)
 		attempts += (config->retry_first_delay << i) +
 			    config->callback_timeout;
@@ -198,7 +200,8 @@ void bc_call_redo_locked(struct bc_call *call)
 }
 
 /* No answer, or a refusal. Attempts are spaced 5, 10, 20 s; after the last the
- * connection counts as no path until it is bound anew or answers.
+ * connection counts as no path until it is bound anew or answers.  One that has
+ * only a short time is not tried again, and was too short to tell.
  */
 void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 {
@@ -208,6 +211,10 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 	uint64_t delay;
 
 	bc_call_unlink_locked(call);
+	if (call->patience) {
+		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+		return;
+	}
 	delay = config->retry_first_delay << call->attempts;
 	if (call->attempts < config->retry_attempts &&
 	    bc_now() + delay < call->deadline) {
@@ -243,6 +250,9 @@ void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
 	struct bc_call *call = slot->call;
 
 	bc_slot_drop_request_locked(slot);
+	if (slot->security)
+		bc_security_put(slot->security);
+	slot->security = NULL;
 	slot->call = NULL;
 	bc_slots_release(&session->slots, slot, fate);
 	if (call->slot == slot)

@@ -70,12 +70,6 @@ void bc_conn_put(struct bc_conn *conn)
 	urcu_ref_put(&conn->ref, conn_release);
 }
 
-void bc_conn_answered(struct bc_conn *conn)
-{
-	if (!uatomic_read(&conn->answered))
-		uatomic_set(&conn->answered, true);
-}
-
 static void conn_examine_work(struct bc_work *work)
 {
 	struct bc_conn *conn =
@@ -105,9 +99,8 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	conn->down = false;
 	conn->activity = bc_now_ns();
 	conn->examined = false;
-	conn->answered = false;
 	conn->examine_work.run = conn_examine_work;
-	conn->probe = (struct bc_probe){ .state = BC_PROBE_NONE };
+	bc_idle_init(&conn->idle);
 	pthread_mutex_init(&conn->lock, NULL);
 	CDS_INIT_LIST_HEAD(&conn->bindings);
 	urcu_ref_init(&conn->ref);

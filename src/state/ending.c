@@ -202,7 +202,8 @@ static void conn_down_work(struct bc_work *work)
 
 	while (unbind_one(conn))
 		;
-	bc_probe_conn_lost(conn);
+	bc_probe_run(); /* those of others may have their turn */
+	bc_idle_conn_lost(conn);
 	bc_core.ops->conn_release(conn);
 	bc_conn_put(conn); /* bc_conn_down()'s */
 }

@@ -179,7 +179,9 @@ static void expire_queue(struct bc_client *client, uint64_t now)
 		       "client %#lx: callback given up, %s for %lu ms",
 		       (unsigned long)client->clientid,
 		       client->paths ? "no free slot" : "no path",
-		       (unsigned long)bc_core.config.lease_time);
+		       (unsigned long)(call->patience ?
+					       call->patience :
+					       bc_core.config.lease_time));
 		if (client->paths)
 			silence_unanswered(client, now);
 		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);

@@ -50,12 +50,13 @@ void bc_bind_replied(const void *transport, const void *reply)
 		binding = bc_binding_find_locked(session, conn);
 		if (binding) {
 			bc_binding_set_locked(binding, BC_BINDING_LIVE);
-			bc_probe_add_locked(session, conn);
+			bc_probe_add_locked(binding);
 		}
 		pthread_mutex_unlock(&client->lock);
 		bc_sender_run(client);
 		bc_session_put(session);
 	}
 	bc_probe_run();
+	bc_idle_watch(conn);
 	bc_conn_put(conn);
 }

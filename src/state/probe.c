@@ -2,24 +2,24 @@
 /*
  * Probes: does a connection that was just back-bound answer at all?
  *
- * Purpose: CB_NULL once on each connection, after the reply that first binds it,
- *   with the program and credential of the session that it is bound to.  A
- *   connection that refuses it or does not answer in time is no path, until it
- *   answers something after all or is bound anew.  Nothing waits for a probe.
- * Data: struct bc_probe of each connection.  At most BC_PROBES_OUT wait for an
+ * Purpose: CB_NULL once for each binding, after the reply that first opens it, with
+ *   the program and credential of its session: what answers to the program of one
+ *   session need not answer to that of another.  A binding whose probe is refused or
+ *   not answered in time is no path, until something is answered over it after all
+ *   or it is bound anew.  Nothing waits for a probe.
+ * Data: struct bc_probe of each binding.  At most BC_PROBES_OUT wait for an
  *   answer; the others wait in turn, as a server that comes back meets all
  *   its clients at once.
- * Locking: probes_lock [P] guards them all; it comes after client->lock.
- *   Requests are sent, and bindings changed, outside it.
- * Lifetime: a probe's request ends with its answer or with its connection, which
- *   outlives its probe.  One that is late is kept, for its answer to count.
+ * Locking: probes_lock [P] guards the lists; it comes after client->lock, which
+ *   guards what a probe makes of its binding.  Requests are sent outside both.
+ * Lifetime: a probe's request ends with its answer or with its binding.  One that
+ *   is late is kept, for its answer to count.  Who has only the request finds the
+ *   binding by its session and connection, and looks whether the request is its.
  * Invariants: a probe is in a list while it waits or is out, and in no other
  *   state; probes_out_count is the length of probes_out, which is sorted by
- *   `until`; none is begun on a connection that is down.
+ *   `until`.
  */
 #include "bc_internal.h"
-
-#include <stdlib.h>
 
 static pthread_mutex_t probes_lock = PTHREAD_MUTEX_INITIALIZER;
 static CDS_LIST_HEAD(probes_waiting); /* [P] */
@@ -30,37 +30,39 @@ static void probe_replied(struct bc_request *req, struct bc_reply *reply);
 static void probes_expire(struct bc_timer *timer);
 static struct bc_timer probes_timer = { .run = probes_expire };
 
-void bc_probe_add_locked(const struct bc_session *session, struct bc_conn *conn)
+/* @return +1 ref, or NULL: out of memory */
+static struct bc_request *probe_request(const struct bc_binding *binding)
 {
-	struct bc_request *req;
+	struct bc_request *req = bc_core.ops->request_new(0);
 
-	bc_assert_locked(&session->client->lock);
-	if (!bc_core.config.probe || uatomic_xchg(&conn->probe.begun, true))
-		return;
-	req = bc_core.ops->request_new(0);
 	if (!req)
-		return;
+		return NULL;
 	urcu_ref_init(&req->ref);
 	req->replied = probe_replied;
-	req->conn = conn;
-	bc_conn_ref(conn);
-	req->security = session->security;
+	req->session = binding->session;
+	bc_session_ref(req->session);
+	req->conn = binding->conn;
+	bc_conn_ref(req->conn);
+	req->security = binding->session->security;
 	urcu_ref_get(&req->security->ref);
+	return req;
+}
 
+void bc_probe_add_locked(struct bc_binding *binding)
+{
+	struct bc_probe *probe = &binding->probe;
+
+	bc_assert_locked(&binding->session->client->lock);
+	if (!bc_core.config.probe || probe->begun)
+		return;
+	probe->begun = true;
+	probe->req = probe_request(binding);
+	if (!probe->req)
+		return;
 	pthread_mutex_lock(&probes_lock);
-	/* bc_conn_down() marks before bc_probe_conn_lost() is called: we see
-	 * the mark, or that finds us.
-	 */
-	if (!uatomic_read(&conn->down)) {
-		conn->probe.clientid = session->client->clientid;
-		conn->probe.state = BC_PROBE_WAITING;
-		conn->probe.req = req;
-		cds_list_add_tail(&conn->probe.link, &probes_waiting);
-		req = NULL;
-	}
+	probe->state = BC_PROBE_WAITING;
+	cds_list_add_tail(&probe->link, &probes_waiting);
 	pthread_mutex_unlock(&probes_lock);
-	if (req)
-		bc_request_put(req);
 }
 
 /* The next probe that may be sent: +1 ref, or NULL. */
@@ -98,95 +100,73 @@ static void probe_leave(struct bc_probe *probe, enum bc_probe_state state)
 	probe->state = state;
 }
 
-/* End the probe of a connection.
- * @param req  if it is this one; NULL: whatever it is
- * @return whether there was one to end
- */
-static bool probe_end(struct bc_conn *conn, const struct bc_request *req)
+/* [L]; its reference to the request is given back */
+static void probe_end(struct bc_probe *probe)
 {
-	struct bc_probe *probe = &conn->probe;
-	struct bc_request *ended = NULL;
+	struct bc_request *req = probe->req;
 
 	pthread_mutex_lock(&probes_lock);
-	if (!req || probe->req == req) {
-		probe_leave(probe, BC_PROBE_NONE);
-		ended = probe->req;
-		probe->req = NULL;
-	}
+	probe_leave(probe, BC_PROBE_NONE);
+	probe->req = NULL;
 	pthread_mutex_unlock(&probes_lock);
-	if (ended)
-		bc_request_put(ended);
-	return ended;
+	bc_request_put(req);
 }
 
-/* The sessions that a connection is back-bound to: +1 ref each.
- * @return them, to be freed; NULL: none, or out of memory
- */
-static struct bc_session **sessions_of(struct bc_conn *conn, size_t *count)
+void bc_probe_binding_lost_locked(struct bc_binding *binding)
 {
-	struct bc_session **sessions;
-	struct bc_binding *binding;
-	size_t max = 0;
-
-	*count = 0;
-	pthread_mutex_lock(&conn->lock);
-	cds_list_for_each_entry(binding, &conn->bindings, conn_link)
-		max += (binding->channels & BC_CHANNEL_BACK) != 0;
-	sessions = max ? calloc(max, sizeof(struct bc_session *)) : NULL;
-	cds_list_for_each_entry(binding, &conn->bindings, conn_link) {
-		if (!sessions || !(binding->channels & BC_CHANNEL_BACK))
-			continue;
-		bc_session_ref(binding->session);
-		sessions[(*count)++] = binding->session;
-	}
-	pthread_mutex_unlock(&conn->lock);
-	return sessions;
-}
-
-/* The connection is known to answer, or not to: what it is back-bound to is live,
- * or silent.
- */
-static void set_answering(struct bc_conn *conn, bool answers)
-{
-	enum bc_binding_state from =
-		answers ? BC_BINDING_SILENT : BC_BINDING_LIVE;
-	enum bc_binding_state to =
-		answers ? BC_BINDING_LIVE : BC_BINDING_SILENT;
-	size_t count;
-	struct bc_session **sessions = sessions_of(conn, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		struct bc_client *client = sessions[i]->client;
-		struct bc_binding *binding;
-
-		pthread_mutex_lock(&client->lock);
-		binding = bc_binding_find_locked(sessions[i], conn);
-		if (binding && binding->state == from)
-			bc_binding_set_locked(binding, to);
-		pthread_mutex_unlock(&client->lock);
-		if (answers)
-			bc_sender_run(client);
-		bc_session_put(sessions[i]);
-	}
-	free(sessions);
-}
-
-/* An answer, to the probe or to a callback, may come at this very moment: it is
- * noted before what it does to the bindings, and looked for after.
- */
-static void probe_failed(struct bc_conn *conn, const char *why)
-{
-	if (uatomic_read(&conn->answered))
+	if (!binding->probe.req)
 		return;
+	probe_end(&binding->probe);
+	/* Another one may have its turn, and nothing is sent here. */
+	bc_timer_arm(&probes_timer, bc_now());
+}
+
+/* The binding that a probe's request is still for, or NULL. [L] */
+static struct bc_binding *probed_binding(const struct bc_request *req)
+{
+	struct bc_binding *binding =
+		bc_binding_find_locked(req->session, req->conn);
+
+	return binding && binding->probe.req == req ? binding : NULL;
+}
+
+/* What has been answered meanwhile, a callback perhaps, tells more.
+ * @return whether the binding is no path for this. [L]
+ */
+static bool probe_silences(struct bc_binding *binding)
+{
+	if (binding->answered || binding->state != BC_BINDING_LIVE)
+		return false;
+	bc_binding_set_locked(binding, BC_BINDING_SILENT);
+	return true;
+}
+
+static void log_failed(const struct bc_client *client, const char *why)
+{
 	bc_log_limited(
 		BC_LIMITED_PROBE, BC_LOG_WARN,
 		"client %#lx: back channel probe %s, no path until bound "
 		"anew",
-		(unsigned long)conn->probe.clientid, why);
-	set_answering(conn, false);
-	cmm_smp_mb(); /* the other side has the client's lock in between */
-	if (uatomic_read(&conn->answered))
-		set_answering(conn, true);
+		(unsigned long)client->clientid, why);
+}
+
+/* The probe failed; it ends unless its answer may still come. */
+static void probe_failed(struct bc_request *req, const char *why, bool ends)
+{
+	struct bc_client *client = req->session->client;
+	struct bc_binding *binding;
+	bool silenced = false;
+
+	pthread_mutex_lock(&client->lock);
+	binding = probed_binding(req);
+	if (binding) {
+		silenced = probe_silences(binding);
+		if (ends)
+			probe_end(&binding->probe);
+	}
+	pthread_mutex_unlock(&client->lock);
+	if (silenced)
+		log_failed(client, why);
 }
 
 void bc_probe_run(void)
@@ -197,40 +177,47 @@ void bc_probe_run(void)
 		int rc = bc_core.ops->send(req);
 
 		/* On -ENOTCONN the connection's end is the probe's, too. */
-		if (rc && rc != -ENOTCONN && probe_end(req->conn, req))
-			probe_failed(req->conn, "cannot be sent");
+		if (rc && rc != -ENOTCONN)
+			probe_failed(req, "cannot be sent", true);
 		bc_request_put(req);
 	}
 }
 
-/* Holds no lock. */
+static void probe_answered(struct bc_request *req)
+{
+	struct bc_client *client = req->session->client;
+	struct bc_binding *binding;
+
+	pthread_mutex_lock(&client->lock);
+	binding = probed_binding(req);
+	if (binding) {
+		binding->answered = true;
+		if (binding->state == BC_BINDING_SILENT)
+			bc_binding_set_locked(binding, BC_BINDING_LIVE);
+		probe_end(&binding->probe);
+	}
+	pthread_mutex_unlock(&client->lock);
+	if (!binding)
+		return;
+	bc_log(BC_LOG_DEBUG, "client %#lx: back channel probe answered",
+	       (unsigned long)client->clientid);
+	bc_sender_run(client);
+}
+
+/* Holds no lock; the caller holds a reference to the request. */
 static void probe_replied(struct bc_request *req, struct bc_reply *reply)
 {
-	struct bc_conn *conn = req->conn;
-
-	if (!probe_end(conn, req))
-		return;
-	if (reply->kind == BC_REPLY_RPC_ERROR) {
-		probe_failed(conn, "refused");
-	} else {
-		bc_log(BC_LOG_DEBUG, "client %#lx: back channel probe answered",
-		       (unsigned long)conn->probe.clientid);
-		bc_conn_answered(conn);
-		set_answering(conn, true);
-	}
+	if (reply->kind == BC_REPLY_RPC_ERROR)
+		probe_failed(req, "refused", true);
+	else
+		probe_answered(req);
 	bc_probe_run();
 }
 
-void bc_probe_conn_lost(struct bc_conn *conn)
+/* The request of a probe that is late as of @now: +1 ref, or NULL. */
+static struct bc_request *probe_next_late(uint64_t now)
 {
-	if (probe_end(conn, NULL))
-		bc_probe_run();
-}
-
-/* A connection whose probe is late as of @now: +1 ref, or NULL. */
-static struct bc_conn *probe_next_late(uint64_t now)
-{
-	struct bc_conn *conn = NULL;
+	struct bc_request *req = NULL;
 	struct bc_probe *probe;
 
 	pthread_mutex_lock(&probes_lock);
@@ -238,27 +225,27 @@ static struct bc_conn *probe_next_late(uint64_t now)
 		probe = cds_list_first_entry(&probes_out, struct bc_probe,
 					     link);
 		if (probe->until <= now) {
-			conn = caa_container_of(probe, struct bc_conn, probe);
-			bc_conn_ref(conn);
+			req = probe->req;
+			urcu_ref_get(&req->ref);
 			probe_leave(probe, BC_PROBE_LATE);
 		} else {
 			bc_timer_arm(&probes_timer, probe->until);
 		}
 	}
 	pthread_mutex_unlock(&probes_lock);
-	return conn;
+	return req;
 }
 
 /* Context: the timers' thread. */
 static void probes_expire(struct bc_timer *unused)
 {
 	uint64_t now = bc_now();
-	struct bc_conn *conn;
+	struct bc_request *req;
 
 	(void)unused;
-	while ((conn = probe_next_late(now)) != NULL) {
-		probe_failed(conn, "not answered");
-		bc_conn_put(conn);
+	while ((req = probe_next_late(now)) != NULL) {
+		probe_failed(req, "not answered", false);
+		bc_request_put(req);
 	}
 	bc_probe_run();
 }

@@ -27,6 +27,9 @@
 /* A client that never accepts a sequence id is not asked at once for ever. */
 #define REDO_MAX 8
 
+/* XDR of no list of referring calls: their number. */
+#define REFERRING_NONE 4
+
 /* CB_SEQUENCE was answered with DELAY: again after this, doubling. */
 #define DELAY_FIRST 100 /* ms */
 #define DELAY_MAX 5000 /* ms */
@@ -57,7 +60,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	now = bc_now();
 	uatomic_set(&client->called, now);
 	uatomic_set(&bc_core.called, now);
-	call->deadline = bc_call_deadline(now);
+	call->deadline = bc_call_deadline(call, now);
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
 	 * or we see that it has begun.
 	 */
@@ -96,6 +99,56 @@ static void slot_wait(struct bc_session *session, struct bc_slot *slot,
 	bc_client_arm_locked(session->client, slot->when);
 }
 
+/* A request that is sent again is the same one (2.10.6.2), also if BACKCHANNEL_CTL
+ * came in between, which is for later ones.  With "different arguments in the
+ * operations" or another principal it would be a false retry (2.10.6.1.3.1).
+ */
+static void slot_keep_security(struct bc_slot *slot,
+			       struct bc_security *security)
+{
+	if (slot->security)
+		return;
+	slot->security = security;
+	urcu_ref_get(&security->ref);
+}
+
+/* Bytes of a callback's referring calls. */
+static size_t referring_bytes(const struct bc_call *call)
+{
+	return call->referring_len ? call->referring_len - REFERRING_NONE : 0;
+}
+
+/* Bytes of it that are left out for it to fit, if it does: all its referring
+ * calls or nothing.  Of a request that is sent again the same as before: neither
+ * the session's limit nor the slot's security has changed.
+ */
+static size_t bytes_left_out(const struct bc_session *session,
+			     const struct bc_security *security,
+			     const struct bc_call *call)
+{
+	return bc_security_fits(security, session->max_request_size,
+				call->args_len) ?
+		       0 :
+		       referring_bytes(call);
+}
+
+static bool call_fits(const struct bc_session *session,
+		      const struct bc_call *call)
+{
+	return bc_security_fits(session->security, session->max_request_size,
+				call->args_len - referring_bytes(call));
+}
+
+static void encode_call(struct bc_request *req, size_t left_out)
+{
+	const struct bc_call *call = req->call;
+
+	bc_cb_compound_encode(req->body, call->minorversion, &req->sequence,
+			      call->args + left_out, call->args_len - left_out);
+	if (left_out) /* csa_referring_call_lists<>: none */
+		memset(req->body + bc_cb_compound_size(0), 0, REFERRING_NONE);
+}
+
 /* Put a slot's callback on a connection. @return +2 refs: the slot's and the
  * sending thread's; or NULL: out of memory, the slot waits a little.
  */
@@ -104,8 +157,11 @@ static struct bc_request *slot_request(struct bc_session *session,
 				       struct bc_conn *conn, uint64_t now)
 {
 	struct bc_call *call = slot->call;
-	struct bc_request *req =
-		bc_core.ops->request_new(bc_cb_compound_size(call->args_len));
+	struct bc_security *security =
+		slot->security ? slot->security : session->security;
+	size_t left_out = bytes_left_out(session, security, call);
+	struct bc_request *req = bc_core.ops->request_new(
+		bc_cb_compound_size(call->args_len - left_out));
 
 	if (!req) {
 		slot_wait(session, slot, now + DELAY_FIRST);
@@ -119,33 +175,28 @@ static struct bc_request *slot_request(struct bc_session *session,
 	req->replied = callback_replied;
 	req->session = session;
 	req->conn = conn;
-	req->security = session->security;
+	req->security = security;
 	req->call = call;
 	urcu_ref_get(&call->ref);
 	bc_session_ref(session);
 	bc_conn_ref(conn);
-	urcu_ref_get(&session->security->ref);
+	urcu_ref_get(&security->ref);
+	slot_keep_security(slot, security);
 
 	req->retry = slot->retry;
 	memcpy(req->sequence.session, session->id, BC_SESSIONID_SIZE);
 	req->sequence.sequence = slot->sequence;
 	req->sequence.slot = (uint32_t)(slot - session->slots.slots);
-	req->sequence.highest_slot = bc_slots_highest(&session->slots);
-	bc_cb_compound_encode(req->body, call->minorversion, &req->sequence,
-			      call->args, call->args_len);
+	if (!slot->retry)
+		slot->highest = bc_slots_highest(&session->slots);
+	req->sequence.highest_slot = slot->highest;
+	encode_call(req, left_out);
 	if (call->state == BC_CALL_SENT && call->slot == slot) {
 		call->answer_by = bc_call_not_beyond_deadline(
 			call, now + bc_core.config.callback_timeout);
 		bc_call_look_again_locked(call, now);
 	}
 	return req;
-}
-
-static bool call_fits(const struct bc_session *session,
-		      const struct bc_call *call)
-{
-	return bc_security_fits(session->security, session->max_request_size,
-				call->args_len);
 }
 
 /* The connection over which a session can take the callback, or NULL. */
@@ -487,7 +538,8 @@ static void heard_on(const struct bc_session *session, struct bc_conn *conn,
 {
 	struct bc_binding *binding = bc_binding_find_locked(session, conn);
 
-	bc_conn_answered(conn);
+	if (binding)
+		binding->answered = true;
 	if (binding && binding->state == BC_BINDING_SILENT &&
 	    verdict != BC_VERDICT_REFUSED)
 		bc_binding_set_locked(binding, BC_BINDING_LIVE);

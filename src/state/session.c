@@ -67,6 +67,13 @@ bool bc_session_same_principal(const struct bc_session *session,
 	       !memcmp(principal, session->principal, len);
 }
 
+bool bc_session_same_address(const struct bc_session *session,
+			     const void *address, size_t len)
+{
+	return len > 0 && len == session->address_len &&
+	       !memcmp(address, session->address, len);
+}
+
 void bc_session_ref(struct bc_session *session)
 {
 	urcu_ref_get(&session->ref);
@@ -117,6 +124,10 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 	if (attrs->principal_len)
 		memcpy(session->principal, attrs->principal,
 		       attrs->principal_len);
+	assert(attrs->address_len <= BC_ADDRESS_MAX);
+	session->address_len = attrs->address_len;
+	if (attrs->address_len)
+		memcpy(session->address, attrs->address, attrs->address_len);
 	session->open = true;
 	CDS_INIT_LIST_HEAD(&session->bindings);
 	bc_slots_init(&session->slots, slots);
@@ -182,7 +193,7 @@ int bc_session_set_security(struct bc_session *session,
 	int rc = 0;
 
 	if (!bc_security_fits(security, session->max_request_size,
-			      BC_RECALL_MAX))
+			      BC_RECALL_PLAIN))
 		rc = -EMSGSIZE;
 	pthread_mutex_lock(&session->client->lock);
 	if (!session->open || !session->had_back)

@@ -114,11 +114,12 @@ static void check_retry(const struct bc_request *req)
 	while (i-- > 0) {
 		const struct bc_request *before = play.requests[i];
 
-		if (before->session != req->session ||
+		if (!before->call || before->session != req->session ||
 		    before->sequence.slot != req->sequence.slot)
 			continue;
 		CHECK(before->sequence.sequence == req->sequence.sequence);
 		CHECK(before->conn != req->conn || before->retry);
+		CHECK(before->security == req->security);
 		CHECK(fake_number(before) == fake_number(req));
 		return;
 	}

@@ -21,18 +21,9 @@ static const struct nfs_sec_parms sys = {
 		 .gids = { 1003 } },
 };
 
-/* Callback number @n carries this. */
-static void assert_carries(struct fixture *f, unsigned int n, uint32_t program,
-			   const struct nfs_sec_parms *sec)
+static void assert_call_carries(const struct cb_call *call, uint32_t program,
+				const struct nfs_sec_parms *sec)
 {
-	struct nfs_file file;
-	struct cb_call *call;
-	char name[64];
-
-	snprintf(name, sizeof(name), "carries-%u-%u", f->clients, n);
-	fixture_hold(f, name, &file);
-	fixture_conflict(f, name);
-	call = fixture_callback(f, n);
 	assert_int_equal(call->prog, program);
 	assert_int_equal(call->cred.flavor, sec->flavor);
 	if (sec->flavor == AUTH_SYS) {
@@ -43,6 +34,19 @@ static void assert_carries(struct fixture *f, unsigned int n, uint32_t program,
 		assert_memory_equal(call->cred.sys.gids, sec->sys.gids,
 				    sec->sys.ngids * sizeof(uint32_t));
 	}
+}
+
+/* Callback number @n carries this. */
+static void assert_carries(struct fixture *f, unsigned int n, uint32_t program,
+			   const struct nfs_sec_parms *sec)
+{
+	struct nfs_file file;
+	char name[64];
+
+	snprintf(name, sizeof(name), "carries-%u-%u", f->clients, n);
+	fixture_hold(f, name, &file);
+	fixture_conflict(f, name);
+	assert_call_carries(fixture_callback(f, n), program, sec);
 	fixture_return(f, &file);
 }
 
@@ -81,6 +85,37 @@ static void test_ctl_leaves_a_callback_that_is_out_alone(void **state)
 	assert_carries(f, 1, PROGRAM, &sys);
 	assert_int_equal(fixture_callback(f, 1)->seq.slot, 0);
 	assert_int_equal(fixture_callback(f, 1)->seq.sequence, 2);
+}
+
+/* A request that is sent again is the same one, 2.10.6.2. */
+static void
+test_ctl_leaves_a_callback_that_is_sent_again_as_it_was(void **state)
+{
+	static const struct cb_answer never = { .when = CB_NEVER };
+	struct fixture *f = *state;
+	struct nfs_conn *other;
+	struct cb_call *again;
+	struct nfs_file file;
+
+	cb_responder_push(f->responder, &never);
+	fixture_hold(f, "again", &file);
+	fixture_conflict(f, "again");
+	fixture_callback(f, 0);
+	assert_int_equal(nfs_backchannel_ctl(&f->session, PROGRAM, &sys, 1),
+			 NFS4_OK);
+	other = fixture_connect(f, &f->holder);
+	nfs_conn_close(f->session.conn, NFS_CLOSE_RST);
+	nfs_session_set_conn(&f->session, other);
+	assert_int_equal(
+		nfs_bind_conn(&f->session, other, CDFC4_FORE_OR_BOTH, NULL),
+		NFS4_OK);
+	again = fixture_callback(f, 1);
+	assert_true(again->retry);
+	assert_call_carries(again, f->session.create_args.cb_program,
+			    f->session.create_args.sec);
+	assert_true(cb_call_wait_answered(again, SOON));
+	fixture_return(f, &file);
+	assert_carries(f, 2, PROGRAM, &sys);
 }
 
 static void test_ctl_first_usable_flavor_is_taken(void **state)
@@ -282,6 +317,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_ctl_program_and_credential_change_together),
 		FIXTURE_TEST(test_ctl_leaves_a_callback_that_is_out_alone),
+		FIXTURE_TEST(
+			test_ctl_leaves_a_callback_that_is_sent_again_as_it_was),
 		FIXTURE_TEST(test_ctl_first_usable_flavor_is_taken),
 		FIXTURE_TEST(test_ctl_changes_its_own_session_only),
 		FIXTURE_TEST(test_ctl_without_flavors_is_refused),

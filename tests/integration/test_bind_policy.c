@@ -201,6 +201,78 @@ static void test_bind_guessed_session_captures_nothing(void **state)
 	cb_responder_free(responder);
 }
 
+/* By default, same_principal_or_address. */
+static void
+test_default_accepts_another_principal_at_the_same_address(void **state)
+{
+	struct fixture *f = &own;
+	struct nfs_file file;
+	struct nfs_conn *conn;
+	struct rpc_cred creds[4];
+	uint32_t dir;
+
+	(void)state;
+	fixture_begin(f, "");
+	creds[0] = other_uid(f->holder.cred);
+	creds[1] = other_gid(f->holder.cred);
+	creds[2] = other_machine(f->holder.cred);
+	creds[3] = other_flavor(f->holder.cred);
+	for (unsigned int i = 0; i < 4; i++) {
+		conn = fixture_connect(f, &f->holder);
+		assert_int_equal(bind_as(f, &creds[i], conn, &dir), NFS4_OK);
+		assert_int_equal(dir, CDFS4_BOTH);
+	}
+	/* Callbacks come there. */
+	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
+	nfs_session_set_conn(&f->session, conn);
+	fixture_wait_flags(f, 0);
+	fixture_hold(f, "principal", &file);
+	fixture_conflict(f, "principal");
+	assert_ptr_equal(fixture_callback(f, 0)->conn, conn);
+	fixture_return(f, &file);
+	assert_int_equal(ctl_as(f, &creds[0]), NFS4_OK);
+	assert_int_equal(server_log_count(f->server, REFUSED), 0);
+	fixture_end(f);
+}
+
+/* Bind a connection from a stranger's address to the holder's session. */
+static int bind_from_elsewhere(struct fixture *f, bool as_holder, uint32_t *dir)
+{
+	struct nfs_client stranger;
+	struct nfs_conn *conn;
+
+	fixture_client(f, &stranger);
+	conn = fixture_connect(f, &stranger);
+	return bind_as(f, as_holder ? &f->holder.cred : &stranger.cred, conn,
+		       dir);
+}
+
+static void test_default_accepts_the_same_principal_elsewhere(void **state)
+{
+	uint32_t dir;
+
+	(void)state;
+	fixture_begin(&own, "");
+	assert_int_equal(bind_from_elsewhere(&own, true, &dir), NFS4_OK);
+	assert_int_equal(dir, CDFS4_BOTH);
+	fixture_end(&own);
+}
+
+static void test_default_refuses_another_principal_elsewhere(void **state)
+{
+	uint32_t dir;
+
+	(void)state;
+	fixture_begin(&own, "");
+	assert_int_equal(bind_from_elsewhere(&own, false, &dir),
+			 NFS4ERR_BADSESSION);
+	assert_unchanged(&own, 0);
+	assert_int_equal(
+		server_log_count(own.server, REFUSED ", nor did its address"),
+		1);
+	fixture_end(&own);
+}
+
 static void test_bind_policy_any_accepts(void **state)
 {
 	struct rpc_cred cred;
@@ -213,6 +285,7 @@ static void test_bind_policy_any_accepts(void **state)
 		bind_as(&own, &cred, fixture_connect(&own, &own.holder), &dir),
 		NFS4_OK);
 	assert_int_equal(dir, CDFS4_BOTH);
+	assert_int_equal(bind_from_elsewhere(&own, false, &dir), NFS4_OK);
 	assert_int_equal(ctl_as(&own, &cred), NFS4_OK);
 	assert_int_equal(server_log_count(own.server, REFUSED), 0);
 	fixture_end(&own);
@@ -305,7 +378,11 @@ static void test_bind_limits_are_kept_and_logged_once(void **state)
 
 int main(void)
 {
-	const struct server_params params = { .module = true };
+	/* Of the tests of principals: the others have servers of their own. */
+	const struct server_params params = {
+		.module = true,
+		.backchannel = "Bind_Policy = same_principal;",
+	};
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_bind_other_uid_is_refused),
 		FIXTURE_TEST(test_bind_other_gid_is_refused),
@@ -314,6 +391,12 @@ int main(void)
 		FIXTURE_TEST(test_bind_auth_none_session_by_auth_none),
 		FIXTURE_TEST(test_ctl_other_principal_is_refused),
 		FIXTURE_TEST(test_bind_guessed_session_captures_nothing),
+		cmocka_unit_test(
+			test_default_accepts_another_principal_at_the_same_address),
+		cmocka_unit_test(
+			test_default_accepts_the_same_principal_elsewhere),
+		cmocka_unit_test(
+			test_default_refuses_another_principal_elsewhere),
 		cmocka_unit_test(test_bind_policy_any_accepts),
 		cmocka_unit_test(test_bind_refusals_are_logged_once),
 		cmocka_unit_test(test_bind_limits_are_kept_and_logged_once),

@@ -239,13 +239,33 @@ static void test_getattr_error_makes_a_recall(void **state)
 	check_useless_answer(*state, "error", &error);
 }
 
-/* The recall comes over another connection: that one is taken for silent. */
+/* The recall may come over the same connection: it was too short to tell. */
 static void test_getattr_no_answer_makes_a_recall(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_bind(f);
 	check_useless_answer(f, "never", &never);
+	fixture_assert_flags(f, 0);
+}
+
+/* With the times that are set by default, of which a recall takes 75 s. */
+static void test_getattr_no_answer_is_waited_for_a_few_seconds(void **state)
+{
+	static struct fixture own;
+	struct nfs_file file;
+	uint64_t asked;
+
+	(void)state;
+	fixture_begin(&own, "");
+	hold_write(&own, "brief", &file);
+	cb_responder_push(own.responder, &never);
+	ask_until_recalled(&own, &file, 0);
+	asked = callback(&own, 0, OP_CB_GETATTR)->arrival_ns;
+	assert_true(callback(&own, 1, OP_CB_RECALL)->arrival_ns - asked <
+		    8 * UINT64_C(1000000000));
+	fixture_return(&own, &file);
+	ask_until(&own, &file, strlen("contents"));
+	fixture_end(&own);
 }
 
 static void test_getattr_without_the_size_makes_a_recall(void **state)
@@ -458,6 +478,35 @@ static void test_layoutrecall_in_flight_fails_over(void **state)
 	assert_int_equal(cb_call_answer(second, &correct), 0);
 }
 
+/* The retry is answered from a cache that has no reply in it: 2.10.6.1.3. */
+static void test_layoutrecall_uncached_on_a_retry_is_not_revoked(void **state)
+{
+	static const struct cb_answer uncached = {
+		.op_status = NFS4ERR_RETRY_UNCACHED_REP
+	};
+	struct fixture *f = *state;
+	unsigned int revoked = server_log_count(f->server, "layout revoked");
+	struct nfs_conn *other = fixture_bind(f);
+	struct nfs_stateid stateid;
+	struct layout layout;
+	struct cb_call *call;
+
+	layout_get(f, "uncached", &layout);
+	assert_int_equal(nfs_sequence_on(&f->session, f->session.conn, NULL),
+			 NFS4_OK);
+	layout_recall(f);
+	nfs_conn_close(f->session.conn, NFS_CLOSE_RST);
+	nfs_session_set_conn(&f->session, other);
+	call = callback(f, 1, OP_CB_LAYOUTRECALL);
+	assert_true(call->retry);
+	stateid = check_recall(call, &layout);
+	assert_int_equal(cb_call_answer(call, &uncached), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	layout_return(f, &layout, &stateid);
+	assert_int_equal(server_log_count(f->server, "layout revoked"),
+			 revoked);
+}
+
 static void test_layoutrecall_never_answered_is_revoked(void **state)
 {
 	struct fixture *f = *state;
@@ -581,12 +630,16 @@ int main(void)
 		FIXTURE_TEST(test_getattr_asker_sees_what_the_holder_says),
 		FIXTURE_TEST(test_getattr_error_makes_a_recall),
 		FIXTURE_TEST(test_getattr_no_answer_makes_a_recall),
+		cmocka_unit_test(
+			test_getattr_no_answer_is_waited_for_a_few_seconds),
 		FIXTURE_TEST(test_getattr_without_the_size_makes_a_recall),
 		FIXTURE_TEST(test_getattr_garbage_makes_a_recall),
 		FIXTURE_TEST(test_layoutrecall_arrives_and_is_answered),
 		FIXTURE_TEST(test_layoutrecall_no_matching_layout_returns_it),
 		FIXTURE_TEST(test_layoutrecall_delay_comes_again),
 		FIXTURE_TEST(test_layoutrecall_in_flight_fails_over),
+		FIXTURE_TEST(
+			test_layoutrecall_uncached_on_a_retry_is_not_revoked),
 		FIXTURE_TEST(test_layoutrecall_never_answered_is_revoked),
 	};
 

@@ -290,6 +290,7 @@ RANGE_TEST(max_server_connections, "Max_Server_Connections", 1, 1048576)
 RANGE_TEST(callback_timeout, "Callback_Timeout", 1, 600)
 RANGE_TEST(retry_attempts, "Retry_Attempts", 0, 16)
 RANGE_TEST(retry_first_delay, "Retry_First_Delay", 1, 600)
+RANGE_TEST(dial_timeout, "Dial_Timeout", 0, 60)
 
 /* Shutdown ----------------------------------------------------------------- */
 
@@ -438,6 +439,8 @@ int main(void)
 			test_module_retry_attempts_out_of_range_plain_export_served),
 		MODULE_TEST(
 			test_module_retry_first_delay_out_of_range_plain_export_served),
+		MODULE_TEST(
+			test_module_dial_timeout_out_of_range_plain_export_served),
 		MODULE_TEST(test_module_unknown_words_plain_export_served),
 		MODULE_TEST(test_module_sigterm_in_flight_exits),
 		MODULE_TEST(test_module_sigterm_queued_exits),

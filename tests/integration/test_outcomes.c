@@ -419,31 +419,31 @@ test_reply_with_another_sequence_is_a_fault_of_the_slot(void **state)
 		 &(struct cb_answer){ .sequence_delta = 1 });
 }
 
-static void test_retry_uncached_on_a_retry_means_that_it_ran(void **state)
+/* A retry is answered like this: its request has run. */
+static void ran(struct fixture *f, const char *name,
+		const struct cb_answer *uncached)
 {
 	static const struct cb_answer never = { .when = CB_NEVER };
-	static const struct cb_answer uncached = {
-		.seq_status = NFS4ERR_RETRY_UNCACHED_REP
-	};
-	struct fixture *f = *state;
 	struct nfs_conn *other = fixture_bind(f);
 	struct nfs_file files[2];
 	struct cb_call *call;
+	char next[64];
 
-	fixture_hold(f, "uncached", &files[0]);
+	fixture_hold(f, name, &files[0]);
 	assert_int_equal(nfs_sequence_on(&f->session, f->session.conn, NULL),
 			 NFS4_OK);
 	cb_responder_push(f->responder, &never);
-	cb_responder_push(f->responder, &uncached);
-	fixture_conflict(f, "uncached");
+	cb_responder_push(f->responder, uncached);
+	fixture_conflict(f, name);
 	fixture_callback(f, 0);
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
 	nfs_session_set_conn(&f->session, other);
 	assert_true(fixture_callback(f, 1)->retry);
 	assert_true(cb_call_wait_answered(fixture_callback(f, 1), SOON));
 	/* The sequence has advanced, and the recall is not made again. */
-	fixture_hold(f, "uncached-next", &files[1]);
-	fixture_conflict(f, "uncached-next");
+	snprintf(next, sizeof(next), "%s-next", name);
+	fixture_hold(f, next, &files[1]);
+	fixture_conflict(f, next);
 	call = fixture_callback(f, 2);
 	assert_memory_equal(call->recall.stateid.other,
 			    files[1].delegation.stateid.other,
@@ -451,6 +451,27 @@ static void test_retry_uncached_on_a_retry_means_that_it_ran(void **state)
 	assert_int_equal(call->seq.slot, 0);
 	assert_int_equal(call->seq.sequence, 2);
 	fixture_return_many(f, files, 2);
+}
+
+/* As the status of CB_SEQUENCE, which no client may say: 2.10.6.1.3. */
+static void test_retry_uncached_on_a_retry_means_that_it_ran(void **state)
+{
+	ran(*state, "uncached",
+	    &(struct cb_answer){ .seq_status = NFS4ERR_RETRY_UNCACHED_REP });
+}
+
+static void test_operation_uncached_on_a_retry_means_that_it_ran(void **state)
+{
+	ran(*state, "op-uncached",
+	    &(struct cb_answer){ .op_status = NFS4ERR_RETRY_UNCACHED_REP });
+}
+
+static void
+test_operation_uncached_on_a_first_sending_goes_on_counting(void **state)
+{
+	next_is(*state, "op-uncached-first",
+		&(struct cb_answer){ .op_status = NFS4ERR_RETRY_UNCACHED_REP },
+		0, 2);
 }
 
 int main(void)
@@ -501,6 +522,10 @@ int main(void)
 		FIXTURE_TEST(
 			test_reply_with_another_sequence_is_a_fault_of_the_slot),
 		FIXTURE_TEST(test_retry_uncached_on_a_retry_means_that_it_ran),
+		FIXTURE_TEST(
+			test_operation_uncached_on_a_retry_means_that_it_ran),
+		FIXTURE_TEST(
+			test_operation_uncached_on_a_first_sending_goes_on_counting),
 	};
 
 	return fixture_run(tests, &params);

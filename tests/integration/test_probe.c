@@ -68,7 +68,8 @@ static void test_probe_none_by_default(void **state)
 	fixture_end(&fixture);
 }
 
-static void test_probe_on_bind_once_for_each_connection(void **state)
+static void
+test_probe_on_bind_once_for_each_session_and_connection(void **state)
 {
 	struct fixture *f = &fixture;
 	struct nfs_session second;
@@ -77,14 +78,16 @@ static void test_probe_on_bind_once_for_each_connection(void **state)
 	(void)state;
 	fixture_begin(f, "Probe = on_bind; Callback_Timeout = 600;");
 	fixture_bind(f);
-	/* Another session on a connection that was probed; the same bind. */
+	/* Another session on a connection that was probed; the same bind, for
+	 * which nothing comes.
+	 */
 	assert_int_equal(
 		nfs_create_session(&second, &f->holder, f->session.conn, NULL),
 		NFS4_OK);
 	assert_int_equal(nfs_bind_conn(&f->session, f->session.conn,
 				       CDFC4_FORE_OR_BOTH, &dir),
 			 NFS4_OK);
-	assert_int_equal(nulls(2, "once"), 2);
+	assert_int_equal(nulls(3, "once"), 3);
 	assert_int_equal(nfs_destroy_session(&second, NULL), NFS4_OK);
 	nfs_session_fini(&second);
 	fixture_assert_flags(f, 0);
@@ -195,7 +198,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_probe_none_by_default),
-		cmocka_unit_test(test_probe_on_bind_once_for_each_connection),
+		cmocka_unit_test(
+			test_probe_on_bind_once_for_each_session_and_connection),
 		cmocka_unit_test(
 			test_probe_refused_is_no_path_until_bound_anew),
 		cmocka_unit_test(test_probe_of_storm_is_bounded),

@@ -67,14 +67,19 @@ static void assert_refers(const struct cb_call *call,
 	assert_int_equal(call->seq.referring[0].sequence, sequence);
 }
 
-static void use_slot(struct fixture *f)
+static void use_slot_of(struct nfs_session *session)
 {
 	struct nfs_compound compound;
 
-	nfs_compound_init(&compound, &f->session);
+	nfs_compound_init(&compound, session);
 	compound.slot = SLOT;
 	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
 	nfs_compound_fini(&compound);
+}
+
+static void use_slot(struct fixture *f)
+{
+	use_slot_of(&f->session);
 }
 
 static void test_recall_names_the_open_that_made_the_delegation(void **state)
@@ -181,6 +186,60 @@ test_recall_overtakes_the_open_of_one_of_several_sessions(void **state)
 	nfs_session_fini(&other);
 }
 
+#define OTHERS 7
+
+/* The delegation may have been made on any of so many sessions, which is more
+ * than fits into @size bytes, or less.
+ */
+static struct cb_call *recall_of_many(struct fixture *f, uint32_t size,
+				      const char *name)
+{
+	struct nfs_session others[OTHERS];
+	struct nfs_create_session_args args;
+	struct nfs_file file;
+	struct cb_call *call;
+	uint32_t sequence;
+
+	nfs_create_session_args_init(&args);
+	args.back.maxrequestsize = size;
+	fixture_remake_session(f, &args);
+	assert_true(f->session.flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
+	args.flags = 0;
+	for (int i = 0; i < OTHERS; i++) {
+		assert_int_equal(nfs_create_session(&others[i], &f->holder,
+						    f->session.conn, &args),
+				 NFS4_OK);
+		use_slot_of(&others[i]);
+	}
+	sequence = hold_in_slot(f, name, &file);
+	assert_int_equal(sequence, 1);
+	fixture_conflict(f, name);
+	call = fixture_callback(f, 0);
+	assert_true(fixture_recalls(call, &file));
+	assert_true(call->size <= size);
+	fixture_return(f, &file);
+	for (int i = 0; i < OTHERS; i++) {
+		assert_int_equal(nfs_destroy_session(&others[i], NULL),
+				 NFS4_OK);
+		nfs_session_fini(&others[i]);
+	}
+	return call;
+}
+
+static void test_recall_names_all_that_it_may_be(void **state)
+{
+	assert_int_equal(
+		recall_of_many(*state, 4096, "of-many")->seq.nreferring,
+		1 + OTHERS);
+}
+
+/* Large enough for any recall, not for all referring calls. 18.36.3 */
+static void test_recall_over_a_small_session_names_nothing(void **state)
+{
+	assert_int_equal(recall_of_many(*state, 280, "small")->seq.nreferring,
+			 0);
+}
+
 int main(void)
 {
 	const struct server_params params = { .module = true };
@@ -193,6 +252,8 @@ int main(void)
 		FIXTURE_TEST(test_recall_overtakes_the_reply_of_the_open),
 		FIXTURE_TEST(
 			test_recall_overtakes_the_open_of_one_of_several_sessions),
+		FIXTURE_TEST(test_recall_names_all_that_it_may_be),
+		FIXTURE_TEST(test_recall_over_a_small_session_names_nothing),
 	};
 
 	return fixture_run(tests, &params);

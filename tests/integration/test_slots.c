@@ -204,7 +204,7 @@ static void test_session_too_small_for_a_recall_is_refused(void **state)
 	assert_true(session.flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
 	/* Nor does it become too small later, for a credential with this. */
 	memset(sec.sys.machine, 'm', 250);
-	args.back.maxrequestsize = 600;
+	args.back.maxrequestsize = 400;
 	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
 	nfs_session_fini(&session);
 	assert_int_equal(nfs_create_session(&session, &f->holder, conn, &args),

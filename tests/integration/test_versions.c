@@ -5,6 +5,13 @@
  */
 #include "fixture.h"
 #include "nfs40.h"
+#include "operations.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static void test_v40_client_is_dialled_out_to(void **state)
 {
@@ -42,6 +49,85 @@ static void test_v40_client_is_dialled_out_to(void **state)
 	cb_responder_free(responder);
 }
 
+/* An address that drops SYNs: it listens, and its backlog is full. */
+struct black_hole {
+	int listener;
+	int fillers[4];
+	uint16_t port;
+};
+
+static void black_hole_open(struct black_hole *hole, const char *source)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t len = sizeof(address);
+
+	assert_int_equal(inet_pton(AF_INET, source, &address.sin_addr), 1);
+	hole->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(hole->listener, (struct sockaddr *)&address, len),
+			 0);
+	assert_int_equal(listen(hole->listener, 0), 0);
+	assert_int_equal(
+		getsockname(hole->listener, (struct sockaddr *)&address, &len),
+		0);
+	for (int i = 0; i < 4; i++) {
+		hole->fillers[i] = socket(
+			AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		connect(hole->fillers[i], (struct sockaddr *)&address, len);
+	}
+	hole->port = ntohs(address.sin_port);
+}
+
+static void black_hole_close(const struct black_hole *hole)
+{
+	for (int i = 0; i < 4; i++)
+		close(hole->fillers[i]);
+	close(hole->listener);
+}
+
+/* SETCLIENTID of a client with that callback address. @return its result */
+static struct nfs_res set_clientid(const struct nfs_client *client,
+				   struct nfs_conn *conn, uint16_t port)
+{
+	struct nfs_compound compound;
+	struct nfs_res res;
+	char address[32];
+
+	snprintf(address, sizeof(address), "%s.%u.%u", client->source,
+		 port >> 8, port & 255);
+	nfs_compound_init_bare(&compound, (struct nfs_client *)client, conn);
+	nfs_put_setclientid(&compound, client, 0x40000000, address, 1);
+	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
+	res = *nfs_compound_res(&compound, OP_SETCLIENTID);
+	nfs_compound_fini(&compound);
+	return res;
+}
+
+/* 134.9 s if the system is let try; the connect() comes twice. */
+static void test_v40_client_that_drops_syns_is_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound compound;
+	struct black_hole hole;
+	struct nfs_client client;
+	struct nfs_conn *conn;
+	struct nfs_res res;
+	uint64_t start;
+
+	fixture_client(f, &client);
+	client.minorversion = 0;
+	conn = fixture_connect(f, &client);
+	black_hole_open(&hole, client.source);
+	res = set_clientid(&client, conn, hole.port);
+	nfs_compound_init_bare(&compound, &client, conn);
+	nfs_put_setclientid_confirm(&compound, &res);
+	start = nfs_now_ns();
+	assert_int_equal(nfs_compound_send(&compound), 0);
+	assert_int_equal(nfs_compound_wait(&compound, 60 * 1000), NFS4_OK);
+	assert_true(nfs_now_ns() - start < 30 * UINT64_C(1000000000));
+	nfs_compound_fini(&compound);
+	black_hole_close(&hole);
+}
+
 static void test_v42_client_is_called_back_as_v42(void **state)
 {
 	struct fixture *f = *state;
@@ -66,6 +152,7 @@ int main(void)
 	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_v40_client_is_dialled_out_to),
+		FIXTURE_TEST(test_v40_client_that_drops_syns_is_not_waited_for),
 		FIXTURE_TEST(test_v42_client_is_called_back_as_v42),
 	};
 

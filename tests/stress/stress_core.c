@@ -53,6 +53,7 @@ static const struct bc_config config = {
 	.retry_attempts = 2,
 	.retry_first_delay = 5,
 	.lease_time = 60,
+	.idle_timeout = 30,
 };
 
 struct random {
@@ -282,6 +283,8 @@ static void submit_step(struct random *random)
 					   &completions[number]);
 
 	CHECK(call);
+	if (pick(random, 4) == 0)
+		bc_call_set_patience(call, 1 + pick(random, 30));
 	submitting = true;
 	CHECK(!bc_call_submit(call, 1 + pick(random, CLIENTS + 1),
 			      pick(random, 2) ? session->id : NULL));

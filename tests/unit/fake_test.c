@@ -25,6 +25,7 @@ int fake_setup(void **state)
 		.retry_attempts = CHANGED(retry_attempts),
 		.retry_first_delay = CHANGED(retry_first_delay),
 		.lease_time = CHANGED(lease_time),
+		.idle_timeout = changed->idle_timeout,
 	};
 
 	fake_start(&config);

@@ -139,7 +139,7 @@ static void check_wire(const struct bc_request *req)
 		const struct bc_request *other = sent->req;
 
 		if (sent->answered || uatomic_read(&other->conn->down) ||
-		    other->session != req->session)
+		    !other->call || other->session != req->session)
 			continue;
 		CHECK(other->sequence.slot != req->sequence.slot);
 	}
@@ -485,17 +485,43 @@ static struct fake_call *call_make(size_t len, struct bc_call **call)
 	return mine;
 }
 
+static struct fake_call *submit_made(struct fake_call *mine,
+				     struct bc_call *call, uint64_t clientid,
+				     const uint8_t *prefer)
+{
+	submitting = true;
+	CHECK(!bc_call_submit(call, clientid, prefer));
+	submitting = false;
+	assert_sane_clients();
+	return mine;
+}
+
 static struct fake_call *submit(uint64_t clientid, const uint8_t *prefer,
 				size_t len)
 {
 	struct bc_call *call;
 	struct fake_call *mine = call_make(len, &call);
 
-	submitting = true;
-	CHECK(!bc_call_submit(call, clientid, prefer));
-	submitting = false;
-	assert_sane_clients();
-	return mine;
+	return submit_made(mine, call, clientid, prefer);
+}
+
+struct fake_call *fake_submit_referring(uint64_t clientid, size_t len,
+					size_t referring)
+{
+	struct bc_call *call;
+	struct fake_call *mine = call_make(len, &call);
+
+	bc_call_set_referring(call, referring);
+	return submit_made(mine, call, clientid, NULL);
+}
+
+struct fake_call *fake_submit_brief(uint64_t clientid, uint64_t patience)
+{
+	struct bc_call *call;
+	struct fake_call *mine = call_make(8, &call);
+
+	bc_call_set_patience(call, patience);
+	return submit_made(mine, call, clientid, NULL);
 }
 
 struct fake_call *fake_defer(void)

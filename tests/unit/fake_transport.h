@@ -127,6 +127,13 @@ struct fake_call *fake_submit_to(uint64_t clientid, const uint8_t *prefer);
 /** Submit one whose operation has @a len bytes, a multiple of 4, >= 8. */
 struct fake_call *fake_submit_sized(uint64_t clientid, size_t len);
 
+/** The same; its first @a referring bytes are the lists of referring calls. */
+struct fake_call *fake_submit_referring(uint64_t clientid, size_t len,
+					size_t referring);
+
+/** Submit one that has one attempt, and ends within @a patience ms. */
+struct fake_call *fake_submit_brief(uint64_t clientid, uint64_t patience);
+
 /** Make one that cannot be submitted. */
 struct fake_call *fake_defer(void);
 

@@ -46,6 +46,7 @@ static void check_request(const struct bc_session *session, uint32_t index)
 	CHECK(req->sequence.slot == index);
 	CHECK(req->sequence.sequence == slot->sequence);
 	CHECK(req->sequence.highest_slot >= index);
+	CHECK(req->security == slot->security);
 	CHECK(!memcmp(req->sequence.session, session->id, BC_SESSIONID_SIZE));
 	for (uint32_t i = 0; i < index; i++)
 		CHECK(session->slots.slots[i].req != req);
@@ -70,6 +71,7 @@ static void check_slots(const struct bc_session *session)
 		    slot->state == BC_SLOT_LOST) {
 			CHECK(!slot->call);
 			CHECK(!slot->req);
+			CHECK(!slot->security);
 			continue;
 		}
 		CHECK(i < table->end);
@@ -95,6 +97,10 @@ static void check_bindings(const struct bc_session *session)
 		unsigned int found = 0;
 
 		CHECK(binding->session == session);
+		CHECK(!binding->probe.req || (binding->probe.begun && back));
+		CHECK(!binding->probe.req ||
+		      (binding->probe.req->session == session &&
+		       binding->probe.req->conn == binding->conn));
 		CHECK(bc_binding_find_locked(session, binding->conn) ==
 		      binding);
 		back_bound += back;

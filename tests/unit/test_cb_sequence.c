@@ -117,6 +117,22 @@ static void test_verdict_operation_failed_without_result_is_done(void **state)
 	assert_both(reply, BC_VERDICT_DONE);
 }
 
+/* The only form that 2.10.6.1.3 allows; its result may be missing. */
+static void test_verdict_operation_uncached_is_as_of_sequence(void **state)
+{
+	(void)state;
+	for (uint32_t results = 1; results <= 2; results++) {
+		struct bc_reply reply = reply_ok();
+
+		reply.num_results = results;
+		reply.status = reply.op_status = NFS4ERR_RETRY_UNCACHED_REP;
+		assert_int_equal(judge(reply, true), BC_VERDICT_RAN);
+		assert_int_equal(judge(reply, false), BC_VERDICT_REDO);
+		reply.sequence.slot++;
+		assert_both(reply, BC_VERDICT_MISMATCH);
+	}
+}
+
 static void test_verdict_ok_without_second_result_is_garbled(void **state)
 {
 	struct bc_reply reply = reply_ok();
@@ -258,6 +274,8 @@ int main(void)
 		cmocka_unit_test(test_verdict_operation_failed_is_done),
 		cmocka_unit_test(
 			test_verdict_operation_failed_without_result_is_done),
+		cmocka_unit_test(
+			test_verdict_operation_uncached_is_as_of_sequence),
 		cmocka_unit_test(
 			test_verdict_ok_without_second_result_is_garbled),
 		cmocka_unit_test(test_verdict_ok_without_results_is_garbled),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * CB_NULL on connections that are bound to a back channel for the first time.
+ * CB_NULL for each session on each connection that is bound to its back channel for
+ * the first time.
  */
 #include "fake_test.h"
 
@@ -38,7 +39,7 @@ static struct bc_request *next_probe(const struct bc_conn *conn)
 {
 	struct bc_request *req = fake_next();
 
-	CHECK(!req->call && !req->session);
+	CHECK(!req->call && req->session);
 	CHECK(req->body_len == 0);
 	CHECK(req->conn == conn);
 	return req;
@@ -64,7 +65,7 @@ static void test_probe_none_unless_configured(void **state)
 	assert_int_equal(fake_pending(), 0);
 }
 
-static void test_probe_once_for_each_connection(void **state)
+static void test_probe_once_for_each_session_and_connection(void **state)
 {
 	struct bc_session *first, *second;
 	struct bc_conn *conns[2];
@@ -74,9 +75,14 @@ static void test_probe_once_for_each_connection(void **state)
 	first = fake_path(ALICE, 1, 16, &conns[0]);
 	req = next_probe(conns[0]);
 	assert_ptr_equal(req->security, first->security);
+	assert_ptr_equal(req->session, first);
 	second = fake_session(BOB, 2, 16);
-	fake_bind(second, conns[0]); /* another session */
+	fake_bind(second, conns[0]); /* its program may be another one */
 	fake_bind(first, conns[0]); /* the same again */
+	fake_answer(req, answered);
+	req = next_probe(conns[0]);
+	assert_ptr_equal(req->session, second);
+	assert_ptr_equal(req->security, second->security);
 	fake_answer(req, answered);
 	fake_bind(second, conns[0]);
 	assert_int_equal(fake_pending(), 0);
@@ -130,7 +136,7 @@ static void test_probe_delays_no_callback(void **state)
 	assert_int_equal(fake_wait(calls[1]), BC_OUTCOME_REPLY);
 }
 
-/* Refused: no session has a path over that connection, until one binds it. */
+/* Refused: that session has no path over that connection, until it binds it. */
 static void test_probe_refused_is_no_path_until_bound_anew(void **state)
 {
 	struct bc_session *first, *second;
@@ -142,9 +148,10 @@ static void test_probe_refused_is_no_path_until_bound_anew(void **state)
 	second = fake_session(BOB, 2, 16);
 	fake_bind(second, conn);
 	req = next_probe(conn);
+	fake_answer(next_probe(conn), answered);
 	fake_answer(req, refused);
 	assert_int_equal(fake_flags(first), NO_PATH);
-	assert_int_equal(fake_flags(second), NO_PATH);
+	assert_int_equal(fake_flags(second), 0); /* asked for itself */
 	fake_answer(req, answered); /* too late: it had its answer */
 	assert_int_equal(fake_flags(first), NO_PATH);
 	fake_submit(ALICE);
@@ -152,7 +159,7 @@ static void test_probe_refused_is_no_path_until_bound_anew(void **state)
 
 	fake_bind(first, conn);
 	assert_int_equal(fake_flags(first), 0);
-	assert_int_equal(fake_flags(second), NO_PATH);
+	assert_int_equal(fake_flags(second), 0);
 	assert_true(fake_next()->call != NULL);
 	assert_int_equal(fake_pending(), 0);
 }
@@ -233,6 +240,38 @@ static void test_probe_unanswered_where_callbacks_are_is_a_path(void **state)
 	assert_int_equal(fake_flags(session), 0);
 }
 
+/* An answer to another session's is none to this one's. */
+static void test_probe_unanswered_is_that_sessions_only(void **state)
+{
+	struct bc_session *first, *second;
+	struct bc_conn *conn;
+
+	(void)state;
+	first = fake_path(ALICE, 1, 16, &conn);
+	next_probe(conn);
+	second = fake_session(BOB, 2, 16);
+	fake_bind(second, conn);
+	fake_answer(next_probe(conn), answered);
+	wait_flags(first, NO_PATH);
+	assert_int_equal(fake_flags(second), 0);
+}
+
+/* It goes with its session: another one has its turn. */
+static void test_probe_of_a_session_that_ends_makes_room(void **state)
+{
+	struct bc_conn *conns[CONNS], *conn;
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_paths(conns, CONNS);
+	for (int i = 0; i < BC_PROBES_OUT; i++)
+		next_probe(conns[i]);
+	fake_path(BOB, 2, 16, &conn);
+	assert_int_equal(fake_pending(), 0);
+	fake_close(session);
+	next_probe(conn);
+}
+
 /* So many at a time; the others in turn, as one is answered or lost. */
 static void test_probe_outstanding_are_bounded_and_in_turn(void **state)
 {
@@ -282,7 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(test_probe_none_unless_configured, NULL),
-		PROBE_TEST(test_probe_once_for_each_connection),
+		PROBE_TEST(test_probe_once_for_each_session_and_connection),
 		PROBE_TEST(test_probe_not_before_the_reply_nor_for_fore),
 		PROBE_TEST(test_probe_delays_no_callback),
 		PROBE_TEST(test_probe_refused_is_no_path_until_bound_anew),
@@ -292,6 +331,8 @@ int main(void)
 		SHORT_TEST(test_probe_late_answer_is_a_path_again),
 		FAKE_TEST(test_probe_unanswered_where_callbacks_are_is_a_path,
 			  &probing_timeout),
+		SHORT_TEST(test_probe_unanswered_is_that_sessions_only),
+		PROBE_TEST(test_probe_of_a_session_that_ends_makes_room),
 		PROBE_TEST(test_probe_outstanding_are_bounded_and_in_turn),
 		SHORT_TEST(test_probe_unanswered_lets_the_others_go),
 	};

@@ -36,6 +36,38 @@ static void test_reply_uncached_to_retry_completes_as_ran(void **state)
 	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
 }
 
+static struct bc_reply operation_uncached(const struct bc_request *req)
+{
+	struct bc_reply reply = fake_reply_ok(req);
+
+	reply.status = reply.op_status = NFS4ERR_RETRY_UNCACHED_REP;
+	return reply;
+}
+
+static void test_reply_operation_uncached_to_retry_is_ran(void **state)
+{
+	struct fake_out out = fake_out(16);
+	struct bc_request *again;
+
+	(void)state;
+	fake_reconnect(out.session, out.conn);
+	again = fake_next();
+	fake_answer(again, operation_uncached(again));
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_RAN);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 2);
+}
+
+/* It has seen this sequence id, it says: ours is another request. */
+static void test_reply_operation_uncached_to_first_is_redone(void **state)
+{
+	struct fake_out out = fake_out(16);
+
+	(void)state;
+	fake_answer(out.req, operation_uncached(out.req));
+	assert_completes(out.call);
+	assert_slot(out.session, 0, BC_SLOT_FREE, 3);
+}
+
 static void test_reply_too_big_completes_and_stays(void **state)
 {
 	struct fake_out out = fake_out(16);
@@ -503,6 +535,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REPLY_TEST(test_reply_operation_failed_completes_and_advances),
 		REPLY_TEST(test_reply_uncached_to_retry_completes_as_ran),
+		REPLY_TEST(test_reply_operation_uncached_to_retry_is_ran),
+		REPLY_TEST(test_reply_operation_uncached_to_first_is_redone),
 		REPLY_TEST(test_reply_too_big_completes_and_stays),
 		REPLY_TEST(test_reply_false_retry_is_redone_with_next_sequence),
 		REPLY_TEST(test_reply_uncached_to_first_is_redone),

@@ -94,12 +94,32 @@ static void test_session_knows_the_principal_that_created_it(void **state)
 	assert_false(bc_session_same_principal(session, principal, 3));
 }
 
+static void test_session_knows_the_address_that_created_it(void **state)
+{
+	struct bc_session_attrs attrs = fake_attrs(ALICE, 1, 16);
+	char address[BC_ADDRESS_MAX] = { 127, 0, 0, 1 };
+	struct bc_session *session;
+
+	(void)state;
+	attrs.address = address;
+	attrs.address_len = 4;
+	session = fake_session_add(&attrs);
+	assert_true(bc_session_same_address(session, address, 4));
+	assert_false(bc_session_same_address(session, address, 3));
+	assert_false(bc_session_same_address(session, address, 16));
+	assert_false(bc_session_same_address(session, address, 0));
+	assert_false(bc_session_same_principal(session, address, 4));
+	address[3] = 2; /* the session has a copy */
+	assert_false(bc_session_same_address(session, address, 4));
+}
+
 static void test_session_of_nobody_is_nobodys(void **state)
 {
 	struct bc_session *session;
 
 	(void)state;
 	session = fake_session(ALICE, 1, 16);
+	assert_false(bc_session_same_address(session, "", 0));
 	assert_false(bc_session_same_principal(session, "", 0));
 	assert_false(bc_session_same_principal(session, "a", 1));
 }
@@ -538,6 +558,7 @@ int main(void)
 		TABLE_TEST(test_session_unknown_is_not_found),
 		TABLE_TEST(test_session_added_twice_is_eexist),
 		TABLE_TEST(test_session_knows_the_principal_that_created_it),
+		TABLE_TEST(test_session_knows_the_address_that_created_it),
 		TABLE_TEST(test_session_of_nobody_is_nobodys),
 		TABLE_TEST(test_session_slots_are_limited_by_configuration),
 		TABLE_TEST(test_session_closed_is_not_found),

@@ -42,9 +42,16 @@ static void set_result(rpc_call_t *call, nfsstat4 status,
  * nobody answered for one that succeeded, and never revokes the layout.  After
  * NFS4ERR_DELAY it tries again, and revokes when a lease has passed.  Nothing
  * is tried again while the server shuts down.
+ *
+ * A CB_GETATTR had a few seconds: that they were not enough makes Ganesha recall
+ * the delegation, and it is the recall that shows whether the client answers.
  */
 static void set_failed(rpc_call_t *call, uint32_t opcode)
 {
+	if (opcode == NFS4_OP_CB_GETATTR) {
+		set_result(call, NFS4ERR_DELAY, NULL);
+		return;
+	}
 	call->call_req.cc_error.re_status = RPC_TIMEDOUT;
 	if (opcode == NFS4_OP_CB_LAYOUTRECALL &&
 	    !CMM_LOAD_SHARED(shutting_down))

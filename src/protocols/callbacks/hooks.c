@@ -6,12 +6,16 @@
  * and clnt_req_release() on the CLIENT that it holds as its session's back
  * channel.  Where that CLIENT is one of ours (channel.c) the callback goes to the
  * core; everything else (v4.0, NLM, rpcbind) goes to ntirpc untouched.
+ *
+ * Where Ganesha dials out to a v4.0 client, connect() has a bound.
  */
 #include "callbacks/hooks.h"
 
 #include "callbacks/channel.h"
 #include "callbacks/completion.h"
 #include "callbacks/submission.h"
+#include "ganesha/configuration.h"
+#include "transport/dial_out.h"
 
 #include "backchannel.h"
 
@@ -91,6 +95,14 @@ static int hook_svc_shutdown(u_long flags)
 	return rc;
 }
 
+static int hook_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	uint32_t timeout = bc_module_config.dial_timeout;
+
+	return timeout ? bc_dial_out(fd, address, len, (int)timeout * 1000) :
+			 connect(fd, address, len);
+}
+
 #define HOOK(import)                                                           \
 	{                                                                      \
 #import, (void *)import, (void *)hook_##import                 \
@@ -103,4 +115,5 @@ const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_CLNT_VC_NCREATE_SVC] = HOOK(clnt_vc_ncreate_svc),
 	[BC_IMPORT_SVC_SENDREPLY] = HOOK(svc_sendreply),
 	[BC_IMPORT_SVC_SHUTDOWN] = HOOK(svc_shutdown),
+	[BC_IMPORT_CONNECT] = HOOK(connect),
 };

@@ -5,7 +5,7 @@
 #ifndef BC_HOOKS_H
 #define BC_HOOKS_H
 
-/** ntirpc's functions, as Ganesha imports them. */
+/** Functions of ntirpc's, and connect(), as Ganesha imports them. */
 enum bc_import {
 	BC_IMPORT_CLNT_REQ_SETUP,
 	BC_IMPORT_CLNT_REQ_CALLBACK,
@@ -13,6 +13,7 @@ enum bc_import {
 	BC_IMPORT_CLNT_VC_NCREATE_SVC,
 	BC_IMPORT_SVC_SENDREPLY,
 	BC_IMPORT_SVC_SHUTDOWN,
+	BC_IMPORT_CONNECT,
 	BC_IMPORTS,
 };
 

@@ -7,6 +7,7 @@
 
 #include "callbacks/op_context.h"
 #include "callbacks/referring.h"
+#include "ganesha/configuration.h"
 
 #include "nfsv41.h"
 #include "sal_data.h"
@@ -30,19 +31,37 @@ static void release_ganesha_slot(nfs41_session_t *session, slotid4 slot)
 	PTHREAD_MUTEX_unlock(&session->cb_mutex);
 }
 
-/* @return bytes, 0: it cannot be encoded into @a size bytes */
+/* How long a CB_GETATTR may take, s: who asks for the attributes is told to wait
+ * meanwhile, and gets them by a recall if it fails.
+ */
+#define GETATTR_PATIENCE 3
+
+/* @return bytes, 0: it cannot be encoded into @a size bytes; @a referring of them
+ * are the lists
+ */
 static size_t encode_args(nfs_cb_argop4 *op, struct bc_referring *lists,
-			  u_int count, char *buffer, size_t size)
+			  u_int count, char *buffer, size_t size,
+			  size_t *referring)
 {
 	XDR xdrs;
 	size_t len = 0;
 
 	xdrmem_create(&xdrs, buffer, (u_int)size, XDR_ENCODE);
-	if (bc_referring_encode(&xdrs, lists, count) &&
-	    xdr_nfs_cb_argop4(&xdrs, op))
-		len = XDR_GETPOS(&xdrs);
+	if (bc_referring_encode(&xdrs, lists, count)) {
+		*referring = XDR_GETPOS(&xdrs);
+		if (xdr_nfs_cb_argop4(&xdrs, op))
+			len = XDR_GETPOS(&xdrs);
+	}
 	XDR_DESTROY(&xdrs);
 	return len;
+}
+
+static uint64_t getattr_patience_ms(void)
+{
+	uint32_t timeout = bc_module_config.callback_timeout;
+
+	return UINT64_C(1000) *
+	       (timeout < GETATTR_PATIENCE ? timeout : GETATTR_PATIENCE);
 }
 
 /* @return the callback, encoded or not; NULL: out of memory */
@@ -54,12 +73,13 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 	struct bc_referring lists;
 	struct bc_call *result;
 	char first[ARGS_FIRST], *buffer = first, *larger = NULL;
-	size_t size = sizeof(first), len;
+	size_t size = sizeof(first), len, referring = 0;
 	u_int count = bc_referring_find(call->chan->source.session,
 					&sequence->nfs_cb_argop4_u.opcbsequence,
 					&lists);
 
-	while (!(len = encode_args(op, &lists, count, buffer, size)) &&
+	while (!(len = encode_args(op, &lists, count, buffer, size,
+				   &referring)) &&
 	       size < ARGS_MAX) {
 		size *= 4;
 		gsh_free(larger);
@@ -68,6 +88,11 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 	*encoded = len > 0;
 	result = bc_call_new(op->argop, args->minorversion, buffer, len, call);
 	gsh_free(larger);
+	if (!result)
+		return NULL;
+	bc_call_set_referring(result, referring);
+	if (op->argop == NFS4_OP_CB_GETATTR)
+		bc_call_set_patience(result, getattr_patience_ms());
 	return result;
 }
 

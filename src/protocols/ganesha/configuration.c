@@ -15,6 +15,8 @@ struct bc_module_config bc_module_config;
 
 static struct config_item_list bind_policies[] = {
 	CONFIG_LIST_TOK("same_principal", BC_BIND_POLICY_SAME_PRINCIPAL),
+	CONFIG_LIST_TOK("same_principal_or_address",
+			BC_BIND_POLICY_PRINCIPAL_OR_ADDRESS),
 	CONFIG_LIST_TOK("any", BC_BIND_POLICY_ANY), CONFIG_LIST_EOL
 };
 
@@ -43,8 +45,9 @@ static struct config_item backchannel_parameters[] = {
 		       max_connections),
 	CONF_ITEM_UI32((char *)"Max_Server_Connections", 1, 1048576, 65536,
 		       bc_module_config, max_server_connections),
-	CONF_ITEM_TOKEN((char *)"Bind_Policy", BC_BIND_POLICY_SAME_PRINCIPAL,
-			bind_policies, bc_module_config, bind_policy),
+	CONF_ITEM_TOKEN((char *)"Bind_Policy",
+			BC_BIND_POLICY_PRINCIPAL_OR_ADDRESS, bind_policies,
+			bc_module_config, bind_policy),
 	CONF_ITEM_TOKEN((char *)"Security_Order", BC_SECURITY_ORDER_CLIENT,
 			security_orders, bc_module_config, security_order),
 	CONF_ITEM_TOKEN((char *)"Probe", BC_PROBE_WHEN_NONE, probes,
@@ -55,6 +58,8 @@ static struct config_item backchannel_parameters[] = {
 		       retry_attempts),
 	CONF_ITEM_UI32((char *)"Retry_First_Delay", 1, 600, 5, bc_module_config,
 		       retry_first_delay),
+	CONF_ITEM_UI32((char *)"Dial_Timeout", 0, 60, 2, bc_module_config,
+		       dial_timeout),
 	CONFIG_EOL
 };
 

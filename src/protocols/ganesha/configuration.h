@@ -14,6 +14,7 @@
 /** Who may bind connections to a session. */
 enum bc_bind_policy {
 	BC_BIND_POLICY_SAME_PRINCIPAL, /* the principal that created it */
+	BC_BIND_POLICY_PRINCIPAL_OR_ADDRESS, /* or who is where that was */
 	BC_BIND_POLICY_ANY, /* who knows its id */
 };
 
@@ -42,6 +43,7 @@ struct bc_module_config {
 	uint32_t callback_timeout; /* s */
 	uint32_t retry_attempts;
 	uint32_t retry_first_delay; /* s, doubling */
+	uint32_t dial_timeout; /* s; 0: as long as the system tries */
 };
 
 extern struct bc_module_config bc_module_config;

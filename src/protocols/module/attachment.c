@@ -3,7 +3,7 @@
  * The attachment: where the module takes hold of a stock Ganesha.
  *
  * Two things of libganesha_nfsd.so are changed, both found by name and verified
- * before anything is written: six of its imports from libntirpc.so, and the
+ * before anything is written: some of its imports, and the
  * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
  * not there.  Three imports of libntirpc.so from the C library are changed as
@@ -289,6 +289,8 @@ int bc_attach(void)
 		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),
 		.lease_time =
 			nfs_param.nfsv4_param.lease_lifetime * UINT64_C(1000),
+		.idle_timeout = nfs_param.core_param.rpc.idle_timeout_s *
+				UINT64_C(1000),
 	};
 	int rc = locate_all();
 

@@ -89,7 +89,7 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 	}
 	if (bc_security_fits(*security,
 			     args->csa_back_chan_attrs.ca_maxrequestsize,
-			     BC_RECALL_MAX))
+			     BC_RECALL_PLAIN))
 		return USABLE;
 	bc_security_put(*security);
 	*security = NULL;
@@ -120,11 +120,15 @@ static bool session_register(const CREATE_SESSION4args *args,
 		.security = security,
 	};
 	struct bc_principal principal;
+	struct bc_address address;
 	struct bc_session *session;
 
 	bc_principal_of(data->req, &principal);
 	attrs.principal = principal.bytes;
 	attrs.principal_len = principal.len;
+	bc_address_of_client(&address);
+	attrs.address = address.bytes;
+	attrs.address_len = address.len;
 	memcpy(attrs.id, resok->csr_sessionid, BC_SESSIONID_SIZE);
 	if (bc_session_add(&attrs, &session))
 		return false;

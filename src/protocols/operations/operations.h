@@ -59,6 +59,12 @@ enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
 enum nfs_req_result bc_op_test_stateid(struct nfs_argop4 *op,
 				       compound_data_t *data,
 				       struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_get_dir_delegation(struct nfs_argop4 *op,
+					     compound_data_t *data,
+					     struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_want_delegation(struct nfs_argop4 *op,
+					  compound_data_t *data,
+					  struct nfs_resop4 *resp);
 /** Any operation that takes the stateid of a delegation. */
 enum nfs_req_result bc_op_use_stateid(struct nfs_argop4 *op,
 				      compound_data_t *data,

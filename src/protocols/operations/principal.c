@@ -5,8 +5,10 @@
  * RFC 5661 leaves it to SP4_MACH_CRED and SP4_SSV (2.10.8.3) to protect
  * BIND_CONN_TO_SESSION and BACKCHANNEL_CTL; under SP4_NONE, all that Ganesha
  * has, a session id would be enough to have a client's callbacks sent to
- * oneself.  A client sends these operations with the credential with which it
- * created the session, so that any other is taken for a stranger.
+ * oneself.  "Any principal, security flavor, or RPCSEC_GSS context MAY be used"
+ * (18.34.3), and some clients use others than for CREATE_SESSION, whose session
+ * ends if that is refused: so who comes from the address that created the session
+ * is taken for its client, too, and only somebody else from elsewhere for a stranger.
  */
 #include "operations/principal.h"
 
@@ -55,20 +57,71 @@ void bc_principal_of(const struct svc_req *req, struct bc_principal *principal)
 	}
 }
 
-bool bc_principal_may_bind(const struct bc_session *session,
-			   const compound_data_t *data, const char *operation)
+static void put_address(struct bc_address *address, const void *bytes,
+			size_t len)
+{
+	memcpy(address->bytes + address->len, bytes, len);
+	address->len += len;
+}
+
+/* An IPv4 address is the same one inside an IPv6 address. */
+void bc_address_of_client(struct bc_address *address)
+{
+	const sockaddr_t *from = op_ctx->caller_addr;
+	const struct sockaddr_in *in = (const void *)from;
+	const struct sockaddr_in6 *in6 = (const void *)from;
+
+	address->len = 0;
+	if (!from)
+		return;
+	if (from->ss_family == AF_INET) {
+		put_address(address, &in->sin_addr, sizeof(in->sin_addr));
+	} else if (from->ss_family == AF_INET6 &&
+		   IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		put_address(address, in6->sin6_addr.s6_addr + 12,
+			    sizeof(in->sin_addr));
+	} else if (from->ss_family == AF_INET6) {
+		put_address(address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+		put_address(address, &in6->sin6_scope_id,
+			    sizeof(in6->sin6_scope_id));
+	}
+}
+
+static bool same_principal(const struct bc_session *session,
+			   const compound_data_t *data)
 {
 	struct bc_principal principal;
 
-	if (bc_module_config.bind_policy == BC_BIND_POLICY_ANY)
-		return true;
 	bc_principal_of(data->req, &principal);
-	if (bc_session_same_principal(session, principal.bytes, principal.len))
+	return bc_session_same_principal(session, principal.bytes,
+					 principal.len);
+}
+
+static bool same_address(const struct bc_session *session)
+{
+	struct bc_address address;
+
+	bc_address_of_client(&address);
+	return bc_session_same_address(session, address.bytes, address.len);
+}
+
+bool bc_principal_may_bind(const struct bc_session *session,
+			   const compound_data_t *data, const char *operation)
+{
+	uint32_t policy = bc_module_config.bind_policy;
+
+	if (policy == BC_BIND_POLICY_ANY || same_principal(session, data))
+		return true;
+	if (policy == BC_BIND_POLICY_PRINCIPAL_OR_ADDRESS &&
+	    same_address(session))
 		return true;
 	bc_log_limited(
 		BC_LIMITED_PRINCIPAL, BC_LOG_WARN,
-		"client %#lx: %s from %s refused, its principal did not create the session",
+		"client %#lx: %s from %s refused, its principal did not create the session%s",
 		(unsigned long)bc_session_clientid(session), operation,
-		op_ctx->client ? op_ctx->client->hostaddr_str : "nowhere");
+		op_ctx->client ? op_ctx->client->hostaddr_str : "nowhere",
+		policy == BC_BIND_POLICY_PRINCIPAL_OR_ADDRESS ?
+			", nor did its address" :
+			"");
 	return false;
 }

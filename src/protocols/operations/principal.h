@@ -20,6 +20,19 @@ struct bc_principal {
 	uint8_t bytes[sizeof(uint32_t) + BC_PRINCIPAL_NAME_MAX];
 };
 
+/** An address without its port as bytes, as above. */
+struct bc_address {
+	size_t len; /* 0: none that is known */
+	uint8_t bytes[BC_ADDRESS_MAX];
+};
+
+/**
+ * The address of the client whose request this thread serves.
+ *
+ * Context: an operation's handler.
+ */
+void bc_address_of_client(struct bc_address *address);
+
 /**
  * The principal of a request.
  *

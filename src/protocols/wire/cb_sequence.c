@@ -70,9 +70,25 @@ void bc_cb_compound_encode(uint8_t *body, uint32_t minorversion,
 	memcpy(p, args, args_len);
 }
 
+/* The client knows this sequence id and has no reply to it: for a retry that means
+ * that the request ran; else that it counts otherwise than we.
+ */
+static enum bc_verdict judge_uncached(bool retry)
+{
+	return retry ? BC_VERDICT_RAN : BC_VERDICT_REDO;
+}
+
+/* The status of the operation behind CB_SEQUENCE, with its result or without. */
+static uint32_t operation_status(const struct bc_reply *reply)
+{
+	return reply->num_results < BC_CB_COMPOUND_OPS ? reply->status :
+							 reply->op_status;
+}
+
 /* CB_SEQUENCE was accepted: it must speak of our request. */
 static enum bc_verdict judge_accepted(const struct bc_reply *reply,
-				      const struct bc_cb_sequence *sent)
+				      const struct bc_cb_sequence *sent,
+				      bool retry)
 {
 	const struct bc_cb_sequence *got = &reply->sequence;
 
@@ -84,6 +100,12 @@ static enum bc_verdict judge_accepted(const struct bc_reply *reply,
 	 */
 	if (reply->status == NFS4_OK && reply->num_results < BC_CB_COMPOUND_OPS)
 		return BC_VERDICT_GARBLED;
+	/* "... the original results to the SEQUENCE or CB_SEQUENCE operation,
+	 * and with the next operation in COMPOUND or CB_COMPOUND having the
+	 * error NFS4ERR_RETRY_UNCACHED_REP." 2.10.6.1.3
+	 */
+	if (operation_status(reply) == NFS4ERR_RETRY_UNCACHED_REP)
+		return judge_uncached(retry);
 	return BC_VERDICT_DONE;
 }
 
@@ -105,10 +127,8 @@ static enum bc_verdict judge_error(uint32_t status, bool retry)
 	case NFS4ERR_CONN_NOT_BOUND_TO_SESSION:
 		return BC_VERDICT_UNBOUND;
 	case NFS4ERR_RETRY_UNCACHED_REP:
-		/* The client knows this sequence id: for a retry that means
-		 * that the request ran; else that it counts otherwise than we.
-		 */
-		return retry ? BC_VERDICT_RAN : BC_VERDICT_REDO;
+		/* No client may say it here (2.10.6.1.3), and some do. */
+		return judge_uncached(retry);
 	case NFS4ERR_SEQ_FALSE_RETRY:
 		return BC_VERDICT_REDO;
 	case NFS4ERR_REQ_TOO_BIG:
@@ -140,7 +160,7 @@ enum bc_verdict bc_cb_sequence_verdict(const struct bc_reply *reply,
 			       judge_error(reply->status, retry);
 	if (reply->sequence_status != NFS4_OK)
 		return judge_error(reply->sequence_status, retry);
-	return judge_accepted(reply, sent);
+	return judge_accepted(reply, sent, retry);
 }
 
 const char *bc_verdict_name(enum bc_verdict verdict)

@@ -20,11 +20,11 @@
 #define BC_REFERRING_MAX 8
 #define BC_REFERRING_SIZE (BC_SESSIONID_SIZE + 4 + 8) /* bytes of one, 20.9.1 */
 
-/** The largest CB_RECALL, with its referring calls: bytes after CB_SEQUENCE's
- * other arguments.  Opcode, stateid4, truncate, nfs_fh4; 20.2.1.
+/** The largest CB_RECALL without referring calls, which are left out where they do
+ * not fit: bytes after CB_SEQUENCE's other arguments.  Number of the lists, opcode,
+ * stateid4, truncate, nfs_fh4; 20.2.1.
  */
-#define BC_RECALL_MAX                                                          \
-	(4 + BC_REFERRING_MAX * BC_REFERRING_SIZE + 4 + 16 + 4 + 4 + 128)
+#define BC_RECALL_PLAIN (4 + 4 + 16 + 4 + 4 + 128)
 
 /** The arguments of CB_SEQUENCE that vary. */
 struct bc_cb_sequence {
@@ -74,6 +74,9 @@ struct bc_reply {
  *                                connection is lost; this one is unbound
  *  BADSESSION  lost              the session's backchannel is at fault: new
  *                                request on another session
+ *
+ * RETRY_UNCACHED_REP is RAN for a retry and REDO else, as the status of the
+ * operation behind a good CB_SEQUENCE (2.10.6.1.3) and of CB_SEQUENCE itself.
  *
  * A client that answers a callback with REDO or MISORDERED again and again is
  * asked at once a few times only; then each counts as a failed attempt.
