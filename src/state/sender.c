@@ -55,8 +55,6 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	client->calls++;
 	uatomic_inc(&bc_core.submitted);
 	now = bc_now();
-	uatomic_set(&client->called, now);
-	uatomic_set(&bc_core.called, now);
 	call->state = BC_CALL_DONE; /* in no list yet */
 	call->deadline = bc_call_deadline(now);
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
