@@ -7,6 +7,7 @@
  * BACKCHANNEL_TEST_LONG in the environment makes it more restarts.
  */
 #include "fixture.h"
+#include "nfs40.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,42 @@ static void test_restart_with_pollers_gets_its_session_at_once(void **state)
 			worst = ms;
 	}
 	assert_true(worst < SESSION_WITHIN);
+}
+
+/* RFC 7530 16.34: SETCLIENTID_CONFIRM does what CREATE_SESSION does. */
+static void test_restart_of_a_v40_client_is_confirmed_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct cb_responder *responder = cb_responder_new();
+	uint16_t port = server_port(f->server);
+	unsigned int number = ++f->clients;
+	struct nfs40_client former, next;
+	struct nfs_file first, file;
+
+	assert_int_equal(
+		nfs40_client_mount(&former, f->loop, port, number, responder),
+		NFS4_OK);
+	/* An owner's first OPEN is to be confirmed: nothing is delegated. */
+	server_make_file(f->server, "v40-first", "contents");
+	assert_int_equal(nfs40_open(&former, "export/v40-first",
+				    OPEN4_SHARE_ACCESS_READ, &first),
+			 NFS4_OK);
+	assert_true(cb_responder_wait_null(responder, 1, SOON));
+	server_make_file(f->server, "v40", "contents");
+	assert_int_equal(nfs40_open(&former, "export/v40",
+				    OPEN4_SHARE_ACCESS_READ, &file),
+			 NFS4_OK);
+	assert_int_equal(file.delegation.type, OPEN_DELEGATE_READ);
+	fixture_conflict(f, "v40");
+	assert_non_null(cb_responder_wait(responder, 0, SOON));
+	/* Another verifier: the time. */
+	assert_int_equal(
+		nfs40_client_mount(&next, f->loop, port, number, responder),
+		NFS4_OK);
+	fixture_assert_opens(f, "v40");
+	nfs40_client_fini(&next);
+	nfs40_client_fini(&former);
+	cb_responder_free(responder);
 }
 
 /* CREATE_SESSIONs that fail ------------------------------------------------ */
@@ -407,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(
 			test_restart_with_pollers_gets_its_session_at_once),
+		FIXTURE_TEST(test_restart_of_a_v40_client_is_confirmed_at_once),
 		FIXTURE_TEST(test_failing_create_session_changes_nothing),
 		FIXTURE_TEST(test_too_small_is_said_last),
 		cmocka_unit_test(test_dead_holder_is_reaped_while_others_ask),
