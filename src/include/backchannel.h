@@ -289,19 +289,6 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 					  struct bc_conn *conn);
 
 /**
- * The clients for which callbacks were submitted lately.
- *
- * @param[in]  within  ms
- * @param[out] ids     the first @a max client ids, in no order; NULL if that is 0
- * @param[in]  max     room for so many
- *
- * @return how many there are, which may be more than @a max
- *
- * Context: any thread, lock-free. Looks at no client if none was called.
- */
-size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max);
-
-/**
  * Complete with BC_OUTCOME_DEFER every callback of a client that has no session.
  *
  * @return whether there were any; ops->complete() has returned for them

@@ -410,7 +410,6 @@ struct bc_client {
 	pthread_mutex_t lock;
 	bool dead; /* [L] removed from the table: look it up anew */
 	bool path_was_lost; /* [L] for the log */
-	uint64_t called; /* [A] ms: last submission; 0: none */
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
 	uint32_t calls; /* [L] accepted and not completed */
@@ -444,7 +443,6 @@ struct bc_core {
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	uint32_t back_bound; /* [A] back-bound connections of all sessions */
 	bool stopping; /* [A] callbacks fail from now on */
-	uint64_t called; /* [A] ms: last submission for a client; 0: none */
 	unsigned long
 		submitted; /* [A] callbacks accepted, and how they ended */
 	unsigned long completed[BC_OUTCOMES]; /* [A] */

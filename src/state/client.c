@@ -157,25 +157,3 @@ void bc_client_retire_locked(struct bc_client *client)
 	bc_table_del(&bc_core.clients, &client->node);
 	bc_client_put(client); /* the table's; our caller holds one */
 }
-
-size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max)
-{
-	uint64_t now = bc_now();
-	uint64_t since = now > within ? now - within : 1; /* 0: never */
-	struct cds_lfht_iter iter;
-	struct bc_client *client;
-	size_t count = 0;
-
-	if (uatomic_read(&bc_core.called) < since)
-		return 0;
-	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node) {
-		if (uatomic_read(&client->called) < since)
-			continue;
-		if (count < max)
-			ids[count] = client->clientid;
-		count++;
-	}
-	rcu_read_unlock();
-	return count;
-}

@@ -58,8 +58,6 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	client->calls++;
 	uatomic_inc(&bc_core.submitted);
 	now = bc_now();
-	uatomic_set(&client->called, now);
-	uatomic_set(&bc_core.called, now);
 	call->deadline = bc_call_deadline(call, now);
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
 	 * or we see that it has begun.

@@ -31,10 +31,15 @@ static const struct {
 	const char *name;
 	void (*run)(struct bench *bench);
 } measurements[] = {
-	{ "bare", measure_bare },	  { "idle", measure_idle },
-	{ "recovery", measure_recovery }, { "fore", measure_fore },
-	{ "storms", measure_storms },	  { "neighbours", measure_neighbours },
-	{ "counts", measure_counts },	  { "many", measure_many },
+	{ "bare", measure_bare },
+	{ "idle", measure_idle },
+	{ "recovery", measure_recovery },
+	{ "fore", measure_fore },
+	{ "storms", measure_storms },
+	{ "neighbours", measure_neighbours },
+	{ "counts", measure_counts },
+	{ "many", measure_many },
+	{ "strangers", measure_strangers },
 };
 #define MEASUREMENTS (sizeof(measurements) / sizeof(*measurements))
 

@@ -213,6 +213,24 @@ def many(report, figures, sizes):
                    "the core")
 
 
+def strangers(report, figures):
+    """CREATE_SESSION with a client id that nobody has."""
+    report.say("## Strangers")
+    report.say("A CREATE_SESSION with a client id that nobody has, beside "
+               "clients that all have been called back lately: the server's "
+               "CPU time for one.")
+    cost = {clients: figures.get("stranger", "server_us", clients=clients)
+            for clients in sorted(set(figures.get("stranger", "clients")))}
+    report.table(["clients", "CPU us"],
+                 [[f"{clients:,}", Figure(values).text(1)]
+                  for clients, values in cost.items()])
+    few, many = cost[min(cost)], cost[max(cost)]
+    ratio = Figure.ratio(many, few)
+    report.verdict(f"CREATE_SESSION of a stranger beside {max(cost):,} "
+                   f"clients: at most 1.5 x that beside {min(cost)}",
+                   ratio.at_most(1.5), ratio.text())
+
+
 def recovery(report, figures):
     """After a disconnect."""
     report.say("## Recovery and failover")
@@ -427,6 +445,7 @@ def main(folder, doc):
     idle(report, figures)
     storms(report, figures)
     many(report, figures, sizes)
+    strangers(report, figures)
     recovery(report, figures)
     fore(report, figures)
     lookup(report, folder)

@@ -12,7 +12,6 @@
 
 #define MANY 40000 /* clients */
 #define MANY_KIB 2 /* for each, its session and its places in the tables */
-#define LATELY 10000 /* ms: more than a test takes */
 
 /* @return borrowed from the table: the client must be there */
 static struct bc_client *client_of(uint64_t clientid)
@@ -338,51 +337,6 @@ static void test_client_destroyed_fails_its_callbacks_only(void **state)
 	client_of(ALICE);
 }
 
-static void test_called_only_those_with_callbacks(void **state)
-{
-	uint64_t ids[2] = { 0 };
-	struct bc_conn *conn;
-
-	(void)state;
-	fake_path(ALICE, 1, 16, &conn);
-	fake_path(BOB, 2, 16, &conn);
-	assert_int_equal(bc_clients_called(LATELY, ids, 2), 0);
-	fake_submit(ALICE);
-	fake_answer_ok(fake_next());
-	assert_int_equal(bc_clients_called(LATELY, ids, 2), 1);
-	assert_int_equal(ids[0], ALICE);
-	assert_int_equal(ids[1], 0);
-}
-
-static void test_called_beyond_room_are_counted(void **state)
-{
-	uint64_t ids[2] = { 0 };
-
-	(void)state;
-	fake_submit(ALICE);
-	fake_submit(BOB);
-	assert_int_equal(bc_clients_called(LATELY, NULL, 0), 2);
-	assert_int_equal(bc_clients_called(LATELY, ids, 1), 2);
-	assert_true(ids[0] == ALICE || ids[0] == BOB);
-	assert_int_equal(ids[1], 0);
-	assert_int_equal(bc_clients_called(LATELY, ids, 2), 2);
-	assert_int_equal(ids[0] + ids[1], ALICE + BOB);
-}
-
-static void test_called_long_ago_are_not_counted(void **state)
-{
-	uint64_t id;
-
-	(void)state;
-	fake_submit(ALICE);
-	client_of(ALICE)->called -= 2 * LATELY;
-	fake_submit(BOB);
-	assert_int_equal(bc_clients_called(LATELY, &id, 1), 1);
-	assert_int_equal(id, BOB);
-	fake_heard(fake_conn()); /* a little later */
-	assert_int_equal(bc_clients_called(0, &id, 1), 0);
-}
-
 /* Connections -------------------------------------------------------------- */
 
 static void test_conn_added_is_found_by_transport(void **state)
@@ -575,9 +529,6 @@ int main(void)
 		TABLE_TEST(test_client_dead_is_replaced_by_new_one),
 		TABLE_TEST(test_client_unknown_destroyed_is_nothing),
 		TABLE_TEST(test_client_destroyed_fails_its_callbacks_only),
-		TABLE_TEST(test_called_only_those_with_callbacks),
-		TABLE_TEST(test_called_beyond_room_are_counted),
-		TABLE_TEST(test_called_long_ago_are_not_counted),
 		TABLE_TEST(test_conn_added_is_found_by_transport),
 		TABLE_TEST(test_conn_of_same_transport_is_eexist),
 		TABLE_TEST(test_conn_down_is_not_found),

@@ -6,8 +6,9 @@
  * before anything is written: some of its imports, and the
  * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
- * not there.  Three imports of libntirpc.so from the C library are changed as
- * well, if they are found (dead_socket.h).
+ * not there.  If they are found, three imports of libganesha_nfsd.so from itself
+ * (client_expiry.h) and three of libntirpc.so from the C library (dead_socket.h)
+ * are changed as well.
  *
  * The first session shows whether the structures that both sides read are laid
  * out as we know them (operations/first_session.c); if not, all is put back.
@@ -16,6 +17,7 @@
 
 #include "callbacks/core_ops.h"
 #include "callbacks/hooks.h"
+#include "delegations/client_expiry.h"
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -76,6 +78,7 @@ static struct {
 	struct bc_image ganesha; /* [K] libganesha_nfsd.so */
 	struct operation *operations; /* [K] its table */
 	void **imports[BC_IMPORTS]; /* [K] its slots */
+	void **expiry_imports[BC_EXPIRY_IMPORTS]; /* [K] its slots, or NULL */
 	struct bc_image ntirpc; /* [K] libntirpc.so */
 	void **socket_imports[SOCKET_IMPORTS]; /* [K] its slots, or NULL */
 	bool attached; /* attach and detach are serialised by their callers */
@@ -110,6 +113,22 @@ static int find_imports(void)
 		}
 	}
 	return 0;
+}
+
+/* Without them, clients that go with recalls under way cost what they did. */
+static void find_expiry_imports(void)
+{
+	const char *why = NULL;
+
+	for (int i = 0; i < BC_EXPIRY_IMPORTS && !why; i++)
+		why = find_import(&attachment.ganesha, &bc_expiry_hooks[i],
+				  &attachment.expiry_imports[i]);
+	if (!why)
+		return;
+	LogWarn(COMPONENT_NFS_CB,
+		"the end of a client whose delegations are being recalled may take two leases: Ganesha's own imports: %s",
+		why);
+	memset(attachment.expiry_imports, 0, sizeof(attachment.expiry_imports));
 }
 
 /* Without them, all goes on as it did. */
@@ -173,9 +192,11 @@ static int locate_all(void)
 	rc = find_imports();
 	if (!rc)
 		rc = find_operations();
-	if (!rc)
-		find_socket_imports();
-	return rc;
+	if (rc)
+		return rc;
+	find_expiry_imports();
+	find_socket_imports();
+	return 0;
 }
 
 /* Replacing ---------------------------------------------------------------- */
@@ -213,6 +234,11 @@ static int replace_imports(void)
 	for (int i = 0; i < BC_IMPORTS && !rc; i++)
 		rc = write_pointer(&attachment.ganesha, attachment.imports[i],
 				   bc_import_hooks[i].function);
+	for (int i = 0; i < BC_EXPIRY_IMPORTS && !rc; i++)
+		if (attachment.expiry_imports[i])
+			rc = write_pointer(&attachment.ganesha,
+					   attachment.expiry_imports[i],
+					   bc_expiry_hooks[i].function);
 	for (size_t i = 0; i < SOCKET_IMPORTS && !rc; i++)
 		if (attachment.socket_imports[i])
 			rc = write_pointer(&attachment.ntirpc,
@@ -235,6 +261,11 @@ static void put_all_back(void)
 	for (int i = 0; i < BC_IMPORTS; i++)
 		write_pointer(&attachment.ganesha, attachment.imports[i],
 			      bc_import_hooks[i].original);
+	for (int i = BC_EXPIRY_IMPORTS; i-- > 0;)
+		if (attachment.expiry_imports[i])
+			write_pointer(&attachment.ganesha,
+				      attachment.expiry_imports[i],
+				      bc_expiry_hooks[i].original);
 	for (size_t i = 0; i < SOCKET_IMPORTS; i++)
 		if (attachment.socket_imports[i])
 			write_pointer(&attachment.ntirpc,

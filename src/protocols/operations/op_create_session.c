@@ -13,7 +13,6 @@
 #include "operations/principal.h"
 
 #include "callbacks/channel.h"
-#include "delegations/former_instance.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 #include "operations/first_session.h"
@@ -177,21 +176,33 @@ static enum nfs_req_result create_or_verify(struct nfs_argop4 *op,
 	CREATE_SESSION4res *res = &resp->nfs_resop4_u.opcreate_session;
 	enum nfs_req_result result;
 
-	if (bc_layout() == BC_LAYOUT_FITS) {
-		clientid4 former =
-			bc_former_instance_prepare(args->csa_clientid);
-
-		result = create_with_channel(op, data, resp, channel);
-		if (former && res->csr_status == NFS4_OK)
-			bc_client_destroy(former);
-		return result;
-	}
+	if (bc_layout() == BC_LAYOUT_FITS)
+		return create_with_channel(op, data, resp, channel);
 	*channel = NULL;
 	result = bc_operation_original(op, data, resp);
 	if (res->csr_status == NFS4_OK)
 		*channel = bc_first_session_verify(
 			data, args->csa_clientid,
 			&res->CREATE_SESSION4res_u.csr_resok4);
+	return result;
+}
+
+/* The original says NFS4ERR_TOOSMALL itself, where it is due: it has looked for
+ * the client id, at the sequence (a replay gets the reply of then) and at the
+ * principal before it looks at the sizes, and has changed nothing.
+ */
+static enum nfs_req_result refuse_too_small(struct nfs_argop4 *op,
+					    compound_data_t *data,
+					    struct nfs_resop4 *resp)
+{
+	channel_attrs4 *back =
+		&op->nfs_argop4_u.opcreate_session.csa_back_chan_attrs;
+	const count4 asked = back->ca_maxrequestsize;
+	enum nfs_req_result result;
+
+	back->ca_maxrequestsize = 0;
+	result = bc_operation_original(op, data, resp);
+	back->ca_maxrequestsize = asked;
 	return result;
 }
 
@@ -203,7 +214,7 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	CREATE_SESSION4res *res = &resp->nfs_resop4_u.opcreate_session;
 	CREATE_SESSION4resok *resok = &res->CREATE_SESSION4res_u.csr_resok4;
 	struct bc_security *security;
-	struct bc_channel *channel;
+	struct bc_channel *channel = NULL;
 	enum nfs_req_result result;
 	enum usable usable;
 
@@ -211,12 +222,10 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 		return bc_operation_original(op, data, resp);
 
 	usable = choose_security(args, &security);
-	if (usable == TOO_SMALL && asks_for_back(args)) {
-		resp->resop = NFS4_OP_CREATE_SESSION;
-		res->csr_status = NFS4ERR_TOOSMALL;
-		return NFS_REQ_ERROR;
-	}
-	result = create_or_verify(op, data, resp, &channel);
+	if (usable == TOO_SMALL && asks_for_back(args))
+		result = refuse_too_small(op, data, resp);
+	else
+		result = create_or_verify(op, data, resp, &channel);
 	if (channel) {
 		answer_bound(resok, session_register(args, resok, data, channel,
 						     security));
