@@ -12,6 +12,7 @@
 #include "callbacks/channel.h"
 #include "callbacks/completion.h"
 #include "callbacks/submission.h"
+#include "transport/transport.h"
 
 static CLIENT *hook_clnt_vc_ncreate_svc(const SVCXPRT *xprt,
 					const rpcprog_t program,
@@ -61,19 +62,30 @@ static int hook_clnt_req_release(struct clnt_req *cc)
 	return refs;
 }
 
+/* It may come from the completion of another callback, on a thread that may
+ * write, but with a file's state locked.
+ */
 static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 {
+	enum clnt_stat stat;
+	bool may_write;
+
 	if (!is_ours(cc))
 		return clnt_req_callback(cc);
-	return bc_submission_run(container_of(cc, rpc_call_t, call_req));
+	may_write = bc_transport_set_may_write(false);
+	stat = bc_submission_run(container_of(cc, rpc_call_t, call_req));
+	bc_transport_set_may_write(may_write);
+	return stat;
 }
 
 static enum xprt_stat hook_svc_sendreply(struct svc_req *req)
 {
 	SVCXPRT *xprt = req->rq_xprt;
 	enum xprt_stat stat = svc_sendreply(req);
+	bool may_write = bc_transport_set_may_write(true);
 
 	bc_bind_replied(xprt, req);
+	bc_transport_set_may_write(may_write);
 	return stat;
 }
 
@@ -84,6 +96,7 @@ static int hook_svc_shutdown(u_long flags)
 
 	bc_completion_shutdown();
 	bc_core_stop_calls();
+	bc_transport_end_handing_over();
 	rc = svc_shutdown(flags);
 	bc_core_stop_calls(); /* what came while requests were drained */
 	return rc;
