@@ -3,7 +3,7 @@
  * The hooks: what Ganesha calls instead of ntirpc's functions.
  *
  * Ganesha makes an NFSv4.1 callback with clnt_req_setup(), clnt_req_callback()
- * and clnt_req_release() on the CLIENT that it holds as its session's back
+ * and clnt_req_release(), or asks with clnt_req_wait_reply() for a CB_NULL, on the CLIENT that it holds as its session's back
  * channel.  Where that CLIENT is one of ours (channel.c) the callback goes to the
  * core; everything else (v4.0, NLM, rpcbind) goes to ntirpc untouched.
  */
@@ -78,6 +78,17 @@ static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 	return stat;
 }
 
+/* Nobody answers on a channel: who would wait for the answer has it at once. As
+ * ntirpc's, it leaves cc_we locked, for the release.
+ */
+static enum clnt_stat hook_clnt_req_wait_reply(struct clnt_req *cc)
+{
+	if (!is_ours(cc))
+		return clnt_req_wait_reply(cc);
+	cc->cc_error.re_status = RPC_FAILED;
+	return RPC_FAILED;
+}
+
 static enum xprt_stat hook_svc_sendreply(struct svc_req *req)
 {
 	SVCXPRT *xprt = req->rq_xprt;
@@ -111,6 +122,7 @@ const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_CLNT_REQ_SETUP] = HOOK(clnt_req_setup),
 	[BC_IMPORT_CLNT_REQ_CALLBACK] = HOOK(clnt_req_callback),
 	[BC_IMPORT_CLNT_REQ_RELEASE] = HOOK(clnt_req_release),
+	[BC_IMPORT_CLNT_REQ_WAIT_REPLY] = HOOK(clnt_req_wait_reply),
 	[BC_IMPORT_CLNT_VC_NCREATE_SVC] = HOOK(clnt_vc_ncreate_svc),
 	[BC_IMPORT_SVC_SENDREPLY] = HOOK(svc_sendreply),
 	[BC_IMPORT_SVC_SHUTDOWN] = HOOK(svc_shutdown),

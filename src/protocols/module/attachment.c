@@ -3,7 +3,7 @@
  * The attachment: where the module takes hold of a stock Ganesha.
  *
  * Two things of libganesha_nfsd.so are changed, both found by name and verified
- * before anything is written: six of its imports from libntirpc.so, and the
+ * before anything is written: seven of its imports from libntirpc.so, and the
  * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
  * not there.  Three imports of libntirpc.so from the C library are changed as
