@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -700,6 +701,19 @@ void nfs_conn_set_receive_buffer(struct nfs_conn *conn, int bytes)
 	if (conn->open)
 		setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &bytes,
 			   sizeof(bytes));
+	pthread_mutex_unlock(&conn->lock);
+}
+
+void nfs_conn_set_deaf(struct nfs_conn *conn, bool deaf)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog program = { .len = 1, .filter = &drop };
+
+	pthread_mutex_lock(&conn->lock);
+	if (conn->open)
+		setsockopt(conn->fd, SOL_SOCKET,
+			   deaf ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program,
+			   sizeof(program));
 	pthread_mutex_unlock(&conn->lock);
 }
 

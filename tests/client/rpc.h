@@ -116,6 +116,12 @@ bool nfs_conn_wait_readable(const struct nfs_conn *conn, int timeout_ms);
 /** Shrink the socket's receive buffer, for a peer that shall block early. */
 void nfs_conn_set_receive_buffer(struct nfs_conn *conn, int bytes);
 
+/**
+ * Lose every packet that comes from the peer, acknowledgements among them, and
+ * say nothing; or take them again.
+ */
+void nfs_conn_set_deaf(struct nfs_conn *conn, bool deaf);
+
 /** Neither side has closed it, as far as is known. */
 bool nfs_conn_is_open(const struct nfs_conn *conn);
 /** Wait for the peer's FIN or RST. @return false when the time is over */

@@ -5,8 +5,9 @@
  *
  * It is told so by datagrams to an abstract socket, whose name the environment
  * variable FSAL_LAYOUTS_SOCKET has: "recall" recalls the layouts of the file of
- * the latest LAYOUTGET, "notify" tells all clients that a device is gone.  Each
- * is answered with Ganesha's state_status_t, as an int.
+ * the latest LAYOUTGET, "notify" tells all clients that a device is gone, "null"
+ * asks some session's client for a CB_NULL.  Each is answered with Ganesha's
+ * state_status_t, or ntirpc's clnt_stat, as an int.
  *
  * One export, adopted as the module itself adopts it: src/protocols/module/export.c.
  */
@@ -19,6 +20,10 @@
 #include "export_mgr.h"
 #include "fsal_pnfs.h"
 #include "fsal_up.h"
+#include "nfs_rpc_callback.h"
+#include "sal_functions.h"
+
+#include "module/image.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +150,64 @@ static int notify(void)
 				 LAYOUT4_NFSV4_1_FILES, device, false);
 }
 
+/* What Ganesha calls by that name. */
+static void *called(const char *name)
+{
+	struct bc_image image;
+	void **slot;
+
+	if (bc_image_find((void *)register_fsal, &image) ||
+	    bc_image_find_import(&image, name, &slot))
+		abort();
+	return *slot;
+}
+
+/* A table's entry: the channel of its client's first session, if any. */
+static void find_channel(struct rbt_node *node, void *found)
+{
+	struct hash_data *data = RBT_OPAQ(node);
+	nfs_client_id_t *client = data->val.addr;
+	nfs41_session_t *session;
+
+	session = glist_first_entry(&client->cid_cb.v41.cb_session_list,
+				    nfs41_session_t, session_link);
+	if (client->cid_minorversion && session)
+		*(rpc_call_channel_t **)found = &session->cb_chan;
+}
+
+/* As rpc_cb_null(), but the channel stays. */
+static int ask_null(void)
+{
+	enum clnt_stat (*setup)(struct clnt_req *, struct timespec) =
+		called("clnt_req_setup");
+	enum clnt_stat (*wait)(struct clnt_req *) =
+		called("clnt_req_wait_reply");
+	int (*release)(struct clnt_req *) = called("clnt_req_release");
+	struct clnt_req *cc = gsh_calloc(1, sizeof(*cc));
+	rpc_call_channel_t *chan = NULL;
+	enum clnt_stat stat;
+
+	hashtable_for_each(ht_confirmed_client_id, find_channel, &chan);
+	if (!chan)
+		abort();
+	PTHREAD_MUTEX_lock(&chan->mtx);
+	clnt_req_fill(cc, chan->clnt, chan->auth, CB_NULL, (xdrproc_t)xdr_void,
+		      NULL, (xdrproc_t)xdr_void, NULL);
+	stat = setup(cc, (struct timespec){ .tv_sec = 3 });
+	if (stat == RPC_SUCCESS)
+		stat = wait(cc);
+	release(cc);
+	PTHREAD_MUTEX_unlock(&chan->mtx);
+	return stat;
+}
+
+static int obey(const char *command)
+{
+	if (!strcmp(command, "null"))
+		return ask_null();
+	return strcmp(command, "recall") ? notify() : recall();
+}
+
 static void *told(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
@@ -160,7 +223,7 @@ static void *told(void *arg)
 		if (len < 0)
 			return NULL;
 		command[len] = '\0';
-		status = strcmp(command, "recall") ? notify() : recall();
+		status = obey(command);
 		sendto(fd, &status, sizeof(status), 0, (struct sockaddr *)&from,
 		       from_len);
 	}

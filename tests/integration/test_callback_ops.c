@@ -24,6 +24,7 @@
 #define IOMODE_ANY 3
 #define NOMATCHING_LAYOUT 10060
 #define NOTIFICATIONS 200
+#define RPC_FAILED 16 /* ntirpc's clnt_stat */
 
 static const struct cb_answer correct;
 static const struct cb_answer held = { .when = CB_HELD };
@@ -621,6 +622,21 @@ static void test_notify_deviceid_outlives_its_session(void **state)
 	nfs_session_fini(&other);
 }
 
+/* CB_NULL ------------------------------------------------------------------ */
+
+/* Ganesha would wait for the answer: it has one at once, and the channel lives. */
+static void test_null_on_a_channel_fails_and_leaves_it(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	assert_int_equal(tell("null"), RPC_FAILED);
+	hold_write(f, "after-null", &file);
+	fixture_conflict(f, "after-null");
+	assert_true(fixture_recalls(callback(f, 0, OP_CB_RECALL), &file));
+	fixture_return(f, &file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -641,6 +657,7 @@ int main(void)
 		FIXTURE_TEST(
 			test_layoutrecall_uncached_on_a_retry_is_not_revoked),
 		FIXTURE_TEST(test_layoutrecall_never_answered_is_revoked),
+		FIXTURE_TEST(test_null_on_a_channel_fails_and_leaves_it),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

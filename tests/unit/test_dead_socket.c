@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <time.h>
@@ -127,12 +129,43 @@ static void *write_when_possible(void *arg)
 	return (void *)send_message(writable.fd);
 }
 
+/* What it says at last: as one that polls, and finds it readable. */
+static ssize_t recv_in_the_end(int fd)
+{
+	uint64_t begun = now_ms();
+	ssize_t got;
+	char byte;
+
+	do
+		got = bc_socket_recv(fd, &byte, 1, 0);
+	while (got < 0 && errno == EAGAIN && now_ms() - begun < 10000);
+	return got;
+}
+
+/* Who receives has others to receive from. */
+static void test_recv_does_not_wait_for_the_writer(void **state)
+{
+	char byte;
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	fill(fds[0]);
+	shutdown(fds[1], SHUT_WR);
+	errno = 0;
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(send_message(fds[0]), sizeof(data));
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* Both ends: a peer that will read no more, and has sent its last. */
 static void test_recv_tells_the_end_when_the_writer_has_gone_on(void **state)
 {
 	pthread_t writer;
 	void *sent;
-	char byte;
 	int fds[2];
 
 	(void)state;
@@ -140,17 +173,16 @@ static void test_recv_tells_the_end_when_the_writer_has_gone_on(void **state)
 	fill(fds[0]);
 	shutdown(fds[1], SHUT_WR);
 	pthread_create(&writer, NULL, write_when_possible, &fds[0]);
-	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	assert_int_equal(recv_in_the_end(fds[0]), 0);
 	pthread_join(writer, &sent);
 	assert_int_equal((ssize_t)sent, sizeof(data));
 	close(fds[0]);
 	close(fds[1]);
 }
 
-static void test_recv_waits_for_a_writer_that_never_comes_100_ms(void **state)
+static void test_recv_tells_the_end_after_1_s_without_a_writer(void **state)
 {
 	uint64_t begun;
-	char byte;
 	int fds[2];
 
 	(void)state;
@@ -158,8 +190,8 @@ static void test_recv_waits_for_a_writer_that_never_comes_100_ms(void **state)
 	fill(fds[0]);
 	shutdown(fds[1], SHUT_WR);
 	begun = now_ms();
-	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
-	assert_true(now_ms() - begun >= 100);
+	assert_int_equal(recv_in_the_end(fds[0]), 0);
+	assert_true(now_ms() - begun >= 999); /* each counted from its begin */
 	/* The socket is shut down: whoever polls it, may write. */
 	assert_int_equal(send_message(fds[0]), sizeof(data));
 	close(fds[0]);
@@ -203,6 +235,85 @@ static void test_epoll_other_events_are_as_they_were(void **state)
 	close(fds[1]);
 }
 
+/* TCP ---------------------------------------------------------------------- */
+
+/* A connection to ourselves: fds[1] accepted. */
+static void connection(int fds[2])
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	getsockname(listener, (struct sockaddr *)&address, &len);
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fds[0], (struct sockaddr *)&address, len), 0);
+	fds[1] = accept(listener, NULL, NULL);
+	assert_true(fds[1] >= 0);
+	close(listener);
+}
+
+/* Nothing that is sent to it arrives any more. */
+static void make_deaf(int fd)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { .len = 1, .filter = &drop };
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+				    sizeof(program)),
+			 0);
+}
+
+static struct tcp_info info_of(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info;
+}
+
+/* What was sent is lost, and lost again, and TCP goes on. */
+static void test_stalled_only_after_three_retransmissions(void **state)
+{
+	struct tcp_info info = { 0 };
+	uint64_t begun = now_ms();
+	int fds[2];
+
+	(void)state;
+	connection(fds);
+	assert_false(bc_socket_is_stalled(fds[0]));
+	make_deaf(fds[1]);
+	assert_int_equal(send_message(fds[0]), sizeof(data));
+	while (info.tcpi_retransmits < 3) {
+		assert_true(now_ms() - begun < 60000);
+		poll(NULL, 0, 10);
+		info = info_of(fds[0]);
+		assert_int_equal(bc_tcp_is_stalled(&info),
+				 info.tcpi_retransmits >= 3);
+	}
+	assert_true(bc_socket_is_stalled(fds[0]));
+	assert_false(bc_socket_is_stalled(fds[1]));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* However often: what it has acknowledged has arrived. */
+static void test_stalled_is_not_what_was_acknowledged(void **state)
+{
+	const struct tcp_info info = { .tcpi_retransmits = 5 };
+	int fds[2];
+
+	(void)state;
+	assert_false(bc_tcp_is_stalled(&info));
+	stream(fds);
+	assert_false(bc_socket_is_stalled(fds[0])); /* no TCP */
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,12 +323,15 @@ int main(void)
 		cmocka_unit_test(test_sendmsg_on_a_dead_stream_counts_as_sent),
 		cmocka_unit_test(test_sendmsg_that_fails_shuts_the_stream_down),
 		cmocka_unit_test(test_sendmsg_on_a_datagram_socket_fails),
+		cmocka_unit_test(test_recv_does_not_wait_for_the_writer),
 		cmocka_unit_test(
 			test_recv_tells_the_end_when_the_writer_has_gone_on),
 		cmocka_unit_test(
-			test_recv_waits_for_a_writer_that_never_comes_100_ms),
+			test_recv_tells_the_end_after_1_s_without_a_writer),
 		cmocka_unit_test(test_epoll_error_alone_is_input_too),
 		cmocka_unit_test(test_epoll_other_events_are_as_they_were),
+		cmocka_unit_test(test_stalled_only_after_three_retransmissions),
+		cmocka_unit_test(test_stalled_is_not_what_was_acknowledged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

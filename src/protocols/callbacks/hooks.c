@@ -3,7 +3,7 @@
  * The hooks: what Ganesha calls instead of ntirpc's functions.
  *
  * Ganesha makes an NFSv4.1 callback with clnt_req_setup(), clnt_req_callback()
- * and clnt_req_release() on the CLIENT that it holds as its session's back
+ * and clnt_req_release(), or asks with clnt_req_wait_reply() for a CB_NULL, on the CLIENT that it holds as its session's back
  * channel.  Where that CLIENT is one of ours (channel.c) the callback goes to the
  * core; everything else (v4.0, NLM, rpcbind) goes to ntirpc untouched.
  *
@@ -16,6 +16,7 @@
 #include "callbacks/submission.h"
 #include "ganesha/configuration.h"
 #include "transport/dial_out.h"
+#include "transport/transport.h"
 
 #include "backchannel.h"
 
@@ -67,19 +68,41 @@ static int hook_clnt_req_release(struct clnt_req *cc)
 	return refs;
 }
 
+/* It may come from the completion of another callback, on a thread that may
+ * write, but with a file's state locked.
+ */
 static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 {
+	enum clnt_stat stat;
+	bool may_write;
+
 	if (!is_ours(cc))
 		return clnt_req_callback(cc);
-	return bc_submission_run(container_of(cc, rpc_call_t, call_req));
+	may_write = bc_transport_set_may_write(false);
+	stat = bc_submission_run(container_of(cc, rpc_call_t, call_req));
+	bc_transport_set_may_write(may_write);
+	return stat;
+}
+
+/* Nobody answers on a channel: who would wait for the answer has it at once. As
+ * ntirpc's, it leaves cc_we locked, for the release.
+ */
+static enum clnt_stat hook_clnt_req_wait_reply(struct clnt_req *cc)
+{
+	if (!is_ours(cc))
+		return clnt_req_wait_reply(cc);
+	cc->cc_error.re_status = RPC_FAILED;
+	return RPC_FAILED;
 }
 
 static enum xprt_stat hook_svc_sendreply(struct svc_req *req)
 {
 	SVCXPRT *xprt = req->rq_xprt;
 	enum xprt_stat stat = svc_sendreply(req);
+	bool may_write = bc_transport_set_may_write(true);
 
 	bc_bind_replied(xprt, req);
+	bc_transport_set_may_write(may_write);
 	return stat;
 }
 
@@ -90,6 +113,7 @@ static int hook_svc_shutdown(u_long flags)
 
 	bc_completion_shutdown();
 	bc_core_stop_calls();
+	bc_transport_end_handing_over();
 	rc = svc_shutdown(flags);
 	bc_core_stop_calls(); /* what came while requests were drained */
 	return rc;
@@ -112,6 +136,7 @@ const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_CLNT_REQ_SETUP] = HOOK(clnt_req_setup),
 	[BC_IMPORT_CLNT_REQ_CALLBACK] = HOOK(clnt_req_callback),
 	[BC_IMPORT_CLNT_REQ_RELEASE] = HOOK(clnt_req_release),
+	[BC_IMPORT_CLNT_REQ_WAIT_REPLY] = HOOK(clnt_req_wait_reply),
 	[BC_IMPORT_CLNT_VC_NCREATE_SVC] = HOOK(clnt_vc_ncreate_svc),
 	[BC_IMPORT_SVC_SENDREPLY] = HOOK(svc_sendreply),
 	[BC_IMPORT_SVC_SHUTDOWN] = HOOK(svc_shutdown),

@@ -5,26 +5,48 @@
 #include "transport/dead_socket.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <netinet/in.h>
+#include <stdint.h>
 #include <time.h>
 #include <urcu/uatomic.h>
 
 /* Of a descriptor beyond, nobody knows whether its writer waits. */
 #define DESCRIPTORS 65536
-#define WAIT_MS 100
+#define WAIT_MS 1000 /* the workers may be busy with many such ends */
 
-/* By descriptor: its writer waits for room. [A] */
-static bool waiting[DESCRIPTORS];
+/* A second or two, and more than what a lossy link makes now and then. */
+#define RETRANSMITS_STALLED 3
 
-static bool is_waiting(int fd)
+/* What the writer of a descriptor does; or, ms: it waits, and the end of its
+ * connection was met then.
+ */
+#define WRITER_WRITES 0
+#define WRITER_WAITS 1
+
+/* By descriptor. [A] */
+static uint32_t writers[DESCRIPTORS];
+
+static uint32_t writer_of(int fd)
 {
-	return fd >= 0 && fd < DESCRIPTORS && uatomic_read(&waiting[fd]);
+	return fd >= 0 && fd < DESCRIPTORS ? uatomic_read(&writers[fd]) :
+					     WRITER_WRITES;
 }
 
-static void set_waiting(int fd, bool waits)
+static void set_writer(int fd, uint32_t writer)
 {
-	if (fd >= 0 && fd < DESCRIPTORS && waits != uatomic_read(&waiting[fd]))
-		uatomic_set(&waiting[fd], waits);
+	if (fd >= 0 && fd < DESCRIPTORS && writer != uatomic_read(&writers[fd]))
+		uatomic_set(&writers[fd], writer);
+}
+
+static uint32_t now_ms(void)
+{
+	struct timespec now;
+	uint32_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (uint32_t)((uint64_t)now.tv_sec * 1000 +
+			(uint64_t)now.tv_nsec / 1000000);
+	return ms > WRITER_WAITS ? ms : WRITER_WAITS + 1;
 }
 
 static bool is_stream(int fd)
@@ -50,7 +72,8 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags)
 	int before = errno;
 	ssize_t sent = sendmsg(fd, msg, flags);
 
-	set_waiting(fd, sent < 0 && errno == EAGAIN);
+	set_writer(fd,
+		   sent < 0 && errno == EAGAIN ? WRITER_WAITS : WRITER_WRITES);
 	if (sent >= 0 || errno == EAGAIN || errno == EINTR || !is_stream(fd))
 		return sent;
 	shutdown(fd, SHUT_RDWR);
@@ -58,25 +81,40 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return message_length(msg);
 }
 
-static void wait_for_writer(int fd)
+/* Shut down, a socket takes and loses all that is written: its writer is called
+ * and goes on to the end.  It does not come where the descriptor was closed
+ * while it waited, and is another connection's now.
+ * @return whether to wait for it
+ */
+static bool writer_is_due(int fd)
 {
-	const struct timespec ms = { .tv_nsec = 1000000 };
-	int before = errno;
+	uint32_t writer = writer_of(fd);
 
-	shutdown(fd, SHUT_RDWR);
-	for (int i = 0; i < WAIT_MS && is_waiting(fd); i++)
-		nanosleep(&ms, NULL);
-	set_waiting(fd, false);
-	errno = before;
+	if (writer == WRITER_WRITES)
+		return false;
+	if (writer == WRITER_WAITS) {
+		shutdown(fd, SHUT_RDWR);
+		/* Unless it has just gone on by itself. */
+		return uatomic_cmpxchg(&writers[fd], WRITER_WAITS, now_ms()) ==
+		       WRITER_WAITS;
+	}
+	if (now_ms() - writer < WAIT_MS)
+		return true;
+	set_writer(fd, WRITER_WRITES);
+	return false;
 }
 
 ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags)
 {
 	ssize_t got = recv(fd, data, len, flags);
+	int error = errno;
+	bool ended = !got || (got < 0 && error != EAGAIN && error != EINTR);
 
-	if (got <= 0 && is_waiting(fd) &&
-	    (!got || (errno != EAGAIN && errno != EINTR)))
-		wait_for_writer(fd);
+	if (ended && writer_is_due(fd)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	errno = error;
 	return got;
 }
 
@@ -89,4 +127,19 @@ int bc_socket_epoll_wait(int epfd, struct epoll_event *events, int maxevents,
 		if (!(events[i].events & (EPOLLIN | EPOLLOUT)))
 			events[i].events |= EPOLLIN;
 	return count;
+}
+
+bool bc_tcp_is_stalled(const struct tcp_info *info)
+{
+	return info->tcpi_unacked > 0 &&
+	       info->tcpi_retransmits >= RETRANSMITS_STALLED;
+}
+
+bool bc_socket_is_stalled(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+	       bc_tcp_is_stalled(&info);
 }

@@ -17,6 +17,8 @@
 #ifndef BC_DEAD_SOCKET_H
 #define BC_DEAD_SOCKET_H
 
+#include <netinet/tcp.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -39,11 +41,12 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags);
  *
  * Where recv() meets the end or an error, and the last bc_socket_sendmsg() on
  * the socket has failed with EAGAIN, the socket is shut down, which lets its
- * writer go on, and that is waited for; 100 ms at most.
+ * writer go on; until it has, this fails with EAGAIN, for a second at most.  The
+ * caller polls then, and finds the socket readable.
  *
  * @return as recv()
  *
- * Context: any thread but the one that is to write.
+ * Context: any thread. Waits for nothing that recv() does not wait for.
  */
 ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags);
 
@@ -57,5 +60,17 @@ ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags);
  */
 int bc_socket_epoll_wait(int epfd, struct epoll_event *events, int maxevents,
 			 int timeout_ms);
+
+/**
+ * Whether TCP sends in vain: what it has sent last was sent again, and again, each
+ * time later, and nothing was acknowledged.  That takes about a second and a half;
+ * one loss, or two in a row, are no reason.
+ *
+ * Context: any thread.
+ */
+bool bc_socket_is_stalled(int fd);
+
+/** The same of what TCP says of a socket. */
+bool bc_tcp_is_stalled(const struct tcp_info *info);
 
 #endif /* BC_DEAD_SOCKET_H */

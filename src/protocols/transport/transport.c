@@ -12,6 +12,8 @@
  *    at any moment.
  *  - A CLIENT leaves every message to another thread to write.  A reply is
  *    written by the thread that has it, and so is a request: see write_call().
+ *    Who writes goes on as long as others queue behind, so only a thread of
+ *    ntirpc's own does; any other hands the request to one: see hand_over().
  *  - ntirpc finds the request of a reply under a lock, drops the lock and goes
  *    on with it, while a timeout, a disconnect or the same reply sent twice may
  *    end it.  So a reply is handled inside an RCU read-side section and a
@@ -25,15 +27,19 @@
  * and destroy wrapped.
  */
 #include "transport/transport.h"
+#include "transport/dead_socket.h"
 
 #include "bc_internal.h"
 #include "wire/cb_reply.h"
 
 #include "nfsv41.h"
 
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
+
+/* What was handed over before the server's end is written by then. */
+#define HANDED_OVER_MS 1000
 
 /** A transport's connection. */
 struct connection {
@@ -51,6 +57,7 @@ struct request {
 	struct bc_request req;
 	struct clnt_req cc;
 	bool in_tree; /* [K] after send: ntirpc knows it */
+	struct svc_req svc; /* its sender's, then its writer's */
 	struct bc_cb_reply result; /* ntirpc's until reply_processed() */
 	struct rcu_head rcu;
 	uint8_t body[];
@@ -61,6 +68,13 @@ static pthread_mutex_t connections_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The request whose reply this thread is decoding: +1 ref. */
 static __thread struct request *request_replied;
+
+/* Whether this thread may become a connection's writer. */
+static __thread bool may_write;
+
+/* Of the requests that were handed over: [A] */
+static bool handing_over_ended;
+static unsigned long handed_over; /* and are not written yet */
 
 static struct connection *connection_of(const struct bc_conn *conn)
 {
@@ -123,7 +137,9 @@ static enum xprt_stat wrapped_decode(struct svc_req *svc)
 			request->cc.cc_error.re_status;
 		request->result.reply.kind =
 			kind_of(request->cc.cc_error.re_status);
+		may_write = true;
 		bc_reply_arrived(&request->req, &request->result.reply);
+		may_write = false;
 		bc_request_put(&request->req);
 	}
 	return stat;
@@ -257,15 +273,69 @@ static bool put_call_in_place(struct svc_req *svc, XDR *xdrs)
  * else leads to its queue of writes and is written at once, unless another
  * thread is just writing, which then goes on with this one.
  */
-static int write_call(struct connection *connection, struct request *request)
+static bool write_call(struct request *request)
 {
 	static struct svc_auth_ops ops = { .svc_ah_wrap = put_call_in_place };
 	static SVCAUTH auth = { .svc_ah_ops = &ops };
-	struct svc_req svc = { .rq_xprt = connection->xprt,
-			       .rq_u1 = request,
-			       .rq_auth = &auth };
+	struct connection *connection = connection_of(request->req.conn);
+	struct svc_req *svc = &request->svc;
 
-	return connection->own_ops->xp_reply(&svc) == XPRT_IDLE ? 0 : -EIO;
+	svc->rq_xprt = connection->xprt;
+	svc->rq_u1 = request;
+	svc->rq_auth = &auth;
+	return connection->own_ops->xp_reply(svc) == XPRT_IDLE;
+}
+
+/* On a worker of ntirpc's. What cannot be encoded is as good as refused. */
+static enum xprt_stat write_handed_over(struct svc_req *svc)
+{
+	struct request *request = caa_container_of(svc, struct request, svc);
+	struct bc_reply refused = { .kind = BC_REPLY_RPC_ERROR,
+				    .rpc_status = RPC_CANTENCODEARGS };
+
+	if (!write_call(request))
+		bc_reply_arrived(&request->req, &refused);
+	bc_request_put(&request->req);
+	uatomic_dec(&handed_over);
+	return XPRT_SUSPEND; /* ntirpc forgets it */
+}
+
+/* ntirpc lets a thread write until nothing is queued on the connection, and its
+ * peer may see to it that something always is: whoever has a lock that others
+ * wait for, or others' work to do, must not.  A request that was suspended is
+ * resumed on a worker; so is this one.
+ * @return false: there are no workers any more
+ */
+static bool hand_over(struct request *request)
+{
+	uatomic_inc(&handed_over);
+	cmm_smp_mb(); /* pairs with bc_transport_end_handing_over()'s */
+	if (uatomic_read(&handing_over_ended)) {
+		uatomic_dec(&handed_over);
+		return false;
+	}
+	urcu_ref_get(&request->req.ref);
+	request->svc.rq_resume_cb = write_handed_over;
+	svc_resume(&request->svc);
+	return true;
+}
+
+void bc_transport_end_handing_over(void)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	uatomic_set(&handing_over_ended, true);
+	cmm_smp_mb(); /* pairs with hand_over()'s */
+	for (int i = 0; i < HANDED_OVER_MS && uatomic_read(&handed_over); i++)
+		nanosleep(&ms, NULL);
+}
+
+bool bc_transport_set_may_write(bool may)
+{
+	bool before = may_write;
+
+	may_write = may;
+	return before;
 }
 
 int bc_transport_send(struct bc_request *req)
@@ -280,7 +350,11 @@ int bc_transport_send(struct bc_request *req)
 	rc = register_locked(connection, request);
 	pthread_mutex_unlock(&connection->lock);
 	/* From here on the request holds the CLIENT, and that the transport. */
-	return rc ? rc : write_call(connection, request);
+	if (rc)
+		return rc;
+	if (!may_write && hand_over(request))
+		return 0;
+	return write_call(request) ? 0 : -EIO;
 }
 
 /* Connections -------------------------------------------------------------- */
@@ -304,7 +378,7 @@ static void wrapped_unlink(SVCXPRT *xprt, u_int flags, const char *tag,
 
 static void connection_unwrap(struct connection *connection)
 {
-	uatomic_set(&connection->xprt->xp_ops, connection->own_ops);
+	rcu_set_pointer(&connection->xprt->xp_ops, connection->own_ops);
 	cds_list_del(&connection->link);
 }
 
@@ -329,16 +403,6 @@ void bc_transport_conn_free(struct bc_conn *conn)
 	free(connection);
 }
 
-/* TCP has sent again what it had sent, and nothing of it was acknowledged. */
-static bool is_stalled(int fd)
-{
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-
-	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
-	       info.tcpi_unacked > 0 && info.tcpi_retransmits > 0;
-}
-
 bool bc_transport_conn_close_if_stalled(struct bc_conn *conn)
 {
 	struct connection *connection = connection_of(conn);
@@ -346,7 +410,7 @@ bool bc_transport_conn_close_if_stalled(struct bc_conn *conn)
 
 	/* The CLIENT keeps the transport, and so its descriptor. */
 	pthread_mutex_lock(&connection->lock);
-	if (connection->clnt && is_stalled(connection->xprt->xp_fd)) {
+	if (connection->clnt && bc_socket_is_stalled(connection->xprt->xp_fd)) {
 		close = true;
 		shutdown(connection->xprt->xp_fd, SHUT_RDWR);
 	}
@@ -377,7 +441,8 @@ static void connection_wrap(struct connection *connection, SVCXPRT *xprt)
 	connection->ops.xp_unlink = wrapped_unlink;
 	connection->ops.xp_destroy = wrapped_destroy;
 	cds_list_add(&connection->link, &connections);
-	uatomic_set(&xprt->xp_ops, &connection->ops);
+	/* With a barrier: who meets our operations meets them, and us, complete. */
+	rcu_set_pointer(&xprt->xp_ops, &connection->ops);
 	/* SVC_DESTROY() marks, then calls xp_unlink; we store, then look at
 	 * the mark: it calls ours, or we see its mark.
 	 */

@@ -21,6 +21,27 @@ void bc_transport_conn_release(struct bc_conn *conn);
 void bc_transport_conn_free(struct bc_conn *conn);
 
 /**
+ * Let this thread write what it sends itself, or not, which is how it begins.
+ *
+ * A thread that writes may have to go on with what others queue on the
+ * connection, without an end: it must hold no lock that others wait for.
+ * One that may not leaves it to a worker of ntirpc's.
+ *
+ * @return what was before
+ *
+ * Context: any thread.
+ */
+bool bc_transport_set_may_write(bool may);
+
+/**
+ * From now on every thread writes what it sends itself; what was left to
+ * workers has been written, or a second is over.
+ *
+ * Context: before svc_shutdown(); any thread. May block.
+ */
+void bc_transport_end_handing_over(void);
+
+/**
  * The connection of a transport; made if it has none yet.
  *
  * @param[in] xprt  a TCP transport that the caller holds a reference to

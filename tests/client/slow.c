@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "slow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef SERVER_PRELOAD /* the sanitizers come first */
+#define PRELOAD "LD_PRELOAD=" SERVER_PRELOAD ":" SLOWSEND
+#else
+#define PRELOAD "LD_PRELOAD=" SLOWSEND
+#endif
+
+int slow_open(struct slow *slow)
+{
+	void *map = MAP_FAILED;
+	int fd, error = 0;
+
+	snprintf(slow->path, sizeof(slow->path), "/tmp/server-slow-XXXXXX");
+	fd = mkstemp(slow->path);
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, sizeof(*slow->socket)))
+		map = mmap(NULL, sizeof(*slow->socket), PROT_READ | PROT_WRITE,
+			   MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED) {
+		error = -errno;
+		unlink(slow->path);
+	}
+	close(fd);
+	slow->socket = map;
+	snprintf(slow->variable, sizeof(slow->variable), "SERVER_SLOW=%s",
+		 slow->path);
+	slow->env[0] = PRELOAD;
+	slow->env[1] = slow->variable;
+	slow->env[2] = NULL;
+	return error;
+}
+
+void slow_close(struct slow *slow)
+{
+	munmap(slow->socket, sizeof(*slow->socket));
+	unlink(slow->path);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* See slow.h. */
+#include "slow.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct slow_socket nowhere;
+static struct slow_socket *slow = &nowhere;
+
+__attribute__((constructor)) static void start(void)
+{
+	const char *path = getenv("SERVER_SLOW");
+	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	void *map;
+
+	if (fd < 0)
+		return;
+	map = mmap(NULL, sizeof(*slow), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   0);
+	if (map != MAP_FAILED)
+		slow = map;
+	close(fd);
+}
+
+/* Ganesha binds plugins with RTLD_DEEPBIND: their sendmsg() would not be ours. */
+void *dlopen(const char *path, int flags)
+{
+	void *(*real)(const char *, int) = dlsym(RTLD_NEXT, "dlopen");
+
+	return real(path, flags & ~RTLD_DEEPBIND);
+}
+
+static bool is_slow(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6; /* Ganesha's IPv4 peers, too */
+	} peer;
+	socklen_t len = sizeof(peer);
+	uint16_t port = slow->port;
+
+	if (!port || getpeername(fd, &peer.any, &len))
+		return false;
+	return port == ntohs(peer.any.sa_family == AF_INET6 ?
+				     peer.in6.sin6_port :
+				     peer.in.sin_port);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	const struct timespec while_sending = {
+		.tv_sec = slow->us / 1000000,
+		.tv_nsec = (long)(slow->us % 1000000) * 1000,
+	};
+	int before = errno;
+
+	if (is_slow(fd))
+		nanosleep(&while_sending, NULL);
+	errno = before;
+	return syscall(SYS_sendmsg, fd, msg, flags);
+}
