@@ -12,6 +12,8 @@
 #include "delegations/former_instance.h"
 
 #include "ganesha/client_record.h"
+#include "ganesha/configuration.h"
+#include "ganesha/layout.h"
 #include "ganesha/mutex.h"
 
 #include "nfs_core.h"
@@ -56,6 +58,9 @@ static void forget_recalls(nfs_client_id_t *client)
 	state_owner_t *owner = &client->cid_owner;
 	struct glist_head *glist;
 
+	/* Without a delegation there is no recall of one. */
+	if (bc_layout_of_delegations() != BC_LAYOUT_FITS)
+		return;
 	PTHREAD_MUTEX_lock(&owner->so_mutex);
 	glist_for_each(glist, &owner->so_owner.so_nfs4_owner.so_state_list) {
 		state_t *state = glist_entry(glist, state_t, state_owner_list);
@@ -110,7 +115,7 @@ clientid4 bc_former_instance_prepare(clientid4 successor)
 	uint64_t *called;
 	size_t count;
 
-	if (is_confirmed(successor))
+	if (!bc_module_config.shield_restart || is_confirmed(successor))
 		return 0;
 	called = clients_called(&count);
 	if (!called)

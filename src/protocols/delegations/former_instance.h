@@ -14,7 +14,8 @@
  *
  * @param[in] successor  the client id that CREATE_SESSION is about to confirm
  *
- * @return the former instance's client id; 0: there is none with recalls
+ * @return the former instance's client id; 0: there is none with recalls, or
+ *         Shield_Restart is off
  *
  * Context: CREATE_SESSION's handler, before the original.
  */

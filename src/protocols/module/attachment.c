@@ -19,6 +19,7 @@
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
+#include "ganesha/settings.h"
 #include "module/image.h"
 #include "operations/operations.h"
 #include "transport/dead_socket.h"
@@ -89,7 +90,11 @@ static const char *find_import(const struct bc_image *image,
 
 	if (rc)
 		return strerror(-rc);
-	return **slot == hook->original ? NULL : "leads elsewhere already";
+	if (**slot == hook->original)
+		return NULL;
+	return bc_image_has_code(image, **slot) ?
+		       "it is bound lazily: start the server with LD_BIND_NOW=1, or link it with -z now" :
+		       "leads elsewhere already";
 }
 
 static int find_imports(void)
@@ -114,6 +119,8 @@ static void find_socket_imports(void)
 {
 	const char *why = "library not found";
 
+	if (!bc_module_config.shield_sockets)
+		return;
 	if (!bc_image_find((void *)svc_sendreply, &attachment.ntirpc))
 		why = NULL;
 	for (size_t i = 0; i < SOCKET_IMPORTS && !why; i++)
@@ -157,6 +164,18 @@ static int find_operations(void)
 	return rc;
 }
 
+static int check_contexts(void)
+{
+	const char *misfit = bc_layout_context_misfit();
+
+	if (!misfit)
+		return 0;
+	LogCrit(COMPONENT_NFS_CB,
+		"not attached: this Ganesha lays out its structures otherwise: the %s does not fit",
+		misfit);
+	return -ENOTSUP;
+}
+
 static int locate_all(void)
 {
 	int rc = bc_image_find((void *)register_fsal, &attachment.ganesha);
@@ -170,6 +189,8 @@ static int locate_all(void)
 	rc = find_imports();
 	if (!rc)
 		rc = find_operations();
+	if (!rc)
+		rc = check_contexts();
 	if (!rc)
 		find_socket_imports();
 	return rc;
@@ -194,7 +215,7 @@ static int replace_operations(void)
 	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE && !rc; opcode++) {
 		struct operation *operation = &attachment.operations[opcode];
 
-		if (!bc_handlers[opcode])
+		if (!bc_operation_handler(opcode))
 			continue;
 		bc_originals[opcode] = operation->funct;
 		rc = write_pointer(&attachment.ganesha, &operation->funct,
@@ -261,7 +282,7 @@ static int operations_extended(void)
 	int count = 0;
 
 	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE; opcode++)
-		count += bc_handlers[opcode] != NULL;
+		count += bc_operation_handler(opcode) != NULL;
 	return count;
 }
 
@@ -284,8 +305,7 @@ int bc_attach(void)
 		.callback_timeout = from->callback_timeout * UINT64_C(1000),
 		.retry_attempts = from->retry_attempts,
 		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),
-		.lease_time =
-			nfs_param.nfsv4_param.lease_lifetime * UINT64_C(1000),
+		.lease_time = bc_settings_lease() * UINT64_C(1000),
 	};
 	int rc = locate_all();
 
@@ -305,10 +325,10 @@ int bc_attach(void)
 	attachment.attached = true;
 	LogEvent(
 		COMPONENT_NFS_CB,
-		"attached to %s: %d imports, %d of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
+		"attached to %s: %d imports, %d of %d operations; lease %u s, queue %u, slots %u, connections %u, timeout %u s, %u retries",
 		attachment.ganesha.path, BC_IMPORTS, operations_extended(),
-		NFS4_OP_LAST_ONE, from->max_queue, from->max_slots,
-		from->max_connections, from->callback_timeout,
+		NFS4_OP_LAST_ONE, bc_settings_lease(), from->max_queue,
+		from->max_slots, from->max_connections, from->callback_timeout,
 		from->retry_attempts);
 	return 0;
 }
