@@ -230,6 +230,20 @@ static void test_other_client_record_is_refused(void **state)
 	unmount(*state);
 }
 
+/* Built as for a Ganesha whose operation contexts are other ones. */
+static void test_other_operation_context_is_refused(void **state)
+{
+	const struct server_params params = {
+		.module = true,
+		.module_path = OTHER_CONTEXT,
+	};
+
+	start(*state, &params);
+	assert_left_alone(*state, "lays out its structures otherwise: the "
+				  "operation context does not fit");
+	unmount(*state);
+}
+
 /* Built as for a Ganesha whose states are other ones: callbacks are made, and
  * nothing is granted.
  */
@@ -275,6 +289,7 @@ int main(void)
 		BUILD_TEST(test_lease_of_nothing_is_refused),
 		BUILD_TEST(test_lease_is_logged),
 		BUILD_TEST(test_other_client_record_is_refused),
+		BUILD_TEST(test_other_operation_context_is_refused),
 		BUILD_TEST(test_other_state_is_granted_no_delegation),
 	};
 

@@ -18,7 +18,7 @@
  *
  * @return false: it cannot be read
  *
- * Context: any thread; costs two system calls.
+ * Context: any thread; costs a system call or two.
  */
 bool bc_memory_read(void *to, const void *from, size_t len);
 
