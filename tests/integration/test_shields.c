@@ -287,7 +287,7 @@ static void test_shield_revoked_off_leaves_stateids_to_ganesha(void **state)
 }
 
 /* Ganesha lets the new instance wait until the recall is given up, which takes
- * more than a lease.
+ * more than a lease; by then the new instance's own may be over as well.
  */
 static void test_shield_restart_off_lets_a_restarted_client_wait(void **state)
 {
@@ -296,7 +296,8 @@ static void test_shield_restart_off_lets_a_restarted_client_wait(void **state)
 	struct nfs_file file;
 	uint64_t before;
 
-	start(f, "Shield_Restart = false;");
+	start(f, "Shield_Restart = false; Callback_Timeout = 1;\n"
+		 "Retry_Attempts = 0;");
 	assert_says_off(f, "Shield_Restart");
 	assert_operations(f, true);
 	fixture_hold(f, "restart", &file);
@@ -312,7 +313,6 @@ static void test_shield_restart_off_lets_a_restarted_client_wait(void **state)
 		nfs_create_session(&f->session, &f->holder, conn, NULL),
 		NFS4_OK);
 	assert_true(nfs_now_ns() - before > LEASE * UINT64_C(1000000000));
-	assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
 	unmount(f);
 }
 
