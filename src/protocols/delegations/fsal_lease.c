@@ -265,12 +265,17 @@ static bool watches_delegations(void)
 
 void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 {
-	struct export_ops *ops = &sub_export->exp_ops;
+	struct export_ops *ops;
 	struct lease_fsal *entry;
-	bool answer = bc_module_config.leases &&
-		      !ops->fs_supports(sub_export, fso_delegations_r) &&
-		      !ops->fs_supports(sub_export, fso_delegations_w);
+	bool answer;
 
+	/* A Ganesha that was refused may have given us anything. */
+	if (!bc_module_config.leases && !watches_delegations())
+		return;
+	ops = &sub_export->exp_ops;
+	answer = bc_module_config.leases &&
+		 !ops->fs_supports(sub_export, fso_delegations_r) &&
+		 !ops->fs_supports(sub_export, fso_delegations_w);
 	if (!answer && !watches_delegations())
 		return;
 

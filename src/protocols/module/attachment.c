@@ -164,18 +164,6 @@ static int find_operations(void)
 	return rc;
 }
 
-static int check_contexts(void)
-{
-	const char *misfit = bc_layout_context_misfit();
-
-	if (!misfit)
-		return 0;
-	LogCrit(COMPONENT_NFS_CB,
-		"not attached: this Ganesha lays out its structures otherwise: the %s does not fit",
-		misfit);
-	return -ENOTSUP;
-}
-
 static int locate_all(void)
 {
 	int rc = bc_image_find((void *)register_fsal, &attachment.ganesha);
@@ -189,8 +177,6 @@ static int locate_all(void)
 	rc = find_imports();
 	if (!rc)
 		rc = find_operations();
-	if (!rc)
-		rc = check_contexts();
 	if (!rc)
 		find_socket_imports();
 	return rc;

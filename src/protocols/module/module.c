@@ -8,6 +8,7 @@
  * FSAL as if it had been named alone.
  */
 #include "ganesha/configuration.h"
+#include "ganesha/layout.h"
 #include "ganesha/settings.h"
 #include "ganesha/version.h"
 #include "module/attachment.h"
@@ -27,6 +28,22 @@ static struct fsal_module backchannel_module;
 static bool callbacks_taken; /* [K] after init_config */
 
 /* The FSAL's methods ------------------------------------------------------- */
+
+/** Is this a Ganesha whose structures may be read? Logs why not. */
+static bool is_as_expected(config_file_t config_struct,
+			   struct config_error_type *err_type)
+{
+	const char *misfit;
+
+	if (bc_build_check() || bc_settings_check(config_struct, err_type))
+		return false;
+	misfit = bc_layout_context_misfit();
+	if (misfit)
+		LogCrit(COMPONENT_NFS_CB,
+			"not attached: this Ganesha lays out its structures otherwise: the %s does not fit",
+			misfit);
+	return !misfit;
+}
 
 /** Refused: nothing is to be different from a server without us. */
 static void take_nothing(void)
@@ -109,7 +126,7 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
 		fsal_hdl->m_ops.create_export = refuse_export;
 		return fsalstat(ERR_FSAL_INVAL, EINVAL);
 	}
-	if (bc_build_check() || bc_settings_check(config_struct, err_type))
+	if (!is_as_expected(config_struct, err_type))
 		take_nothing();
 	withhold_leases_from_9p();
 	take_callbacks();
