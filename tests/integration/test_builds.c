@@ -60,8 +60,9 @@ static void assert_left_alone(struct fixture *f, const char *why)
 
 	assert_logged(f, why);
 	assert_int_equal(server_log_count(f->server, "attached to "), 0);
-	assert_logged(f, "callbacks: Ganesha's own; delegations over an FSAL "
-			 "that has none: no");
+	assert_logged(f,
+		      "callbacks: Ganesha's own; delegations over an FSAL "
+		      "that has none: no; switched off: Leases every shield");
 	server_make_file(f->server, "a", "contents");
 	assert_int_equal(nfs_open(&f->session, "export/a",
 				  OPEN4_SHARE_ACCESS_READ |

@@ -83,23 +83,29 @@ static const char *name_if_off(bool on, const char *name)
 	return on ? "" : name;
 }
 
+/* Without callbacks no shield has anything to hold on to. */
 static void log_start(void)
 {
 	const struct bc_module_config *config = &bc_module_config;
-	bool all = config->leases && config->shield_restart &&
-		   config->shield_sockets && config->shield_revoked;
+	bool shields = config->shield_restart && config->shield_sockets &&
+		       config->shield_revoked;
+	bool taken = callbacks_taken;
 
 	LogEvent(
 		COMPONENT_NFS_CB,
 		"built for Ganesha " GANESHA_VERSION
-		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s",
-		callbacks_taken ? "multiplexed" : "Ganesha's own",
+		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s",
+		taken ? "multiplexed" : "Ganesha's own",
 		config->leases ? "yes" : "no",
 		name_if_off(config->leases, " Leases"),
-		name_if_off(config->shield_restart, " Shield_Restart"),
-		name_if_off(config->shield_sockets, " Shield_Sockets"),
-		name_if_off(config->shield_revoked, " Shield_Revoked"),
-		name_if_off(!all, " nothing"));
+		name_if_off(taken, " every shield"),
+		name_if_off(!taken || config->shield_restart,
+			    " Shield_Restart"),
+		name_if_off(!taken || config->shield_sockets,
+			    " Shield_Sockets"),
+		name_if_off(!taken || config->shield_revoked,
+			    " Shield_Revoked"),
+		name_if_off(!taken || !config->leases || !shields, " nothing"));
 }
 
 /** For exports that follow one which failed because of our own block. */
