@@ -178,15 +178,16 @@ int server_write_config(struct server *server,
 		"\tProtocols = 4;\n\tEnable_NLM = false;\n"
 		"\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n"
 		"\tRPC_Max_Connections = 10000;\n"
-		"\tPlugins_Dir = \"%s\";\n%s}\n",
+		"\tPlugins_Dir = \"%s\";\n%s\n}\n",
 		server->port, server->plugins,
 		params->core_config ? params->core_config : "");
 	fprintf(file,
 		"NFSv4 {\n\tMinor_Versions = 0, 1, 2;\n"
 		"\tDelegations = true;\n\tLease_Lifetime = %u;\n"
-		"\tRecoveryRoot = \"%s/recovery\";\n",
+		"\tRecoveryRoot = \"%s/recovery\";\n%s\n",
 		params->lease_lifetime ? params->lease_lifetime : 20,
-		server->folder);
+		server->folder,
+		params->nfsv4_config ? params->nfsv4_config : "");
 	if (params->grace_period)
 		fprintf(file, "\tGrace_Period = %u;\n}\n",
 			params->grace_period);

@@ -25,6 +25,7 @@ struct server_params {
 	const char *backchannel; /* lines in the BACKCHANNEL block */
 	const char *config; /* further blocks */
 	const char *core_config; /* further lines in NFS_CORE_PARAM */
+	const char *nfsv4_config; /* further lines in NFSv4 */
 	const char *export_config; /* further lines in the EXPORT block */
 	unsigned int lease_lifetime; /* s; 0: 20 */
 	unsigned int grace_period; /* s; 0: Graceless */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Finding imports and tables: in images built here byte by byte, whole and
+ * Finding imports, tables and build-ids: in images built here byte by byte, whole and
  * broken, and in real libraries.
  *
  * The synthetic image is five pages, of which only two can be accessed:
@@ -61,7 +61,20 @@ static const char *const symbol_names[SYMBOLS] = {
 	"clnt_req_release",
 };
 
+/* A note as the linker writes it, behind one of somebody else's. */
+struct notes {
+	ElfW(Nhdr) other;
+	char other_name[8];
+	uint8_t other_content[4];
+	ElfW(Nhdr) build;
+	char build_name[4];
+	uint8_t build_id[20];
+};
+
+#define BUILD_ID "000102030405060708090a0b0c0d0e0f10111213"
+
 struct text {
+	struct notes notes;
 	ElfW(Sym) symtab[SYMBOLS];
 	char strtab[SYMBOLS][24];
 	ElfW(Rela) jmprel[2];
@@ -75,7 +88,7 @@ struct data {
 	struct entry table[ENTRIES];
 };
 
-enum { TEXT, HOLE, DATA, DYNAMIC, RELRO, HEADERS };
+enum { TEXT, HOLE, DATA, DYNAMIC, RELRO, NOTES, HEADERS };
 
 struct synthetic {
 	uint8_t *memory;
@@ -119,6 +132,16 @@ static void fill_text(struct synthetic *s)
 	set_relocation(s, &text->rela[1], GLOB_DAT, SYMBOL_RELEASE);
 	for (int i = 0; i < ENTRIES; i++)
 		strcpy(text->names[i], entry_names[i]);
+}
+
+static void fill_notes(struct notes *notes)
+{
+	notes->other = (ElfW(Nhdr)){ 5, 4, NT_GNU_BUILD_ID };
+	strcpy(notes->other_name, "Else");
+	notes->build = (ElfW(Nhdr)){ 4, 20, NT_GNU_BUILD_ID };
+	strcpy(notes->build_name, "GNU");
+	for (uint8_t i = 0; i < sizeof(notes->build_id); i++)
+		notes->build_id[i] = i;
 }
 
 /* The dynamic section as glibc leaves it, with addresses relocated. */
@@ -166,9 +189,13 @@ static int synthetic_new(void **state)
 	set_header(s, DYNAMIC, PT_DYNAMIC, PF_R, s->data->dynamic,
 		   sizeof(s->data->dynamic));
 	set_header(s, RELRO, PT_GNU_RELRO, PF_R, s->data, sizeof(*s->data));
+	set_header(s, NOTES, PT_NOTE, PF_R, &s->text->notes,
+		   sizeof(s->text->notes));
+	s->phdr[NOTES].p_align = 4;
 	s->image.phdr = s->phdr;
 	s->image.phnum = HEADERS;
 	fill_text(s);
+	fill_notes(&s->text->notes);
 	fill_data(s);
 	*state = s;
 	return 0;
@@ -486,6 +513,115 @@ static void test_import_slot_unusable_refused(void **state)
 	assert_no_import(s, "clnt_req_setup", -EINVAL);
 }
 
+/* Code */
+
+static void test_code_is_what_is_executable(void **state)
+{
+	struct synthetic *s = *state;
+
+	assert_false(bc_image_has_code(&s->image, s->text));
+	assert_false(bc_image_has_code(&s->image, s->data));
+	assert_true(bc_image_has_code(&s->image, s->memory + 2 * s->page));
+	assert_false(bc_image_has_code(&s->image, s->memory + 4 * s->page));
+	assert_false(bc_image_has_code(&s->image, NULL));
+}
+
+/* Build-ids */
+
+static void assert_build_id(const struct synthetic *s, const char *expected)
+{
+	char hex[BC_BUILD_ID_HEX];
+
+	assert_int_equal(bc_image_build_id(&s->image, hex), 0);
+	assert_string_equal(hex, expected);
+}
+
+static void assert_no_build_id(const struct synthetic *s, int expected)
+{
+	char hex[BC_BUILD_ID_HEX] = "left";
+
+	assert_int_equal(bc_image_build_id(&s->image, hex), expected);
+	assert_string_equal(hex, "");
+}
+
+static void test_build_id_found_behind_another_note(void **state)
+{
+	assert_build_id(*state, BUILD_ID);
+}
+
+static void test_build_id_in_second_segment_found(void **state)
+{
+	struct synthetic *s = *state;
+	struct notes *notes = &s->text->notes;
+
+	/* The first segment ends before it; RELRO's place has the second. */
+	set_header(s, RELRO, PT_NOTE, PF_R, &notes->build,
+		   sizeof(*notes) - offsetof(struct notes, build));
+	s->phdr[NOTES].p_memsz = offsetof(struct notes, build);
+	assert_build_id(s, BUILD_ID);
+	s->phdr[RELRO].p_type = PT_NULL;
+	assert_no_build_id(s, -ENOENT);
+}
+
+static void test_build_id_padded_to_eight_found(void **state)
+{
+	struct synthetic *s = *state;
+	struct notes *notes = &s->text->notes;
+	uint8_t *other = (uint8_t *)notes;
+
+	/* 12 + 4 of the name, 4 of content and 4 of padding. */
+	notes->other = (ElfW(Nhdr)){ 4, 4, NT_GNU_PROPERTY_TYPE_0 };
+	memmove(other + 24, &notes->build, sizeof(*notes) - 24);
+	s->phdr[NOTES].p_align = 8;
+	assert_build_id(s, BUILD_ID);
+	s->phdr[NOTES].p_align = 4;
+	assert_no_build_id(s, -ENOENT);
+}
+
+static void test_build_id_of_other_length_found(void **state)
+{
+	struct synthetic *s = *state;
+
+	s->text->notes.build.n_descsz = 1;
+	assert_build_id(s, "00");
+	s->text->notes.build.n_descsz = 0;
+	assert_no_build_id(s, -EINVAL);
+	s->phdr[NOTES].p_memsz = s->page;
+	s->text->notes.build.n_descsz = BC_BUILD_ID_MAX + 1;
+	assert_no_build_id(s, -EINVAL);
+}
+
+static void test_build_id_missing_not_found(void **state)
+{
+	struct synthetic *s = *state;
+	struct notes *notes = &s->text->notes;
+
+	notes->build.n_type = NT_GNU_ABI_TAG;
+	assert_no_build_id(s, -ENOENT);
+	notes->build.n_type = NT_GNU_BUILD_ID;
+	notes->build_name[0] = 'g';
+	assert_no_build_id(s, -ENOENT);
+	notes->build_name[0] = 'G';
+	s->phdr[NOTES].p_type = PT_NULL;
+	assert_no_build_id(s, -ENOENT);
+}
+
+static void test_build_id_outside_refused(void **state)
+{
+	struct synthetic *s = *state;
+	struct notes *notes = &s->text->notes;
+
+	s->phdr[NOTES].p_memsz--; /* it straddles the segment's end */
+	assert_no_build_id(s, -EINVAL);
+	s->phdr[NOTES].p_memsz = SIZE_MAX;
+	notes->build.n_descsz = UINT32_MAX;
+	assert_no_build_id(s, -EINVAL);
+	notes->other.n_namesz = UINT32_MAX; /* beyond all that is mapped */
+	assert_no_build_id(s, -EINVAL);
+	s->phdr[NOTES].p_vaddr = s->page; /* not readable */
+	assert_no_build_id(s, -EINVAL);
+}
+
 /* Tables */
 
 static void test_table_found(void **state)
@@ -700,6 +836,9 @@ static void corrupt(struct synthetic *s, uint64_t *random)
 		{ &s->phdr[DYNAMIC].p_memsz, sizeof(ElfW(Addr)) },
 		{ &s->phdr[RELRO].p_vaddr, sizeof(ElfW(Addr)) },
 		{ &s->phdr[RELRO].p_memsz, sizeof(ElfW(Addr)) },
+		{ &s->text->notes, sizeof(s->text->notes) },
+		{ &s->phdr[NOTES].p_vaddr, sizeof(ElfW(Addr)) },
+		{ &s->phdr[NOTES].p_memsz, sizeof(ElfW(Addr)) },
 	};
 
 	for (uint64_t n = 1 + next_random(random) % 4; n > 0; n--) {
@@ -727,6 +866,7 @@ static void test_corrupted_image_never_crashes(void **state)
 	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
 	uint64_t random = seed;
 	unsigned int refused = 0;
+	char hex[BC_BUILD_ID_HEX];
 	void **slot;
 	void *table;
 
@@ -739,6 +879,7 @@ static void test_corrupted_image_never_crashes(void **state)
 				refused++;
 		if (find_table(s, &table))
 			refused++;
+		bc_image_build_id(&s->image, hex);
 		*s = pristine;
 		*s->text = text;
 		*s->data = data;
@@ -918,6 +1059,41 @@ static void test_sample_bound_lazily_redirected(void **state)
 	check_sample(SAMPLE_LAZY, "rw-p");
 }
 
+/* The slot leads to the image's own code until the first call. */
+static void test_sample_bound_lazily_leads_to_itself(void **state)
+{
+	void *library = dlopen(SAMPLE_LAZY, RTLD_LAZY | RTLD_LOCAL);
+	int (*sample_call)(void);
+	struct bc_image image;
+	void **slot;
+
+	(void)state;
+	if (!library)
+		fail_msg("%s", dlerror());
+	sample_call = (int (*)(void))dlsym(library, "sample_call");
+	assert_int_equal(bc_image_find((void *)sample_call, &image), 0);
+	assert_int_equal(bc_image_find_import(&image, "getppid", &slot), 0);
+	assert_true(bc_image_has_code(&image, *slot));
+	assert_int_equal(sample_call(), getppid());
+	assert_false(bc_image_has_code(&image, *slot));
+	assert_int_equal(dlclose(library), 0);
+}
+
+static void test_sample_build_id_is_the_linkers(void **state)
+{
+	void *library = dlopen(SAMPLE_PLT, RTLD_NOW | RTLD_LOCAL);
+	char hex[BC_BUILD_ID_HEX];
+	struct bc_image image;
+
+	(void)state;
+	assert_non_null(library);
+	assert_int_equal(bc_image_find(dlsym(library, "sample_call"), &image),
+			 0);
+	assert_int_equal(bc_image_build_id(&image, hex), 0);
+	assert_string_equal(hex, "0123456789abcdef");
+	assert_int_equal(dlclose(library), 0);
+}
+
 #ifdef GANESHA_NFSD_LIBRARY
 static void test_ganesha_imports_and_operations_found(void **state)
 {
@@ -926,6 +1102,9 @@ static void test_ganesha_imports_and_operations_found(void **state)
 		"clnt_vc_ncreate_svc", "svc_sendreply",
 	};
 	void *library = dlopen(GANESHA_NFSD_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+#ifdef BC_BUILD_GANESHA
+	char hex[BC_BUILD_ID_HEX];
+#endif
 	struct bc_image image;
 	void **slot, *table;
 
@@ -953,6 +1132,10 @@ static void test_ganesha_imports_and_operations_found(void **state)
 		bc_image_protect(&image, table, sizeof(struct entry), false),
 		0);
 	assert_perms(table, "r--p");
+#ifdef BC_BUILD_GANESHA
+	assert_int_equal(bc_image_build_id(&image, hex), 0);
+	assert_string_equal(hex, BC_BUILD_GANESHA);
+#endif
 	print_message("%s: 5 imports, operations at +%#" PRIxPTR "\n",
 		      image.path, (uintptr_t)table - image.base);
 	assert_int_equal(dlclose(library), 0);
@@ -993,6 +1176,13 @@ int main(void)
 		SYNTHETIC_TEST(test_import_name_unreadable_refused),
 		SYNTHETIC_TEST(test_import_name_unterminated_refused),
 		SYNTHETIC_TEST(test_import_slot_unusable_refused),
+		SYNTHETIC_TEST(test_code_is_what_is_executable),
+		SYNTHETIC_TEST(test_build_id_found_behind_another_note),
+		SYNTHETIC_TEST(test_build_id_in_second_segment_found),
+		SYNTHETIC_TEST(test_build_id_padded_to_eight_found),
+		SYNTHETIC_TEST(test_build_id_of_other_length_found),
+		SYNTHETIC_TEST(test_build_id_missing_not_found),
+		SYNTHETIC_TEST(test_build_id_outside_refused),
 		SYNTHETIC_TEST(test_table_found),
 		SYNTHETIC_TEST(test_table_relro_unaligned_found),
 		SYNTHETIC_TEST(test_table_truncated_by_relro_not_found),
@@ -1017,6 +1207,8 @@ int main(void)
 		cmocka_unit_test(test_sample_called_through_plt_redirected),
 		cmocka_unit_test(test_sample_called_through_got_redirected),
 		cmocka_unit_test(test_sample_bound_lazily_redirected),
+		cmocka_unit_test(test_sample_bound_lazily_leads_to_itself),
+		cmocka_unit_test(test_sample_build_id_is_the_linkers),
 		cmocka_unit_test(test_ganesha_imports_and_operations_found),
 	};
 

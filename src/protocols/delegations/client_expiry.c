@@ -47,6 +47,9 @@ static void forget_recall(nfs_client_id_t *client)
 	state_owner_t *owner = &client->cid_owner;
 	state_t *state;
 
+	/* Without a delegation there is no recall of one. */
+	if (bc_layout_of_delegations() != BC_LAYOUT_FITS)
+		return;
 	PTHREAD_MUTEX_lock(&owner->so_mutex);
 	state = glist_last_entry(&owner->so_owner.so_nfs4_owner.so_state_list,
 				 state_t, state_owner_list);

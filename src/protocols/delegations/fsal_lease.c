@@ -29,6 +29,7 @@
 
 #include "delegations/revocation.h"
 #include "ganesha/configuration.h"
+#include "ganesha/layout.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "sal_data.h"
@@ -150,15 +151,21 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 				       fsal_deleg_t deleg)
 {
 	const struct lease_fsal *entry = lease_fsal_find(obj_hdl->fsal);
+	enum bc_layout layout = BC_LAYOUT_FITS;
 
+	if (deleg != FSAL_DELEG_NONE)
+		layout = bc_layout_delegation_verify(state, owner,
+						     deleg == FSAL_DELEG_WR);
 	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
 	if (deleg == FSAL_DELEG_NONE && op_ctx->req_type == UNKNOWN_REQUEST)
 		bc_delegation_revoked(state, owner);
 	if (!uatomic_read(&entry->ready))
 		return entry->lease_op2(obj_hdl, state, owner, deleg);
-	if (deleg != FSAL_DELEG_NONE)
-		return lease_grant(state, owner, deleg);
-	return fsalstat(ERR_FSAL_NO_ERROR, 0);
+	if (deleg == FSAL_DELEG_NONE)
+		return fsalstat(ERR_FSAL_NO_ERROR, 0);
+	if (layout != BC_LAYOUT_FITS)
+		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+	return lease_grant(state, owner, deleg);
 }
 
 /* The export's methods ----------------------------------------------------- */
@@ -247,16 +254,29 @@ static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 	return entry;
 }
 
+/** While callbacks are ours: revocations, and how delegations are laid out, which
+ * is to be known before a restarted client's are touched.
+ */
+static bool watches_delegations(void)
+{
+	return bc_module_config.multiplex && (bc_module_config.shield_revoked ||
+					      bc_module_config.shield_restart);
+}
+
 void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 {
-	struct export_ops *ops = &sub_export->exp_ops;
+	struct export_ops *ops;
 	struct lease_fsal *entry;
-	bool answer = bc_module_config.leases &&
-		      !ops->fs_supports(sub_export, fso_delegations_r) &&
-		      !ops->fs_supports(sub_export, fso_delegations_w);
+	bool answer;
 
-	/* Revocations are of interest while callbacks are ours. */
-	if (!answer && !bc_module_config.multiplex)
+	/* A Ganesha that was refused may have given us anything. */
+	if (!bc_module_config.leases && !watches_delegations())
+		return;
+	ops = &sub_export->exp_ops;
+	answer = bc_module_config.leases &&
+		 !ops->fs_supports(sub_export, fso_delegations_r) &&
+		 !ops->fs_supports(sub_export, fso_delegations_w);
+	if (!answer && !watches_delegations())
 		return;
 
 	pthread_mutex_lock(&leases_lock);

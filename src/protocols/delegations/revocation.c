@@ -9,6 +9,7 @@
  */
 #include "delegations/revocation.h"
 
+#include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 
 #include "backchannel.h"
@@ -17,9 +18,12 @@ _Static_assert(BC_STATEID_OTHER_SIZE == OTHERSIZE, "stateid4's other");
 
 void bc_delegation_revoked(const state_t *state, const state_owner_t *owner)
 {
-	const nfs_client_id_t *client =
-		owner->so_owner.so_nfs4_owner.so_clientrec;
+	const nfs_client_id_t *client;
 
+	if (!bc_module_config.shield_revoked ||
+	    bc_layout_of_delegations() != BC_LAYOUT_FITS)
+		return;
+	client = owner->so_owner.so_nfs4_owner.so_clientrec;
 	/* The core has been started, and v4.1 sessions are ours. */
 	if (bc_layout() != BC_LAYOUT_FITS || client->cid_minorversion == 0)
 		return;

@@ -12,7 +12,8 @@
 /**
  * Ganesha revokes a delegation: its client is told so from now on.
  *
- * Does nothing for a v4.0 client, and while callbacks are Ganesha's own.
+ * Does nothing for a v4.0 client, while callbacks are Ganesha's own, without
+ * Shield_Revoked, and while it is not known how delegations are laid out.
  *
  * @param[in] state  the delegation
  * @param[in] owner  its owner

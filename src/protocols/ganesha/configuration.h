@@ -28,11 +28,15 @@ enum bc_probe_when {
  * The BACKCHANNEL { } block. [K] after init_config.
  *
  * All zero, and so nothing but adoption, until it is read; after a refused
- * attachment both flags are false.
+ * attachment multiplex and leases are false.
  */
 struct bc_module_config {
 	bool multiplex; /* callbacks are taken over */
 	bool leases; /* grant delegations where the FSAL has none */
+	bool shield_restart; /* a restarted client does not wait */
+	bool shield_sockets; /* ntirpc's dead sockets */
+	bool shield_revoked; /* clients are told of revoked stateids */
+	char *accept_build_id; /* unknown builds; NULL: none */
 	uint32_t max_queue; /* callbacks waiting per client */
 	uint32_t max_slots; /* callbacks in flight per session */
 	uint32_t max_connections; /* back-bound connections per session */

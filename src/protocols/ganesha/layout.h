@@ -26,6 +26,15 @@ void bc_layout_set(enum bc_layout layout);
  */
 void bc_layout_on_misfit(void (*function)(void));
 
+/**
+ * The same of the structures behind a delegation (its state, its owner, its
+ * file), which the first one shows.  While it is not known to fit, they are
+ * neither read nor written.
+ *
+ * Context: any thread.
+ */
+enum bc_layout bc_layout_of_delegations(void);
+
 /** It does not fit: log what, and do what is to be done then. Once. */
 void bc_layout_refuse(const char *misfit);
 
@@ -45,14 +54,14 @@ const char *bc_layout_misfit(const compound_data_t *data,
 			     const nfs_client_id_t *client, clientid4 clientid);
 
 /**
- * The same for the record's list of sessions.
+ * The same for the rest of the record, its list of sessions first.
  *
  * Context: bc_layout_misfit() found none; holds client->cid_mutex.
  */
 const char *bc_layout_list_misfit(const nfs_client_id_t *client);
 
 /**
- * The same for the session that it created.
+ * The same for the session that it created, and for what it left in the record.
  *
  * @param[in] resok  as the server answered
  *
@@ -61,5 +70,29 @@ const char *bc_layout_list_misfit(const nfs_client_id_t *client);
 const char *bc_layout_session_misfit(const nfs41_session_t *session,
 				     const nfs_client_id_t *client,
 				     const CREATE_SESSION4resok *resok);
+
+/**
+ * Verify how operation contexts are laid out, with Ganesha's own functions.
+ *
+ * @return what does not fit, or NULL
+ *
+ * Context: before any session exists.
+ */
+const char *bc_layout_context_misfit(void);
+
+/**
+ * A delegation is about to be granted: if nothing is known yet, compare what we
+ * read of it with what we know of it.  A misfit is logged, once.
+ *
+ * @param[in] state  as Ganesha passes it to lease_op2
+ * @param[in] owner  likewise
+ * @param[in] write  a write delegation
+ *
+ * @return bc_layout_of_delegations(), afterwards
+ *
+ * Context: holds the file's st_lock.
+ */
+enum bc_layout bc_layout_delegation_verify(state_t *state, state_owner_t *owner,
+					   bool write);
 
 #endif /* BC_LAYOUT_H */

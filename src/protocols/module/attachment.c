@@ -21,6 +21,7 @@
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
+#include "ganesha/settings.h"
 #include "module/image.h"
 #include "operations/operations.h"
 #include "transport/dead_socket.h"
@@ -95,7 +96,11 @@ static const char *find_import(const struct bc_image *image,
 
 	if (rc)
 		return strerror(-rc);
-	return **slot == hook->original ? NULL : "leads elsewhere already";
+	if (**slot == hook->original)
+		return NULL;
+	return bc_image_has_code(image, **slot) ?
+		       "it is bound lazily: start the server with LD_BIND_NOW=1, or link it with -z now" :
+		       "leads elsewhere already";
 }
 
 static int find_imports(void)
@@ -120,6 +125,8 @@ static void find_expiry_imports(void)
 {
 	const char *why = NULL;
 
+	if (!bc_module_config.shield_restart)
+		return;
 	for (int i = 0; i < BC_EXPIRY_IMPORTS && !why; i++)
 		why = find_import(&attachment.ganesha, &bc_expiry_hooks[i],
 				  &attachment.expiry_imports[i]);
@@ -136,6 +143,8 @@ static void find_socket_imports(void)
 {
 	const char *why = "library not found";
 
+	if (!bc_module_config.shield_sockets)
+		return;
 	if (!bc_image_find((void *)svc_sendreply, &attachment.ntirpc))
 		why = NULL;
 	for (size_t i = 0; i < SOCKET_IMPORTS && !why; i++)
@@ -218,7 +227,7 @@ static int replace_operations(void)
 	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE && !rc; opcode++) {
 		struct operation *operation = &attachment.operations[opcode];
 
-		if (!bc_handlers[opcode])
+		if (!bc_operation_handler(opcode))
 			continue;
 		bc_originals[opcode] = operation->funct;
 		rc = write_pointer(&attachment.ganesha, &operation->funct,
@@ -295,7 +304,7 @@ static int operations_extended(void)
 	int count = 0;
 
 	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE; opcode++)
-		count += bc_handlers[opcode] != NULL;
+		count += bc_operation_handler(opcode) != NULL;
 	return count;
 }
 
@@ -318,8 +327,7 @@ int bc_attach(void)
 		.callback_timeout = from->callback_timeout * UINT64_C(1000),
 		.retry_attempts = from->retry_attempts,
 		.retry_first_delay = from->retry_first_delay * UINT64_C(1000),
-		.lease_time =
-			nfs_param.nfsv4_param.lease_lifetime * UINT64_C(1000),
+		.lease_time = bc_settings_lease() * UINT64_C(1000),
 		.idle_timeout = nfs_param.core_param.rpc.idle_timeout_s *
 				UINT64_C(1000),
 	};
@@ -341,10 +349,10 @@ int bc_attach(void)
 	attachment.attached = true;
 	LogEvent(
 		COMPONENT_NFS_CB,
-		"attached to %s: %d imports, %d of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
+		"attached to %s: %d imports, %d of %d operations; lease %u s, queue %u, slots %u, connections %u, timeout %u s, %u retries",
 		attachment.ganesha.path, BC_IMPORTS, operations_extended(),
-		NFS4_OP_LAST_ONE, from->max_queue, from->max_slots,
-		from->max_connections, from->callback_timeout,
+		NFS4_OP_LAST_ONE, bc_settings_lease(), from->max_queue,
+		from->max_slots, from->max_connections, from->callback_timeout,
 		from->retry_attempts);
 	return 0;
 }

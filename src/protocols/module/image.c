@@ -231,6 +231,76 @@ int bc_image_find_import(const struct bc_image *image, const char *name,
 	return err;
 }
 
+bool bc_image_has_code(const struct bc_image *image, const void *addr)
+{
+	return image_is_mapped(image, (uintptr_t)addr, PF_X) > 0;
+}
+
+static size_t align_up(size_t len, size_t align)
+{
+	return (len + align - 1) & -align;
+}
+
+static int build_id_print(const struct bc_image *image, uintptr_t addr,
+			  size_t len, char hex[BC_BUILD_ID_HEX])
+{
+	uint8_t bytes[BC_BUILD_ID_MAX];
+
+	if (!len || len > sizeof(bytes) || !image_copy(image, addr, bytes, len))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		snprintf(&hex[2 * i], 3, "%02x", bytes[i]);
+	return 0;
+}
+
+/* Look for the build-id in one segment of notes: a header, the owner's name, the
+ * content, each padded to the segment's alignment.
+ */
+static int note_find(const struct bc_image *image, const ElfW(Phdr) *notes,
+		     char hex[BC_BUILD_ID_HEX])
+{
+	static const char owner[] = ELF_NOTE_GNU;
+	size_t align = notes->p_align == 8 ? 8 : 4;
+	uintptr_t addr = image->base + notes->p_vaddr;
+	size_t len = notes->p_memsz;
+	char name[sizeof(owner)];
+	ElfW(Nhdr) note;
+
+	while (len >= sizeof(note)) {
+		size_t content, size;
+
+		if (!image_copy(image, addr, &note, sizeof(note)))
+			return -EINVAL;
+		content = align_up(sizeof(note) + (size_t)note.n_namesz, align);
+		size = align_up(content + note.n_descsz, align);
+		if (note.n_type == NT_GNU_BUILD_ID &&
+		    note.n_namesz == sizeof(owner) &&
+		    image_copy(image, addr + sizeof(note), name,
+			       sizeof(name)) &&
+		    !memcmp(name, owner, sizeof(owner)))
+			return content + note.n_descsz > len ?
+				       -EINVAL :
+				       build_id_print(image, addr + content,
+						      note.n_descsz, hex);
+		if (size > len)
+			break; /* the last one need not be padded */
+		addr += size;
+		len -= size;
+	}
+	return -ENOENT;
+}
+
+int bc_image_build_id(const struct bc_image *image, char hex[BC_BUILD_ID_HEX])
+{
+	int rc = -ENOENT;
+
+	hex[0] = '\0';
+	for (size_t i = 0; i < image->phnum && rc == -ENOENT; i++)
+		if (image->phdr[i].p_type == PT_NOTE)
+			rc = note_find(image, &image->phdr[i], hex);
+	return rc;
+}
+
 struct table_search {
 	const struct bc_image *image;
 	const char *const *names;

@@ -47,9 +47,9 @@ int bc_image_find(const void *addr, struct bc_image *image);
  * first in DT_JMPREL (calls through the PLT), then in DT_RELA (calls through
  * the GOT, as compiled with -fno-plt).  Knows x86-64 and AArch64.
  *
- * In an image that is bound lazily the slot may hold the loader's resolver,
- * which overwrites the slot when called: the function itself is better asked
- * of dlsym().  Nothing of the kind happens in an image with BIND_NOW.
+ * In an image that is bound lazily the slot may lead to the loader's resolver,
+ * which overwrites the slot when called: see bc_image_has_code().  Nothing of
+ * the kind happens in an image with BIND_NOW.
  *
  * @param[in]  image
  * @param[in]  name   symbol name without version
@@ -66,6 +66,37 @@ int bc_image_find(const void *addr, struct bc_image *image);
  */
 int bc_image_find_import(const struct bc_image *image, const char *name,
 			 void ***slot);
+
+/**
+ * Is this the address of code of the image?
+ *
+ * A slot of an image that is bound lazily leads to the image itself, into its
+ * procedure linkage table, until its function is called for the first time.
+ *
+ * @return whether @a addr lies in an executable PT_LOAD segment
+ *
+ * Context: any thread.
+ */
+bool bc_image_has_code(const struct bc_image *image, const void *addr);
+
+/** Bytes of the longest build-id that is read; of its hexadecimal form. */
+#define BC_BUILD_ID_MAX 64
+#define BC_BUILD_ID_HEX (2 * BC_BUILD_ID_MAX + 1)
+
+/**
+ * Read an image's GNU build-id, which names the very build that is loaded.
+ *
+ * @param[in]  image
+ * @param[out] hex    lower-case hexadecimal digits, terminated; "" on failure
+ *
+ * @retval 0        read
+ * @retval -ENOENT  the image has none
+ * @retval -EINVAL  what the image says is not what it should be, or the id is
+ *                  longer than BC_BUILD_ID_MAX
+ *
+ * Context: any thread.
+ */
+int bc_image_build_id(const struct bc_image *image, char hex[BC_BUILD_ID_HEX]);
 
 /**
  * Find a table of equally sized entries, each of which starts with a pointer

@@ -3,13 +3,16 @@
  * The module as Ganesha sees it: an FSAL named BACKCHANNEL.
  *
  * It is loaded by the first export that names it, before the server accepts
- * connections.  A Ganesha that is not the one it was built for, or one that
- * bc_attach() refuses, is left as it is: exports are then served by their inner
+ * connections.  A Ganesha that is not the one it was built for, by its version, its
+ * build or its parameters, or one that bc_attach() refuses, is left as it is: exports are then served by their inner
  * FSAL as if it had been named alone.
  */
 #include "ganesha/configuration.h"
+#include "ganesha/layout.h"
+#include "ganesha/settings.h"
 #include "ganesha/version.h"
 #include "module/attachment.h"
+#include "module/build.h"
 #include "module/export.h"
 
 #include "FSAL/fsal_init.h"
@@ -26,6 +29,28 @@ static bool callbacks_taken; /* [K] after init_config */
 
 /* The FSAL's methods ------------------------------------------------------- */
 
+/** Is this a Ganesha whose structures may be read? Logs why not. */
+static bool is_as_expected(config_file_t config_struct,
+			   struct config_error_type *err_type)
+{
+	const char *misfit;
+
+	if (bc_build_check() || bc_settings_check(config_struct, err_type))
+		return false;
+	misfit = bc_layout_context_misfit();
+	if (misfit)
+		LogCrit(COMPONENT_NFS_CB,
+			"not attached: this Ganesha lays out its structures otherwise: the %s does not fit",
+			misfit);
+	return !misfit;
+}
+
+/** Refused: nothing is to be different from a server without us. */
+static void take_nothing(void)
+{
+	bc_module_config.multiplex = bc_module_config.leases = false;
+}
+
 /** Take callbacks over, if that is wanted and possible. */
 static void take_callbacks(void)
 {
@@ -38,9 +63,49 @@ static void take_callbacks(void)
 	else
 		callbacks_taken = bc_attach() == 0;
 
-	/* Refused: nothing is to be different from a server without us. */
 	if (!callbacks_taken)
-		bc_module_config.multiplex = bc_module_config.leases = false;
+		take_nothing();
+}
+
+/** Nothing of 9P's recalls a delegation: its clients change files all the same. */
+static void withhold_leases_from_9p(void)
+{
+	if (!bc_module_config.leases || !bc_settings_has_9p())
+		return;
+	bc_module_config.leases = false;
+	LogWarn(COMPONENT_NFS_CB,
+		"Leases grants no delegations: 9P is among the Protocols, and its clients change files without a recall");
+}
+
+/** " Name", where a part that can be switched off is off. */
+static const char *name_if_off(bool on, const char *name)
+{
+	return on ? "" : name;
+}
+
+/* Without callbacks no shield has anything to hold on to. */
+static void log_start(void)
+{
+	const struct bc_module_config *config = &bc_module_config;
+	bool shields = config->shield_restart && config->shield_sockets &&
+		       config->shield_revoked;
+	bool taken = callbacks_taken;
+
+	LogEvent(
+		COMPONENT_NFS_CB,
+		"built for Ganesha " GANESHA_VERSION
+		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s",
+		taken ? "multiplexed" : "Ganesha's own",
+		config->leases ? "yes" : "no",
+		name_if_off(config->leases, " Leases"),
+		name_if_off(taken, " every shield"),
+		name_if_off(!taken || config->shield_restart,
+			    " Shield_Restart"),
+		name_if_off(!taken || config->shield_sockets,
+			    " Shield_Sockets"),
+		name_if_off(!taken || config->shield_revoked,
+			    " Shield_Revoked"),
+		name_if_off(!taken || !config->leases || !shields, " nothing"));
 }
 
 /** For exports that follow one which failed because of our own block. */
@@ -67,12 +132,11 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
 		fsal_hdl->m_ops.create_export = refuse_export;
 		return fsalstat(ERR_FSAL_INVAL, EINVAL);
 	}
+	if (!is_as_expected(config_struct, err_type))
+		take_nothing();
+	withhold_leases_from_9p();
 	take_callbacks();
-	LogEvent(COMPONENT_NFS_CB,
-		 "built for Ganesha " GANESHA_VERSION
-		 "; callbacks: %s; delegations over an FSAL that has none: %s",
-		 callbacks_taken ? "multiplexed" : "Ganesha's own",
-		 bc_module_config.leases ? "yes" : "no");
+	log_start();
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 

@@ -5,6 +5,8 @@
  */
 #include "operations/operations.h"
 
+#include "ganesha/configuration.h"
+
 const nfs4_function_t bc_handlers[NFS4_OP_LAST_ONE] = {
 	[NFS4_OP_CREATE_SESSION] = bc_op_create_session,
 	[NFS4_OP_BACKCHANNEL_CTL] = bc_op_backchannel_ctl,
@@ -27,6 +29,22 @@ const nfs4_function_t bc_handlers[NFS4_OP_LAST_ONE] = {
 	[NFS4_OP_READ_PLUS] = bc_op_use_stateid,
 	[NFS4_OP_SEEK] = bc_op_use_stateid,
 };
+
+/* Those that only tell of revoked stateids. */
+static bool is_of_shield_revoked(nfs4_function_t handler)
+{
+	return handler == bc_op_free_stateid || handler == bc_op_test_stateid ||
+	       handler == bc_op_use_stateid;
+}
+
+nfs4_function_t bc_operation_handler(int opcode)
+{
+	nfs4_function_t handler = bc_handlers[opcode];
+
+	if (is_of_shield_revoked(handler) && !bc_module_config.shield_revoked)
+		return NULL;
+	return handler;
+}
 
 nfs4_function_t bc_originals[NFS4_OP_LAST_ONE];
 

@@ -17,6 +17,16 @@
 extern const nfs4_function_t bc_handlers[NFS4_OP_LAST_ONE];
 
 /**
+ * The handler of an operation, unless the shield that it is part of is switched
+ * off.
+ *
+ * @return NULL: the operation is not extended
+ *
+ * Context: after bc_config_load().
+ */
+nfs4_function_t bc_operation_handler(int opcode);
+
+/**
  * What they extend, by opcode.  Set by bc_attach() before bc_operation_run() is in
  * place.  [K]
  */

@@ -5,7 +5,7 @@
  * Ganesha's headers include "config.h", which its own build makes and no
  * package ships.  Only the macros below change what those headers declare;
  * they are those of the distributions' builds (GSSAPI, D-Bus, NFSv3, NLM,
- * RQUOTA and NFSACL3 on).  GANESHA_VERSION comes from the build system, which
+ * RQUOTA, NFSACL3 and 9P on, RDMA and VSOCK off).  GANESHA_VERSION comes from the build system, which
  * reads it from the source tree that the headers belong to.
  */
 #ifndef CONFIG_H
@@ -20,6 +20,7 @@
 #define _USE_NLM 1
 #define _USE_RQUOTA 1
 #define USE_NFSACL3 1
+#define _USE_9P 1
 #define _HAVE_GSSAPI 1
 #define HAVE_KRB5 1
 #define LINUX 1
