@@ -85,7 +85,7 @@ void bc_worker_run(struct bc_worker *worker);
 /** Wait until all that was queued by @a queue before has run. May block. */
 void bc_work_flush(void (*queue)(struct bc_work *work));
 
-/* Timers, and the core's two threads (timer.c) ---------------------------- */
+/* Timers, and the core's two threads (wheel.c, timer.c) ------------------- */
 
 /** A moment at which something is to be looked at. Zero-initialised. */
 struct bc_timer {
@@ -94,6 +94,41 @@ struct bc_timer {
 	bool armed; /* [T] */
 	void (*run)(struct bc_timer *timer); /* [K] */
 };
+
+#define BC_WHEEL_SLOTS 64
+#define BC_WHEEL_LEVELS 11 /* six bits each: any time */
+
+/** Timers, to be taken out in order of time. */
+struct bc_wheel {
+	uint64_t now; /* [T] ms: what is due before has been taken out */
+	struct cds_list_head
+		moving; /* [T] from a higher level to a lower one */
+	struct {
+		uint64_t used; /* [T] a bit for each list that is not empty */
+		struct cds_list_head slots[BC_WHEEL_SLOTS]; /* [T] */
+	} levels[BC_WHEEL_LEVELS];
+};
+
+void bc_wheel_init(struct bc_wheel *wheel);
+
+/** Put a timer in, to be due at its ->when. Context: [T], as all of these. */
+void bc_wheel_add(struct bc_wheel *wheel, struct bc_timer *timer);
+
+/** Take out a timer that is in a wheel. */
+void bc_wheel_remove(struct bc_timer *timer);
+
+/**
+ * Turn the wheel towards @a until by a step of bounded length.
+ *
+ * @param[in]  wheel
+ * @param[in]  until  ms, < UINT64_MAX; not before that of the last turn, unless
+ *                    the wheel is empty
+ * @param[out] due    a timer that is due until then, taken out; or NULL
+ *
+ * @return when to turn it on, ms: up to @a until, at once; UINT64_MAX: it is empty
+ */
+uint64_t bc_wheel_turn(struct bc_wheel *wheel, uint64_t until,
+		       struct bc_timer **due);
 
 int bc_timers_start(void);
 
@@ -107,7 +142,11 @@ void bc_work_queue(struct bc_work *work);
 void bc_completion_queue(struct bc_work *work);
 
 /**
- * Let a timer run at @a when or earlier.
+ * Let a timer run at @a when or earlier; not before the earliest time that it was
+ * armed for, unless the core stops.  Costs the same whatever else is armed.
+ *
+ * @param[in] timer
+ * @param[in] when  ms, < UINT64_MAX
  *
  * @return true if it was not armed before: it will run once for this.
  *
