@@ -5,7 +5,7 @@
  * Purpose: find a transport's connection; note what is heard on it; close it
  *   when its peer acknowledges nothing.  Its end is in ending.c.
  * Data: struct bc_conn, in a lock-free hash table by transport.
- * Locking: conn->lock guards the list of bindings; it comes after a client's
+ * Locking: conn->lock guards the lists of bindings; it comes after a client's
  *   lock.
  * Lifetime: in the table until it is down, which it is before its transport
  *   is destroyed; freed a grace period after its last reference.
@@ -110,6 +110,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	conn->probe = (struct bc_probe){ .state = BC_PROBE_NONE };
 	pthread_mutex_init(&conn->lock, NULL);
 	CDS_INIT_LIST_HEAD(&conn->bindings);
+	CDS_INIT_LIST_HEAD(&conn->opening);
 	urcu_ref_init(&conn->ref);
 
 	node = bc_table_add(&bc_core.conns, bc_hash_u64((uintptr_t)transport),

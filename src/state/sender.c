@@ -94,6 +94,7 @@ static void slot_wait(struct bc_session *session, struct bc_slot *slot,
 {
 	slot->when = when;
 	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
+	bc_session_list_locked(session);
 	bc_client_arm_locked(session->client, slot->when);
 }
 
@@ -115,6 +116,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 	urcu_ref_init(&req->ref);
 	urcu_ref_get(&req->ref);
 	bc_slots_set(&session->slots, slot, BC_SLOT_BUSY);
+	bc_session_list_locked(session);
 	slot->when = now;
 	slot->req = req;
 	req->replied = callback_replied;
@@ -137,6 +139,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 	if (call->state == BC_CALL_SENT && call->slot == slot) {
 		call->answer_by = bc_call_not_beyond_deadline(
 			call, now + bc_core.config.callback_timeout);
+		call->looks = 0;
 		bc_call_look_again_locked(call, now);
 	}
 	return req;
@@ -165,33 +168,46 @@ static bool waits_for_slot(const struct bc_client *client,
 {
 	struct bc_session *session;
 
-	cds_list_for_each_entry(session, &client->sessions, client_link)
-		if (session->paths && call_fits(session, call))
+	cds_list_for_each_entry(session, &client->reachable, reachable_link)
+		if (call_fits(session, call))
 			return true;
 	return false;
+}
+
+/* The session that was asked for, or NULL: any will do, or it is gone. */
+static struct bc_session *preferred(struct bc_client *client,
+				    const struct bc_call *call)
+{
+	struct bc_session *session;
+
+	if (call->any_session || cds_list_empty(&client->ready))
+		return NULL;
+	/* Most clients have one. */
+	session = cds_list_first_entry(&client->ready, struct bc_session,
+				       ready_link);
+	if (!memcmp(session->id, call->prefer, BC_SESSIONID_SIZE))
+		return session;
+	return bc_session_find_locked(client, call->prefer);
 }
 
 /* The session that was asked for if it can, else any of the client's; and its
  * connection, chosen once: it may go down at any moment.
  */
-static struct bc_session *session_for(const struct bc_client *client,
+static struct bc_session *session_for(struct bc_client *client,
 				      const struct bc_call *call,
 				      struct bc_conn **conn)
 {
-	struct bc_session *session, *any = NULL;
+	struct bc_session *session = preferred(client, call);
 
-	cds_list_for_each_entry(session, &client->sessions, client_link) {
-		struct bc_conn *path = can_take(session, call);
-
-		if (!path)
-			continue;
-		any = session;
-		*conn = path;
-		if (call->any_session ||
-		    !memcmp(session->id, call->prefer, BC_SESSIONID_SIZE))
-			break;
+	*conn = session ? can_take(session, call) : NULL;
+	if (*conn)
+		return session;
+	cds_list_for_each_entry(session, &client->ready, ready_link) {
+		*conn = can_take(session, call);
+		if (*conn)
+			return session;
 	}
-	return any;
+	return NULL;
 }
 
 /* A request that lost its connection: same session, slot and sequence id. */
@@ -200,13 +216,10 @@ static struct bc_request *next_parked(const struct bc_client *client,
 {
 	struct bc_session *session;
 
-	cds_list_for_each_entry(session, &client->sessions, client_link) {
+	cds_list_for_each_entry(session, &client->parked, parked_link) {
 		struct bc_slot *slot = session->slots.slots;
-		struct bc_conn *conn;
+		struct bc_conn *conn = bc_session_path_locked(session);
 
-		if (!session->slots.waiting)
-			continue;
-		conn = bc_session_path_locked(session);
 		if (!conn)
 			continue;
 		while (slot->state != BC_SLOT_PARKED)
@@ -216,8 +229,7 @@ static struct bc_request *next_parked(const struct bc_client *client,
 	return NULL;
 }
 
-static struct bc_request *next_queued(const struct bc_client *client,
-				      uint64_t now)
+static struct bc_request *next_queued(struct bc_client *client, uint64_t now)
 {
 	struct bc_call *call;
 
@@ -382,6 +394,7 @@ static void slot_unbound(struct bc_session *session, struct bc_slot *slot,
 
 	bc_slot_drop_request_locked(slot);
 	bc_slots_set(&session->slots, slot, BC_SLOT_PARKED);
+	bc_session_list_locked(session);
 	if (binding)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
 }

@@ -54,7 +54,7 @@ static void wait_until(struct bc_client *client,
 
 static bool backs_off(struct bc_client *client)
 {
-	return !cds_list_empty(&client->backoff);
+	return client->queued && cds_list_empty(&client->queue);
 }
 
 static bool has_no_path(struct bc_client *client)
