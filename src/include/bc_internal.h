@@ -645,6 +645,9 @@ void bc_call_time_sent_locked(struct bc_call *call, uint64_t when);
 /** The same for one that is SENT already. */
 void bc_call_time_again_locked(struct bc_call *call, uint64_t when);
 
+/** To SENT, or SENT again: its request goes out now, and is to be answered. */
+void bc_call_sent_locked(struct bc_call *call, uint64_t now);
+
 /** Look at one that is out once more before its answer is due. */
 void bc_call_look_again_locked(struct bc_call *call, uint64_t now);
 

@@ -168,15 +168,29 @@ void bc_call_time_again_locked(struct bc_call *call, uint64_t when)
 	bc_call_time_sent_locked(call, when);
 }
 
-/* Look at a callback that is out once more before its answer is due. */
-void bc_call_look_again_locked(struct bc_call *call, uint64_t now)
+/* When to look at the path of one that is out, before its answer is due. */
+static uint64_t next_look(struct bc_call *call, uint64_t now)
 {
 	uint64_t when = now + (LOOK_FIRST << call->looks);
 
 	if (call->looks < LOOK_DOUBLINGS)
 		call->looks++;
-	bc_call_time_again_locked(
-		call, when < call->answer_by ? when : call->answer_by);
+	return when < call->answer_by ? when : call->answer_by;
+}
+
+void bc_call_sent_locked(struct bc_call *call, uint64_t now)
+{
+	if (call->state == BC_CALL_SENT)
+		bc_heap_remove(&call->client->due, &call->due);
+	call->answer_by = bc_call_not_beyond_deadline(
+		call, now + bc_core.config.callback_timeout);
+	call->looks = 0;
+	bc_call_time_sent_locked(call, next_look(call, now));
+}
+
+void bc_call_look_again_locked(struct bc_call *call, uint64_t now)
+{
+	bc_call_time_again_locked(call, next_look(call, now));
 }
 
 /* Start over with another slot, as a new request. */

@@ -61,15 +61,21 @@ void bc_heap_add(struct bc_heap *heap, struct bc_heap_node *node)
 	node->left = NULL;
 	node->right = NULL;
 	node->rank = 1;
+	node->up = NULL;
+	if (!heap->first) {
+		heap->first = node;
+		return;
+	}
 	heap->first = merge(heap->first, node);
 	heap->first->up = NULL;
 }
 
 void bc_heap_remove(struct bc_heap *heap, struct bc_heap_node *node)
 {
-	struct bc_heap_node *below = merge(node->left, node->right);
-	struct bc_heap_node *up = node->up;
+	struct bc_heap_node *up = node->up, *below = NULL;
 
+	if (node->left) /* else there is no right one either */
+		below = merge(node->left, node->right);
 	if (below)
 		below->up = up;
 	if (!up)

@@ -136,12 +136,6 @@ static struct bc_request *slot_request(struct bc_session *session,
 	req->sequence.highest_slot = bc_slots_highest(&session->slots);
 	bc_cb_compound_encode(req->body, call->minorversion, &req->sequence,
 			      call->args, call->args_len);
-	if (call->state == BC_CALL_SENT && call->slot == slot) {
-		call->answer_by = bc_call_not_beyond_deadline(
-			call, now + bc_core.config.callback_timeout);
-		call->looks = 0;
-		bc_call_look_again_locked(call, now);
-	}
 	return req;
 }
 
@@ -152,14 +146,12 @@ static bool call_fits(const struct bc_session *session,
 				call->args_len);
 }
 
-/* The connection over which a session can take the callback, or NULL. */
+/* The connection over which a session that is ready can take it, or NULL. */
 static struct bc_conn *can_take(const struct bc_session *session,
 				const struct bc_call *call)
 {
-	if (!session->paths || !bc_slots_available(&session->slots) ||
-	    !call_fits(session, call))
-		return NULL;
-	return bc_session_path_locked(session);
+	return call_fits(session, call) ? bc_session_path_locked(session) :
+					  NULL;
 }
 
 /* Whether the callback waits for a slot, and not for a larger limit. */
@@ -174,7 +166,7 @@ static bool waits_for_slot(const struct bc_client *client,
 	return false;
 }
 
-/* The session that was asked for, or NULL: any will do, or it is gone. */
+/* The session that was asked for if it is ready, or NULL. */
 static struct bc_session *preferred(struct bc_client *client,
 				    const struct bc_call *call)
 {
@@ -187,7 +179,9 @@ static struct bc_session *preferred(struct bc_client *client,
 				       ready_link);
 	if (!memcmp(session->id, call->prefer, BC_SESSIONID_SIZE))
 		return session;
-	return bc_session_find_locked(client, call->prefer);
+	session = bc_session_find_locked(client, call->prefer);
+	return session && !cds_list_empty(&session->ready_link) ? session :
+								  NULL;
 }
 
 /* The session that was asked for if it can, else any of the client's; and its
@@ -219,32 +213,45 @@ static struct bc_request *next_parked(const struct bc_client *client,
 	cds_list_for_each_entry(session, &client->parked, parked_link) {
 		struct bc_slot *slot = session->slots.slots;
 		struct bc_conn *conn = bc_session_path_locked(session);
+		struct bc_request *req;
+		struct bc_call *call;
 
 		if (!conn)
 			continue;
 		while (slot->state != BC_SLOT_PARKED)
 			slot++;
-		return slot_request(session, slot, conn, now);
+		req = slot_request(session, slot, conn, now);
+		call = slot->call;
+		if (req && call->state == BC_CALL_SENT && call->slot == slot)
+			bc_call_sent_locked(call, now);
+		return req;
 	}
 	return NULL;
 }
 
 static struct bc_request *next_queued(struct bc_client *client, uint64_t now)
 {
+	size_t too_large = SIZE_MAX; /* for each session that has a path */
 	struct bc_call *call;
 
 	if (!client->paths)
 		return NULL;
 	cds_list_for_each_entry(call, &client->queue, link) {
+		struct bc_session *session;
+		struct bc_request *req;
 		struct bc_conn *conn;
-		struct bc_session *session = session_for(client, call, &conn);
 		struct bc_slot *slot;
 		int index;
 
+		if (call->args_len >= too_large)
+			continue;
+		session = session_for(client, call, &conn);
 		if (!session && waits_for_slot(client, call))
 			return NULL;
-		if (!session)
+		if (!session) {
+			too_large = call->args_len;
 			continue;
+		}
 		index = bc_slots_acquire(&session->slots);
 		if (index < 0) {
 			/* Out of memory: nothing else comes back to it. */
@@ -259,8 +266,12 @@ static struct bc_request *next_queued(struct bc_client *client, uint64_t now)
 		call->slot = slot;
 		call->session = session;
 		call->expires = bc_call_may_wait_until(call, now);
-		bc_call_time_sent_locked(call, call->expires);
-		return slot_request(session, slot, conn, now);
+		req = slot_request(session, slot, conn, now);
+		if (req)
+			bc_call_sent_locked(call, now);
+		else
+			bc_call_time_sent_locked(call, call->expires);
+		return req;
 	}
 	return NULL;
 }

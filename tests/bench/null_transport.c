@@ -90,7 +90,7 @@ static const struct bc_ops ops = {
 void null_start(void)
 {
 	static const struct bc_config config = {
-		.max_queue = 4096,
+		.max_queue = 1048576,
 		.max_slots = SLOTS,
 		.max_connections = 16,
 		.max_server_connections = UINT32_MAX,
