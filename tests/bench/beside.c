@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define REACHABLE 10000 /* what was idle is not in a cache */
+#define REACHABLE 10000 /* more than a cache holds: they were idle */
 #define ROUNDS 10
 #define IDLE_MS 300 /* then a client's timer has run, and is armed no more */
 
