@@ -7,7 +7,7 @@
  *
  * instructions.py counts the instructions inside the function of that name.  What
  * there is beside must not be in them: other clients that cannot be reached, other
- * sessions of the client, callbacks of it that are not due.
+ * sessions of the client, callbacks of it that are not due.  TIMES is at most 10,000.
  */
 #include "null_transport.h"
 
@@ -76,17 +76,31 @@ static void crowded_end(void)
 	}
 }
 
-/* The timer of a client for which many callbacks wait. */
+/* The timer of a client for which many callbacks wait, one of which is due. */
 static struct bc_client *visited;
+
+static void let_one_be_due(void)
+{
+	struct bc_heap_node *first;
+
+	pthread_mutex_lock(&visited->lock);
+	first = visited->due.first;
+	bc_heap_remove(&visited->due, first);
+	first->when = 0;
+	bc_heap_add(&visited->due, first);
+	pthread_mutex_unlock(&visited->lock);
+}
 
 static void visit(unsigned long i)
 {
 	(void)i;
+	let_one_be_due();
 	bc_core.expire(visited);
 }
 
 static void visit_begin(void)
 {
+	null_allow_failures();
 	for (uint64_t i = 0; i < MANY; i++)
 		null_submit(MANY + 1);
 	visited = bc_client_get(MANY + 1);

@@ -109,9 +109,14 @@ void null_stop(void)
 	bc_core_fini();
 }
 
-void null_fail_waiting(void)
+void null_allow_failures(void)
 {
 	uatomic_set(&failing, true);
+}
+
+void null_fail_waiting(void)
+{
+	null_allow_failures();
 	bc_core_stop_calls();
 }
 

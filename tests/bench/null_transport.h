@@ -14,6 +14,9 @@ void null_start(void);
 /** Stop the core; all callbacks must have been answered, or failed. */
 void null_stop(void);
 
+/** From now on callbacks may end without an answer. */
+void null_allow_failures(void);
+
 /** Let all callbacks fail that wait for a path. */
 void null_fail_waiting(void);
 
