@@ -97,7 +97,7 @@ void bc_worker_run(struct bc_worker *worker);
 /** Wait until all that was queued by @a queue before has run. May block. */
 void bc_worker_flush(void (*queue)(struct bc_work *work));
 
-/* Timers, and the core's two threads (timer.c) ---------------------------- */
+/* Timers, and the core's two threads (wheel.c, timer.c) ------------------- */
 
 /** A moment at which something is to be looked at. Zero-initialised. */
 struct bc_timer {
@@ -106,6 +106,41 @@ struct bc_timer {
 	bool armed; /* [T] */
 	void (*run)(struct bc_timer *timer); /* [K] */
 };
+
+#define BC_WHEEL_SLOTS 64
+#define BC_WHEEL_LEVELS 11 /* six bits each: any time */
+
+/** Timers, to be taken out in order of time. */
+struct bc_wheel {
+	uint64_t now; /* [T] ms: what is due before has been taken out */
+	struct cds_list_head
+		moving; /* [T] from a higher level to a lower one */
+	struct {
+		uint64_t used; /* [T] a bit for each list that is not empty */
+		struct cds_list_head slots[BC_WHEEL_SLOTS]; /* [T] */
+	} levels[BC_WHEEL_LEVELS];
+};
+
+void bc_wheel_init(struct bc_wheel *wheel);
+
+/** Put a timer in, to be due at its ->when. Context: [T], as all of these. */
+void bc_wheel_add(struct bc_wheel *wheel, struct bc_timer *timer);
+
+/** Take out a timer that is in a wheel. */
+void bc_wheel_remove(struct bc_timer *timer);
+
+/**
+ * Turn the wheel towards @a until by a step of bounded length.
+ *
+ * @param[in]  wheel
+ * @param[in]  until  ms, < UINT64_MAX; not before that of the last turn, unless
+ *                    the wheel is empty
+ * @param[out] due    a timer that is due until then, taken out; or NULL
+ *
+ * @return when to turn it on, ms: up to @a until, at once; UINT64_MAX: it is empty
+ */
+uint64_t bc_wheel_turn(struct bc_wheel *wheel, uint64_t until,
+		       struct bc_timer **due);
 
 int bc_timers_start(void);
 
@@ -119,7 +154,11 @@ void bc_timers_queue(struct bc_work *work);
 void bc_completion_queue(struct bc_work *work);
 
 /**
- * Let a timer run at @a when or earlier.
+ * Let a timer run at @a when or earlier; not before the earliest time that it was
+ * armed for, unless the core stops.  Costs the same whatever else is armed.
+ *
+ * @param[in] timer
+ * @param[in] when  ms, < UINT64_MAX
  *
  * @return true if it was not armed before: it will run once for this.
  *
@@ -130,6 +169,26 @@ bool bc_timer_arm(struct bc_timer *timer, uint64_t when);
 /** Monotonic time in ms, and in ns. */
 uint64_t bc_now(void);
 uint64_t bc_now_ns(void);
+
+/* Heaps (heap.c) ---------------------------------------------------------- */
+
+/** Something that is due at some time. */
+struct bc_heap_node {
+	struct bc_heap_node *up, *left, *right; /* [L] */
+	uint64_t when; /* [L] ms; constant while it is in a heap */
+	uint32_t rank; /* [L] */
+};
+
+/** What is due at several times. All zero: empty. */
+struct bc_heap {
+	struct bc_heap_node *first; /* [L] what is due first; or NULL */
+};
+
+/** Put a node in, to be due at its ->when. Context: [L], as the other. */
+void bc_heap_add(struct bc_heap *heap, struct bc_heap_node *node);
+
+/** Take out a node that is in the heap. */
+void bc_heap_remove(struct bc_heap *heap, struct bc_heap_node *node);
 
 /* Tables (table.c) -------------------------------------------------------- */
 
@@ -257,9 +316,9 @@ struct bc_security {
 
 enum bc_call_state {
 	BC_CALL_NEW, /* in no list: not submitted, or between two of these */
-	BC_CALL_QUEUED, /* in client->queue */
-	BC_CALL_SENT, /* in client->timed; call->slot carries it */
-	BC_CALL_BACKOFF, /* in client->backoff, until the next attempt */
+	BC_CALL_QUEUED, /* in client->queue; in client->due as the next two */
+	BC_CALL_SENT, /* call->slot carries it */
+	BC_CALL_BACKOFF, /* until the next attempt */
 	BC_CALL_DONE, /* in no list any more */
 };
 
@@ -267,9 +326,11 @@ struct bc_call {
 	struct urcu_ref ref;
 	struct bc_work work; /* to complete it on the thread for that */
 	enum bc_outcome outcome; /* [L] until DONE, then its completer's */
-	struct cds_list_head link; /* [L] in the list that its state names */
+	struct cds_list_head link; /* [L] QUEUED: in client->queue */
+	struct bc_heap_node
+		due; /* [L] QUEUED: until when; else when to look again */
 	enum bc_call_state state; /* [L] */
-	uint64_t when; /* [L] ms: QUEUED, until when; else when to look again */
+	uint32_t looks; /* [L] SENT: at the path of this attempt, so far */
 	uint64_t answer_by; /* [L] ms: SENT, no answer by then is a failure */
 	uint64_t expires; /* [L] ms: SENT, until when parked or delayed */
 	uint64_t deadline; /* [K] ms: it has completed by then */
@@ -332,6 +393,7 @@ struct bc_binding {
 	struct bc_conn *conn; /* [K] counted */
 	struct cds_list_head session_link; /* [L] */
 	struct cds_list_head conn_link; /* [C] */
+	struct cds_list_head reply_link; /* [C] OPENING, while reply is set */
 	enum bc_channels channels; /* [K] */
 	enum bc_binding_state state; /* [L] */
 	const void *reply; /* [C] OPENING: the reply waited for */
@@ -358,6 +420,7 @@ struct bc_conn {
 	struct bc_work examine_work;
 	pthread_mutex_t lock; /* leaf */
 	struct cds_list_head bindings; /* [C] */
+	struct cds_list_head opening; /* [C] bindings that wait for a reply */
 	struct bc_idle idle;
 };
 
@@ -367,6 +430,11 @@ struct bc_session {
 	struct urcu_ref ref;
 	struct bc_client *client; /* [K] counted */
 	struct cds_list_head client_link; /* [L] while open */
+	struct cds_list_head
+		reachable_link; /* [L] these four: in the client's */
+	struct cds_list_head ready_link; /* [L]  list of that name, if it is */
+	struct cds_list_head parked_link; /* [L]  what that says; else empty; */
+	struct cds_list_head delayed_link; /* [L]  bc_session_list_locked() */
 	uint8_t id[BC_SESSIONID_SIZE]; /* [K] */
 	uint32_t max_request_size; /* [K] bytes */
 	bool open; /* [A], changed under [L] */
@@ -413,12 +481,15 @@ struct bc_client {
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
 	uint32_t calls; /* [L] accepted and not completed */
-	uint32_t queued; /* [L] calls in queue and backoff */
+	uint32_t queued; /* [L] calls that are QUEUED or BACKOFF */
 	struct cds_list_head sessions; /* [L] */
+	struct cds_list_head
+		reachable; /* [L] sessions with a path; of these, */
+	struct cds_list_head ready; /* [L]  with a slot to be used as well, */
+	struct cds_list_head parked; /* [L]  with a slot that is PARKED; */
+	struct cds_list_head delayed; /* [L] sessions with a slot DELAYED */
 	struct cds_list_head queue; /* [L] calls, first in first out */
-	uint64_t queue_due; /* [L] ms: no call in the queue ends before */
-	struct cds_list_head timed; /* [L] calls, by when */
-	struct cds_list_head backoff; /* [L] calls, by when */
+	struct bc_heap due; /* [L] all calls, but those that are DONE */
 	struct bc_revoked *revoked; /* [R], set under [L]: counted, while it has
 				       sessions; NULL: none */
 	uint64_t armed; /* [L] ms: when the timer runs at the latest, or 0 */
@@ -520,6 +591,17 @@ void bc_revoked_link_locked(struct bc_client *client);
 /** It has none any more: they are kept for a lease. [L] */
 void bc_revoked_unlink_locked(struct bc_client *client);
 
+/* session.c */
+
+/** The client's open session of this id, or NULL. [L] */
+struct bc_session *bc_session_find_locked(const struct bc_client *client,
+					  const uint8_t id[BC_SESSIONID_SIZE]);
+
+/** Keep a session in the client's lists that it belongs to, and in no other: its
+ * paths or its slots have changed. [L]
+ */
+void bc_session_list_locked(struct bc_session *session);
+
 /* conn.c */
 
 /** Close the connection, a moment later, if its peer acknowledges nothing. */
@@ -586,7 +668,7 @@ uint64_t bc_call_not_beyond_deadline(const struct bc_call *call,
 /** Until when it may wait for a path, ms. */
 uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now);
 
-/** Take it out of its client's list and off its slot. */
+/** Take it out of its client's queue, off its slot, and out of time. */
 void bc_call_unlink_locked(struct bc_call *call);
 
 /** To QUEUED: it waits for a path and a slot; in front if it has before. */
@@ -594,6 +676,12 @@ void bc_call_enqueue_locked(struct bc_call *call, bool in_front, uint64_t now);
 
 /** To SENT, in a slot: it is looked at at @a when, ms. */
 void bc_call_time_sent_locked(struct bc_call *call, uint64_t when);
+
+/** The same for one that is SENT already. */
+void bc_call_time_again_locked(struct bc_call *call, uint64_t when);
+
+/** To SENT, or SENT again: its request goes out now, and is to be answered. */
+void bc_call_sent_locked(struct bc_call *call, uint64_t now);
 
 /** Look at one that is out once more before its answer is due. */
 void bc_call_look_again_locked(struct bc_call *call, uint64_t now);

@@ -41,6 +41,7 @@ static void count_path(struct bc_session *session, int by)
 
 	uatomic_set(&session->paths, session->paths + (uint32_t)by);
 	uatomic_set(&client->paths, client->paths + (uint32_t)by);
+	bc_session_list_locked(session);
 	if (by > 0 && client->paths == 1 && client->path_was_lost) {
 		client->path_was_lost = false;
 		bc_log(BC_LOG_EVENT, "client %#lx: back channel is up again",
@@ -132,6 +133,7 @@ void bc_binding_forget_reply(struct bc_binding *binding)
 	if (!binding->reply)
 		return;
 	binding->reply = NULL;
+	cds_list_del(&binding->reply_link);
 	uatomic_dec(&bc_core.opening);
 }
 
@@ -286,8 +288,11 @@ static void expect_reply(struct bc_binding *binding, const void *reply)
 {
 	bc_binding_set_locked(binding, BC_BINDING_OPENING);
 	pthread_mutex_lock(&binding->conn->lock);
-	if (!binding->reply)
+	if (!binding->reply) {
 		uatomic_inc(&bc_core.opening);
+		cds_list_add_tail(&binding->reply_link,
+				  &binding->conn->opening);
+	}
 	binding->reply = reply;
 	pthread_mutex_unlock(&binding->conn->lock);
 }

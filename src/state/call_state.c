@@ -13,35 +13,43 @@
  *                 '------------------------ BACKOFF          `--'
  *                        5, 10, 20 s           too many attempts
  *
- * Data: struct bc_call; the lists and counts of its struct bc_client; the slot
- *   that carries it.
+ * Data: struct bc_call; the queue, the times and the counts of its struct
+ *   bc_client; the slot that carries it.
  * Locking: the client's lock, but for bc_call_complete(), which is called
  *   without any.
  * Lifetime: a callback is its client's from submission to completion; whoever
  *   moves it to DONE completes it and drops that reference.
- * Invariants: a callback is in exactly the list that its state names; it is NEW
- *   before its submission and on its way from one list to the next, and so only
- *   under the lock; one that is DONE never leaves that state.
+ * Invariants: a callback is in the queue if and only if it is QUEUED, and has a
+ *   time in the client's heap unless it is NEW or DONE; it is NEW before its
+ *   submission and on its way from one state to the next, and so only under the
+ *   lock; one that is DONE never leaves that state.
  */
 #include "bc_internal.h"
 
 /* Ganesha counts in whole seconds. */
 #define REVOKE_SLACK 2000 /* ms */
 
-/* How often the connection of an unanswered request is looked at. */
-#define LOOK_INTERVAL 250 /* ms */
+/* When the connection of an unanswered request is looked at first; each time
+ * after is twice as long, so that who never answers is soon left alone.
+ */
+#define LOOK_FIRST 250 /* ms */
+#define LOOK_DOUBLINGS 16
 
 void bc_call_unlink_locked(struct bc_call *call)
 {
 	assert(call->state != BC_CALL_DONE);
 	switch (call->state) {
 	case BC_CALL_QUEUED:
+		cds_list_del(&call->link);
+		call->client->queued--;
+		bc_heap_remove(&call->client->due, &call->due);
+		break;
 	case BC_CALL_BACKOFF:
 		call->client->queued--;
-		cds_list_del(&call->link);
+		bc_heap_remove(&call->client->due, &call->due);
 		break;
 	case BC_CALL_SENT:
-		cds_list_del(&call->link);
+		bc_heap_remove(&call->client->due, &call->due);
 		break;
 	case BC_CALL_NEW:
 	case BC_CALL_DONE:
@@ -83,44 +91,33 @@ uint64_t bc_call_deadline(const struct bc_call *call, uint64_t now)
 	return now + (attempts < longest ? attempts : longest);
 }
 
+/* Look at the callback again at @when. */
+static void call_time(struct bc_call *call, uint64_t when)
+{
+	call->due.when = when;
+	bc_heap_add(&call->client->due, &call->due);
+	bc_client_arm_locked(call->client, when);
+}
+
 /* Wait for a path and a slot; in front if it has waited before. */
 void bc_call_enqueue_locked(struct bc_call *call, bool in_front, uint64_t now)
 {
 	struct bc_client *client = call->client;
 
 	call->state = BC_CALL_QUEUED;
-	call->when = bc_call_may_wait_until(call, now);
 	if (in_front)
 		cds_list_add(&call->link, &client->queue);
 	else
 		cds_list_add_tail(&call->link, &client->queue);
 	client->queued++;
-	if (call->when < client->queue_due)
-		client->queue_due = call->when;
-	bc_client_arm_locked(client, call->when);
-}
-
-/* Look at the callback again at @when.  Nearly always that is later than for all
- * others in the same list.
- */
-static void call_time(struct bc_call *call, struct cds_list_head *list,
-		      uint64_t when)
-{
-	struct cds_list_head *pos;
-
-	call->when = when;
-	for (pos = list->prev; pos != list; pos = pos->prev)
-		if (cds_list_entry(pos, struct bc_call, link)->when <= when)
-			break;
-	cds_list_add(&call->link, pos);
-	bc_client_arm_locked(call->client, when);
+	call_time(call, bc_call_may_wait_until(call, now));
 }
 
 /* It is in a slot. */
 void bc_call_time_sent_locked(struct bc_call *call, uint64_t when)
 {
 	call->state = BC_CALL_SENT;
-	call_time(call, &call->client->timed, when);
+	call_time(call, when);
 }
 
 /* It waits for its next attempt, and counts as one that is queued. */
@@ -128,10 +125,10 @@ static void call_time_backoff(struct bc_call *call, uint64_t when)
 {
 	call->state = BC_CALL_BACKOFF;
 	call->client->queued++;
-	call_time(call, &call->client->backoff, when);
+	call_time(call, when);
 }
 
-/* It is in no list any more, and neither times out nor is sent again: who calls
+/* It has no time any more, and neither times out nor is sent again: who calls
  * this completes it, with bc_call_complete() once the lock is dropped.
  */
 void bc_call_done_locked(struct bc_call *call, enum bc_outcome outcome)
@@ -176,14 +173,35 @@ void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome)
 	complete_queue(call);
 }
 
-/* Look at a callback that is out once more before its answer is due. */
+void bc_call_time_again_locked(struct bc_call *call, uint64_t when)
+{
+	bc_heap_remove(&call->client->due, &call->due);
+	bc_call_time_sent_locked(call, when);
+}
+
+/* When to look at the path of one that is out, before its answer is due. */
+static uint64_t next_look(struct bc_call *call, uint64_t now)
+{
+	uint64_t when = now + (LOOK_FIRST << call->looks);
+
+	if (call->looks < LOOK_DOUBLINGS)
+		call->looks++;
+	return when < call->answer_by ? when : call->answer_by;
+}
+
+void bc_call_sent_locked(struct bc_call *call, uint64_t now)
+{
+	if (call->state == BC_CALL_SENT)
+		bc_heap_remove(&call->client->due, &call->due);
+	call->answer_by = bc_call_not_beyond_deadline(
+		call, now + bc_core.config.callback_timeout);
+	call->looks = 0;
+	bc_call_time_sent_locked(call, next_look(call, now));
+}
+
 void bc_call_look_again_locked(struct bc_call *call, uint64_t now)
 {
-	uint64_t when = now + LOOK_INTERVAL;
-
-	cds_list_del(&call->link);
-	bc_call_time_sent_locked(
-		call, when < call->answer_by ? when : call->answer_by);
+	bc_call_time_again_locked(call, next_look(call, now));
 }
 
 void bc_call_redo_locked(struct bc_call *call)
@@ -255,6 +273,7 @@ void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
 	slot->security = NULL;
 	slot->call = NULL;
 	bc_slots_release(&session->slots, slot, fate);
+	bc_session_list_locked(session);
 	if (call->slot == slot)
 		call->slot = NULL;
 	bc_call_put(call);

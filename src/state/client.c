@@ -5,7 +5,8 @@
  * Purpose: find a client's sender; let it live as long as it is needed.
  * Data: struct bc_client, in a lock-free hash table by client id.
  * Locking: client->lock guards a client's sessions, their bindings and slots,
- *   and its callbacks.  Two clients share no lock.
+ *   and its callbacks.  Two clients share none but the timers', which is held for
+ *   a moment when one that was idle is called.
  * Lifetime: see "who holds a reference" in bc_internal.h.  A client leaves the
  *   table when it has neither sessions nor callbacks ("dead"); who finds it dead
  *   looks again.
@@ -88,10 +89,11 @@ static struct bc_client *client_new(uint64_t clientid)
 	client->timer.run = timer_run;
 	pthread_mutex_init(&client->lock, NULL);
 	CDS_INIT_LIST_HEAD(&client->sessions);
+	CDS_INIT_LIST_HEAD(&client->reachable);
+	CDS_INIT_LIST_HEAD(&client->ready);
+	CDS_INIT_LIST_HEAD(&client->parked);
+	CDS_INIT_LIST_HEAD(&client->delayed);
 	CDS_INIT_LIST_HEAD(&client->queue);
-	client->queue_due = UINT64_MAX;
-	CDS_INIT_LIST_HEAD(&client->timed);
-	CDS_INIT_LIST_HEAD(&client->backoff);
 	urcu_ref_init(&client->ref);
 	urcu_ref_get(&client->ref);
 	return client;

@@ -5,7 +5,7 @@
  * Purpose: find a transport's connection; note that its peer answers; close it
  *   when its peer acknowledges nothing.  Its end is in ending.c.
  * Data: struct bc_conn, in a lock-free hash table by transport.
- * Locking: conn->lock guards the list of bindings; it comes after a client's
+ * Locking: conn->lock guards the lists of bindings; it comes after a client's
  *   lock.
  * Lifetime: in the table until it is down, which it is before its transport
  *   is destroyed; freed a grace period after its last reference.
@@ -103,6 +103,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	bc_idle_init(&conn->idle);
 	pthread_mutex_init(&conn->lock, NULL);
 	CDS_INIT_LIST_HEAD(&conn->bindings);
+	CDS_INIT_LIST_HEAD(&conn->opening);
 	urcu_ref_init(&conn->ref);
 
 	node = bc_table_add(&bc_core.conns, bc_hash_u64((uintptr_t)transport),

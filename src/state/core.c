@@ -13,6 +13,7 @@
  */
 #include "bc_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The sum of the parts is the whole, or a callback was lost or ended twice. */
@@ -73,38 +74,88 @@ int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 	return rc;
 }
 
-/* One member of a table, or NULL: +1 ref. */
-static struct bc_conn *any_conn(void)
+/* What a table has, with a reference each. */
+struct members {
+	size_t count, room;
+	struct cds_lfht_node **nodes;
+	struct cds_lfht_node *few[64]; /* if there is no memory for more */
+};
+
+/* Those of a table: one walk for all of them, as one that begins anew for each
+ * would come past the buckets of all that have left.
+ */
+static void members_find(struct members *members, const struct bc_table *table,
+			 bool (*get)(struct cds_lfht_node *node))
 {
 	struct cds_lfht_iter iter;
-	struct bc_conn *conn, *found = NULL;
 
+	members->count = 0;
+	members->room = uatomic_read(&table->count);
+	members->nodes = malloc(members->room * sizeof(*members->nodes));
+	if (!members->nodes) {
+		members->nodes = members->few;
+		members->room = sizeof(members->few) / sizeof(members->few[0]);
+	}
 	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.conns.entries, &iter, conn, node) {
-		if (urcu_ref_get_unless_zero(&conn->ref)) {
-			found = conn;
-			break;
-		}
+	for (cds_lfht_first(table->entries, &iter);
+	     cds_lfht_iter_get_node(&iter) && members->count < members->room;
+	     cds_lfht_next(table->entries, &iter)) {
+		struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
+
+		if (get(node))
+			members->nodes[members->count++] = node;
 	}
 	rcu_read_unlock();
-	return found;
 }
 
-static struct bc_session *any_session(void)
+static void members_free(struct members *members)
 {
-	struct cds_lfht_iter iter;
-	struct bc_session *session, *found = NULL;
+	if (members->nodes != members->few)
+		free(members->nodes);
+}
 
-	rcu_read_lock();
-	cds_lfht_for_each_entry(bc_core.sessions.entries, &iter, session,
-				node) {
-		if (urcu_ref_get_unless_zero(&session->ref)) {
-			found = session;
-			break;
-		}
-	}
-	rcu_read_unlock();
-	return found;
+/* End all members of a table, whose references @end consumes. */
+static void end_all(const struct bc_table *table,
+		    bool (*get)(struct cds_lfht_node *node),
+		    void (*end)(struct cds_lfht_node *node))
+{
+	struct members members;
+
+	do {
+		members_find(&members, table, get);
+		for (size_t i = 0; i < members.count; i++)
+			end(members.nodes[i]);
+		members_free(&members);
+	} while (members.count);
+}
+
+static bool session_get(struct cds_lfht_node *node)
+{
+	return urcu_ref_get_unless_zero(
+		&caa_container_of(node, struct bc_session, node)->ref);
+}
+
+static void session_end(struct cds_lfht_node *node)
+{
+	struct bc_session *session =
+		caa_container_of(node, struct bc_session, node);
+
+	bc_session_close(session);
+	bc_session_put(session);
+}
+
+static bool conn_get(struct cds_lfht_node *node)
+{
+	return urcu_ref_get_unless_zero(
+		&caa_container_of(node, struct bc_conn, node)->ref);
+}
+
+static void conn_end(struct cds_lfht_node *node)
+{
+	struct bc_conn *conn = caa_container_of(node, struct bc_conn, node);
+
+	bc_conn_down(conn);
+	bc_conn_put(conn);
 }
 
 static void fail_all_clients(void)
@@ -136,18 +187,9 @@ void bc_core_stop_calls(void)
 
 void bc_core_fini(void)
 {
-	struct bc_session *session;
-	struct bc_conn *conn;
-
 	bc_core_stop_calls();
-	while ((session = any_session()) != NULL) {
-		bc_session_close(session);
-		bc_session_put(session);
-	}
-	while ((conn = any_conn()) != NULL) {
-		bc_conn_down(conn);
-		bc_conn_put(conn);
-	}
+	end_all(&bc_core.sessions, session_get, session_end);
+	end_all(&bc_core.conns, conn_get, conn_end);
 	bc_timers_stop();
 	rcu_barrier();
 	tables_free();

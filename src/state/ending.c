@@ -21,15 +21,11 @@
 void bc_client_end_calls_locked(struct bc_client *client,
 				enum bc_outcome outcome)
 {
-	struct bc_call *call, *next;
-
 	bc_assert_locked(&client->lock);
-	cds_list_for_each_entry_safe(call, next, &client->queue, link)
-		bc_call_done_later_locked(call, outcome);
-	cds_list_for_each_entry_safe(call, next, &client->timed, link)
-		bc_call_done_later_locked(call, outcome);
-	cds_list_for_each_entry_safe(call, next, &client->backoff, link)
-		bc_call_done_later_locked(call, outcome);
+	while (client->due.first)
+		bc_call_done_later_locked(caa_container_of(client->due.first,
+							   struct bc_call, due),
+					  outcome);
 }
 
 bool bc_client_defer_calls(uint64_t clientid)
@@ -144,6 +140,7 @@ static void park_requests(struct bc_session *session,
 			call->expires = bc_call_may_wait_until(call, now);
 		parked++;
 	}
+	bc_session_list_locked(session);
 	if (parked)
 		bc_log(BC_LOG_EVENT,
 		       "client %#lx: connection lost with %u callbacks in flight, %s",

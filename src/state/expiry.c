@@ -5,14 +5,36 @@
  * Purpose: a client's timer leads here.  Callbacks that were not answered are tried
  *   again or given up; those that waited too long for a path or a slot end; a
  *   connection that carries an unanswered request is looked at.
- * Data: the lists of struct bc_client, by state; the slots of its sessions.
+ * Data: the heap of struct bc_client; the slots of its sessions.
  * Locking: the client's lock; nothing is sent or completed under it.
  * Lifetime: runs on the timers' thread, with the armed timer's reference to the
  *   client.
- * Invariant: as long as a client has a callback or a delayed slot its timer is
- *   armed for the earliest of them, or for earlier.
+ * Invariants: as long as a client has a callback or a delayed slot its timer is
+ *   armed for the earliest of them, or for earlier.  What is not due yet, and the
+ *   sessions that have nothing to do with it, cost nothing.
  */
 #include "bc_internal.h"
+
+/* Looks that are due within this time are done together: a client that has much
+ * in flight is not visited for each.
+ */
+#define LOOK_TICK 100 /* ms, less than between two looks at a request */
+
+/* Bindings that are looked at to see where a client was heard.  A client that has
+ * more is not worth the time: its dead connections are found by the timeout.
+ */
+#define HEARD_BINDINGS_MAX 256
+
+/** What is found out at most once while a client's timer runs. */
+struct visit {
+	struct bc_client *client;
+	uint64_t now; /* ms */
+	bool heard_known;
+	/* When it was last heard: on any connection, and on any but that one. */
+	const struct bc_conn *heard_on; /* NULL: one that is not ours */
+	uint64_t heard_last, heard_elsewhere; /* ns */
+	bool silenced;
+};
 
 /* A callback whose request waits for a connection or was delayed. */
 static void held_expired(struct bc_call *call, uint64_t now)
@@ -28,44 +50,45 @@ static void held_expired(struct bc_call *call, uint64_t now)
 							BC_OUTCOME_FAILED :
 							BC_OUTCOME_DEFER);
 	} else {
-		cds_list_del(&call->link);
-		bc_call_time_sent_locked(
+		bc_call_time_again_locked(
 			call, again < call->expires ? again : call->expires);
 	}
 }
 
-/** When a client was last heard: on any connection, and on any but that one. */
-struct heard {
-	const struct bc_conn *conn; /* NULL: one that is not ours */
-	uint64_t last, elsewhere; /* ns */
-};
-
-static void note_heard(struct heard *heard, const struct bc_conn *conn,
+static void note_heard(struct visit *visit, const struct bc_conn *conn,
 		       uint64_t when)
 {
-	if (conn == heard->conn && heard->last)
+	if (conn == visit->heard_on && visit->heard_last)
 		return;
-	if (when > heard->last) {
-		heard->elsewhere = heard->last;
-		heard->last = when;
-		heard->conn = conn;
-	} else if (when > heard->elsewhere) {
-		heard->elsewhere = when;
+	if (when > visit->heard_last) {
+		visit->heard_elsewhere = visit->heard_last;
+		visit->heard_last = when;
+		visit->heard_on = conn;
+	} else if (when > visit->heard_elsewhere) {
+		visit->heard_elsewhere = when;
 	}
 }
 
-static struct heard last_heard(const struct bc_client *client)
+static void find_heard(struct visit *visit)
 {
-	struct heard heard = { .last = uatomic_read(&client->heard) };
 	const struct bc_session *session;
 	const struct bc_binding *binding;
+	unsigned int bindings = 0;
 
-	cds_list_for_each_entry(session, &client->sessions, client_link)
+	visit->heard_known = true;
+	visit->heard_last = uatomic_read(&visit->client->heard);
+	cds_list_for_each_entry(session, &visit->client->sessions,
+				client_link) {
+		if (++bindings > HEARD_BINDINGS_MAX)
+			return;
 		cds_list_for_each_entry(binding, &session->bindings,
-					session_link)
-			note_heard(&heard, binding->conn,
+					session_link) {
+			if (++bindings > HEARD_BINDINGS_MAX)
+				return;
+			note_heard(visit, binding->conn,
 				   uatomic_read(&binding->conn->activity));
-	return heard;
+		}
+	}
 }
 
 /* The path may be dead and TCP not know it yet: the client has spoken since the
@@ -73,62 +96,40 @@ static struct heard last_heard(const struct bc_client *client)
  * acknowledges what we sent; one that we hear nowhere may as well be behind a
  * network that comes back.
  */
-static void look_at_path(struct bc_call *call, uint64_t now,
-			 const struct heard *heard)
+static void look_at_path(struct visit *visit, struct bc_call *call)
 {
 	struct bc_conn *conn = call->slot->req->conn;
-	uint64_t elsewhere =
-		heard->conn == conn ? heard->elsewhere : heard->last;
+	uint64_t elsewhere;
 
+	if (!visit->heard_known)
+		find_heard(visit);
+	elsewhere = visit->heard_on == conn ? visit->heard_elsewhere :
+					      visit->heard_last;
 	if (elsewhere >= (call->slot->when + 1) * 1000000)
 		bc_conn_examine(conn);
-	bc_call_look_again_locked(call, now);
+	bc_call_look_again_locked(call, visit->now);
 }
 
-static void sent_expired(struct bc_call *call, uint64_t now,
-			 const struct heard *heard)
+static bool is_out(const struct bc_call *call)
 {
-	bool out = call->slot && call->slot->state == BC_SLOT_BUSY;
+	return call->state == BC_CALL_SENT && call->slot &&
+	       call->slot->state == BC_SLOT_BUSY;
+}
 
+static void sent_expired(struct visit *visit, struct bc_call *call)
+{
 	/* The slot stays reserved until its reply, or its connection's or its
 	 * session's end: no request is sent again on the same connection
 	 * (2.10.6.2), and no other in the same slot.
 	 */
-	if (out && now < call->answer_by)
-		look_at_path(call, now, heard);
-	else if (out)
+	if (is_out(call) && visit->now < call->answer_by)
+		look_at_path(visit, call);
+	else if (is_out(call))
 		bc_call_attempt_failed_locked(call, call->slot->req->conn);
 	else if (call->slot)
-		held_expired(call, now);
+		held_expired(call, visit->now);
 	else
 		bc_call_redo_locked(call);
-}
-
-static void expire_timed(struct bc_client *client, uint64_t now)
-{
-	const struct heard heard = last_heard(client);
-
-	while (!cds_list_empty(&client->timed)) {
-		struct bc_call *call = cds_list_first_entry(
-			&client->timed, struct bc_call, link);
-
-		if (call->when > now)
-			return;
-		sent_expired(call, now, &heard);
-	}
-}
-
-/* The next attempt. */
-static void expire_backoff(struct bc_client *client, uint64_t now)
-{
-	while (!cds_list_empty(&client->backoff)) {
-		struct bc_call *call = cds_list_first_entry(
-			&client->backoff, struct bc_call, link);
-
-		if (call->when > now)
-			return;
-		bc_call_redo_locked(call);
-	}
 }
 
 /* Whether the request in a slot has been out for a lease. */
@@ -143,9 +144,10 @@ static bool slot_unanswered(const struct bc_slot *slot, uint64_t now)
  */
 static void silence_unanswered(struct bc_client *client, uint64_t now)
 {
-	struct bc_session *session;
+	struct bc_session *session, *next;
 
-	cds_list_for_each_entry(session, &client->sessions, client_link) {
+	cds_list_for_each_entry_safe(session, next, &client->reachable,
+				     reachable_link) {
 		struct bc_slot_table *table = &session->slots;
 
 		for (uint32_t i = 0; table->slots && i < table->size; i++) {
@@ -161,30 +163,58 @@ static void silence_unanswered(struct bc_client *client, uint64_t now)
 	}
 }
 
-static void expire_queue(struct bc_client *client, uint64_t now)
+static void queue_expired(struct visit *visit, struct bc_call *call)
 {
-	struct bc_call *call, *next;
+	struct bc_client *client = visit->client;
 
-	/* It may be long, and we come often. */
-	if (client->queue_due > now)
-		return;
-	client->queue_due = UINT64_MAX;
-	cds_list_for_each_entry_safe(call, next, &client->queue, link) {
-		if (call->when > now) {
-			if (call->when < client->queue_due)
-				client->queue_due = call->when;
-			continue;
+	bc_log(BC_LOG_EVENT, "client %#lx: callback given up, %s for %lu ms",
+	       (unsigned long)client->clientid,
+	       client->paths ? "no free slot" : "no path",
+	       (unsigned long)(call->patience ? call->patience :
+						bc_core.config.lease_time));
+	if (client->paths && !visit->silenced)
+		silence_unanswered(client, visit->now);
+	visit->silenced = true;
+	bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+}
+
+/* The callback to be looked at next, or NULL. */
+static struct bc_call *first_due(const struct visit *visit)
+{
+	struct bc_heap_node *first = visit->client->due.first;
+	struct bc_call *call;
+
+	if (!first)
+		return NULL;
+	call = caa_container_of(first, struct bc_call, due);
+	if (first->when <= visit->now)
+		return call;
+	if (is_out(call) && first->when < call->answer_by &&
+	    first->when <= visit->now + LOOK_TICK)
+		return call;
+	return NULL;
+}
+
+static void expire_calls(struct bc_client *client, uint64_t now)
+{
+	struct visit visit = { .client = client, .now = now };
+	struct bc_call *call;
+
+	while ((call = first_due(&visit)) != NULL) {
+		switch (call->state) {
+		case BC_CALL_QUEUED:
+			queue_expired(&visit, call);
+			break;
+		case BC_CALL_SENT:
+			sent_expired(&visit, call);
+			break;
+		case BC_CALL_BACKOFF: /* the next attempt */
+			bc_call_redo_locked(call);
+			break;
+		case BC_CALL_NEW: /* neither is in the heap */
+		case BC_CALL_DONE:
+			break;
 		}
-		bc_log(BC_LOG_EVENT,
-		       "client %#lx: callback given up, %s for %lu ms",
-		       (unsigned long)client->clientid,
-		       client->paths ? "no free slot" : "no path",
-		       (unsigned long)(call->patience ?
-					       call->patience :
-					       bc_core.config.lease_time));
-		if (client->paths)
-			silence_unanswered(client, now);
-		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
 	}
 }
 
@@ -196,8 +226,6 @@ static uint64_t expire_delayed(struct bc_session *session, uint64_t now)
 	struct bc_slot_table *table = &session->slots;
 	uint64_t when = UINT64_MAX;
 
-	if (!table->delayed)
-		return when;
 	for (uint32_t i = 0; i < table->size; i++) {
 		struct bc_slot *slot = &table->slots[i];
 
@@ -208,42 +236,28 @@ static uint64_t expire_delayed(struct bc_session *session, uint64_t now)
 		else if (slot->when < when)
 			when = slot->when;
 	}
+	bc_session_list_locked(session);
 	return when;
-}
-
-/* When to look at the callbacks of a list, or @when if that is earlier. */
-static uint64_t first_when(struct cds_list_head *list, uint64_t when)
-{
-	const struct bc_call *call;
-
-	if (cds_list_empty(list))
-		return when;
-	call = cds_list_first_entry(list, struct bc_call, link);
-	return call->when < when ? call->when : when;
 }
 
 void bc_expiry_run(struct bc_client *client)
 {
-	struct bc_session *session;
+	struct bc_session *session, *next;
 	uint64_t now, when;
 
 	pthread_mutex_lock(&client->lock);
 	now = bc_now();
 	client->armed = 0;
-	expire_timed(client, now);
-	expire_backoff(client, now);
-	expire_queue(client, now);
+	expire_calls(client, now);
 	bc_client_retire_locked(client);
-	when = first_when(&client->timed,
-			  first_when(&client->backoff, UINT64_MAX));
-	cds_list_for_each_entry(session, &client->sessions, client_link) {
+	when = client->due.first ? client->due.first->when : UINT64_MAX;
+	cds_list_for_each_entry_safe(session, next, &client->delayed,
+				     delayed_link) {
 		uint64_t delayed = expire_delayed(session, now);
 
 		if (delayed < when)
 			when = delayed;
 	}
-	if (!cds_list_empty(&client->queue) && client->queue_due < when)
-		when = client->queue_due;
 	if (when != UINT64_MAX)
 		bc_client_arm_locked(client, when);
 	pthread_mutex_unlock(&client->lock);

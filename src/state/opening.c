@@ -4,8 +4,8 @@
  *
  * Purpose: no callback overtakes the reply that opens its path (RFC 5661,
  *   2.10.6.3's race); what waited for the path goes out behind it.
- * Data: the bindings of a connection that are OPENING, with the reply that each
- *   waits for.
+ * Data: a connection's list of the bindings that wait for a reply, with that
+ *   reply; those that are open, perhaps of many sessions, are in another one.
  * Locking: the connection's lock to find them, then the client's: never both.
  * Lifetime: a session is held by a reference between the two.
  * Invariant: bc_core.opening counts the bindings that wait for a reply, so that
@@ -20,7 +20,7 @@ static struct bc_session *awaits_reply(struct bc_conn *conn, const void *reply)
 	struct bc_binding *binding;
 
 	pthread_mutex_lock(&conn->lock);
-	cds_list_for_each_entry(binding, &conn->bindings, conn_link) {
+	cds_list_for_each_entry(binding, &conn->opening, reply_link) {
 		if (binding->reply != reply)
 			continue;
 		bc_binding_forget_reply(binding);

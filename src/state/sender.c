@@ -94,6 +94,7 @@ static void slot_wait(struct bc_session *session, struct bc_slot *slot,
 {
 	slot->when = when;
 	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
+	bc_session_list_locked(session);
 	bc_client_arm_locked(session->client, slot->when);
 }
 
@@ -130,11 +131,17 @@ static size_t bytes_left_out(const struct bc_session *session,
 		       referring_bytes(call);
 }
 
+/* Bytes of its arguments when all is left out that can be. */
+static size_t least_bytes(const struct bc_call *call)
+{
+	return call->args_len - referring_bytes(call);
+}
+
 static bool call_fits(const struct bc_session *session,
 		      const struct bc_call *call)
 {
 	return bc_security_fits(session->security, session->max_request_size,
-				call->args_len - referring_bytes(call));
+				least_bytes(call));
 }
 
 static void encode_call(struct bc_request *req, size_t left_out)
@@ -168,6 +175,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 	urcu_ref_init(&req->ref);
 	urcu_ref_get(&req->ref);
 	bc_slots_set(&session->slots, slot, BC_SLOT_BUSY);
+	bc_session_list_locked(session);
 	slot->when = now;
 	slot->req = req;
 	req->replied = callback_replied;
@@ -189,22 +197,15 @@ static struct bc_request *slot_request(struct bc_session *session,
 		slot->highest = bc_slots_highest(&session->slots);
 	req->sequence.highest_slot = slot->highest;
 	encode_call(req, left_out);
-	if (call->state == BC_CALL_SENT && call->slot == slot) {
-		call->answer_by = bc_call_not_beyond_deadline(
-			call, now + bc_core.config.callback_timeout);
-		bc_call_look_again_locked(call, now);
-	}
 	return req;
 }
 
-/* The connection over which a session can take the callback, or NULL. */
+/* The connection over which a session that is ready can take it, or NULL. */
 static struct bc_conn *can_take(const struct bc_session *session,
 				const struct bc_call *call)
 {
-	if (!session->paths || !bc_slots_available(&session->slots) ||
-	    !call_fits(session, call))
-		return NULL;
-	return bc_binding_path_locked(session);
+	return call_fits(session, call) ? bc_binding_path_locked(session) :
+					  NULL;
 }
 
 /* Whether the callback waits for a slot, and not for a larger limit. */
@@ -213,33 +214,48 @@ static bool waits_for_slot(const struct bc_client *client,
 {
 	struct bc_session *session;
 
-	cds_list_for_each_entry(session, &client->sessions, client_link)
-		if (session->paths && call_fits(session, call))
+	cds_list_for_each_entry(session, &client->reachable, reachable_link)
+		if (call_fits(session, call))
 			return true;
 	return false;
+}
+
+/* The session that was asked for if it is ready, or NULL. */
+static struct bc_session *preferred(struct bc_client *client,
+				    const struct bc_call *call)
+{
+	struct bc_session *session;
+
+	if (call->any_session || cds_list_empty(&client->ready))
+		return NULL;
+	/* Most clients have one. */
+	session = cds_list_first_entry(&client->ready, struct bc_session,
+				       ready_link);
+	if (!memcmp(session->id, call->prefer, BC_SESSIONID_SIZE))
+		return session;
+	session = bc_session_find_locked(client, call->prefer);
+	return session && !cds_list_empty(&session->ready_link) ? session :
+								  NULL;
 }
 
 /* The session that was asked for if it can, else any of the client's; and its
  * connection, chosen once: it may go down at any moment.
  */
-static struct bc_session *session_for(const struct bc_client *client,
+static struct bc_session *session_for(struct bc_client *client,
 				      const struct bc_call *call,
 				      struct bc_conn **conn)
 {
-	struct bc_session *session, *any = NULL;
+	struct bc_session *session = preferred(client, call);
 
-	cds_list_for_each_entry(session, &client->sessions, client_link) {
-		struct bc_conn *path = can_take(session, call);
-
-		if (!path)
-			continue;
-		any = session;
-		*conn = path;
-		if (call->any_session ||
-		    !memcmp(session->id, call->prefer, BC_SESSIONID_SIZE))
-			break;
+	*conn = session ? can_take(session, call) : NULL;
+	if (*conn)
+		return session;
+	cds_list_for_each_entry(session, &client->ready, ready_link) {
+		*conn = can_take(session, call);
+		if (*conn)
+			return session;
 	}
-	return any;
+	return NULL;
 }
 
 /* A request that lost its connection: same session, slot and sequence id. */
@@ -248,39 +264,48 @@ static struct bc_request *next_parked(const struct bc_client *client,
 {
 	struct bc_session *session;
 
-	cds_list_for_each_entry(session, &client->sessions, client_link) {
+	cds_list_for_each_entry(session, &client->parked, parked_link) {
 		struct bc_slot *slot = session->slots.slots;
-		struct bc_conn *conn;
+		struct bc_conn *conn = bc_binding_path_locked(session);
+		struct bc_request *req;
+		struct bc_call *call;
 
-		if (!session->slots.waiting)
-			continue;
-		conn = bc_binding_path_locked(session);
 		if (!conn)
 			continue;
 		while (slot->state != BC_SLOT_PARKED)
 			slot++;
-		return slot_request(session, slot, conn, now);
+		req = slot_request(session, slot, conn, now);
+		call = slot->call;
+		if (req && call->state == BC_CALL_SENT && call->slot == slot)
+			bc_call_sent_locked(call, now);
+		return req;
 	}
 	return NULL;
 }
 
-static struct bc_request *next_queued(const struct bc_client *client,
-				      uint64_t now)
+static struct bc_request *next_queued(struct bc_client *client, uint64_t now)
 {
+	size_t too_large = SIZE_MAX; /* for each session that has a path */
 	struct bc_call *call;
 
 	if (!client->paths)
 		return NULL;
 	cds_list_for_each_entry(call, &client->queue, link) {
+		struct bc_session *session;
+		struct bc_request *req;
 		struct bc_conn *conn;
-		struct bc_session *session = session_for(client, call, &conn);
 		struct bc_slot *slot;
 		int index;
 
+		if (least_bytes(call) >= too_large)
+			continue;
+		session = session_for(client, call, &conn);
 		if (!session && waits_for_slot(client, call))
 			return NULL;
-		if (!session)
+		if (!session) {
+			too_large = least_bytes(call);
 			continue;
+		}
 		index = bc_slots_acquire(&session->slots);
 		if (index < 0) {
 			/* Out of memory: nothing else comes back to it. */
@@ -295,8 +320,12 @@ static struct bc_request *next_queued(const struct bc_client *client,
 		call->slot = slot;
 		call->session = session;
 		call->expires = bc_call_may_wait_until(call, now);
-		bc_call_time_sent_locked(call, call->expires);
-		return slot_request(session, slot, conn, now);
+		req = slot_request(session, slot, conn, now);
+		if (req)
+			bc_call_sent_locked(call, now);
+		else
+			bc_call_time_sent_locked(call, call->expires);
+		return req;
 	}
 	return NULL;
 }
@@ -430,6 +459,7 @@ static void slot_unbound(struct bc_session *session, struct bc_slot *slot,
 
 	bc_slot_drop_request_locked(slot);
 	bc_slots_set(&session->slots, slot, BC_SLOT_PARKED);
+	bc_session_list_locked(session);
 	if (binding)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
 }

@@ -12,7 +12,9 @@
  *   takes it out of the table; freed a grace period after its last reference.
  * Invariants: session->paths counts its bindings that are a path (is_path() in
  *   binding.c), also those that wait for the reply that opens them; a closed
- *   session has no bindings and nothing in its slots.
+ *   session has no bindings and nothing in its slots.  The client's lists
+ *   `reachable`, `ready`, `parked` and `delayed` have exactly the sessions that are
+ *   so: a callback's step never walks past those that are not.
  */
 #include "bc_internal.h"
 
@@ -36,6 +38,45 @@ static struct bc_session *session_find_rcu(const uint8_t id[BC_SESSIONID_SIZE])
 			session_match, id, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? caa_container_of(node, struct bc_session, node) : NULL;
+}
+
+/* One that is open stays so while its client's lock is held. */
+struct bc_session *bc_session_find_locked(const struct bc_client *client,
+					  const uint8_t id[BC_SESSIONID_SIZE])
+{
+	struct bc_session *session;
+
+	rcu_read_lock();
+	session = session_find_rcu(id);
+	if (session && (session->client != client || !session->open))
+		session = NULL;
+	rcu_read_unlock();
+	return session;
+}
+
+static void list_keep(struct cds_list_head *link, struct cds_list_head *list,
+		      bool belongs)
+{
+	if (belongs == !cds_list_empty(link))
+		return;
+	if (belongs)
+		cds_list_add(link, list);
+	else
+		cds_list_del_init(link);
+}
+
+void bc_session_list_locked(struct bc_session *session)
+{
+	const struct bc_slot_table *table = &session->slots;
+	struct bc_client *client = session->client;
+	bool reachable = session->paths > 0;
+
+	list_keep(&session->reachable_link, &client->reachable, reachable);
+	list_keep(&session->ready_link, &client->ready,
+		  reachable && bc_slots_available(table));
+	list_keep(&session->parked_link, &client->parked,
+		  reachable && table->waiting);
+	list_keep(&session->delayed_link, &client->delayed, table->delayed);
 }
 
 struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE])
@@ -130,6 +171,10 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 		memcpy(session->address, attrs->address, attrs->address_len);
 	session->open = true;
 	CDS_INIT_LIST_HEAD(&session->bindings);
+	CDS_INIT_LIST_HEAD(&session->reachable_link);
+	CDS_INIT_LIST_HEAD(&session->ready_link);
+	CDS_INIT_LIST_HEAD(&session->parked_link);
+	CDS_INIT_LIST_HEAD(&session->delayed_link);
 	bc_slots_init(&session->slots, slots);
 	urcu_ref_init(&session->ref);
 	return session;

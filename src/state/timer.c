@@ -7,15 +7,18 @@
  *   and what is to be done later.  One thread runs all timers and takes
  *   connections apart; it never blocks for long.  The other completes
  *   callbacks, which may wait for locks of the server.
- * Data: each thread has a wait-free queue of work.  A list of armed timers,
- *   earliest first: a client arms one timer for all its callbacks, and only
- *   when something is due earlier than armed, so the list's lock is not taken
- *   on the way of a callback.
- * Locking: timers_lock guards the list; it is a leaf.  A semaphore wakes a
- *   thread and may be posted under any lock.
+ * Data: each thread has a wait-free queue of work.  A wheel of armed timers: a
+ *   client arms one timer for all its callbacks, and only when something is due
+ *   earlier than armed.  The first callback of a client that was idle does that
+ *   under its client's lock; those that follow within a quarter of a second find
+ *   it armed.
+ * Locking: timers_lock guards the wheel; it is a leaf, all clients share it, and
+ *   nobody holds it for longer than a bounded number of steps, however many timers
+ *   are armed.  A semaphore wakes a thread and may be posted under any lock.
  * Lifetime: work and timers are embedded in objects whose owners keep them
  *   until they have run.
- * Invariant: the list is sorted; a timer is in it if and only if it is armed.
+ * Invariants: a timer is in the wheel if and only if it is armed; its thread
+ *   sleeps no longer than until the first is due.
  */
 #include "bc_internal.h"
 
@@ -24,7 +27,10 @@
 static struct bc_worker timers_worker;
 static struct bc_worker completions_worker;
 static pthread_mutex_t timers_lock = PTHREAD_MUTEX_INITIALIZER;
-static CDS_LIST_HEAD(timers_armed); /* [T] */
+static struct bc_wheel timers_wheel; /* [T] */
+static uint64_t
+	timers_sleep; /* [T] ms: its thread sleeps until then, or less */
+static bool timers_ready; /* [T] the wheel is initialised */
 
 uint64_t bc_now_ns(void)
 {
@@ -51,9 +57,9 @@ void bc_completion_queue(struct bc_work *work)
 
 bool bc_timer_arm(struct bc_timer *timer, uint64_t when)
 {
-	struct cds_list_head *pos;
 	bool was_armed;
 
+	assert(when < UINT64_MAX);
 	pthread_mutex_lock(&timers_lock);
 	was_armed = timer->armed;
 	if (was_armed && timer->when <= when) {
@@ -61,16 +67,14 @@ bool bc_timer_arm(struct bc_timer *timer, uint64_t when)
 		return false;
 	}
 	if (was_armed)
-		cds_list_del(&timer->link);
+		bc_wheel_remove(timer);
 	timer->armed = true;
 	timer->when = when;
-	/* Most are armed for the same timeout from now: the end is near. */
-	for (pos = timers_armed.prev; pos != &timers_armed; pos = pos->prev)
-		if (cds_list_entry(pos, struct bc_timer, link)->when <= when)
-			break;
-	cds_list_add(&timer->link, pos);
-	if (timers_armed.next == &timer->link)
+	bc_wheel_add(&timers_wheel, timer);
+	if (when < timers_sleep) {
+		timers_sleep = when;
 		sem_post(&timers_worker.wake);
+	}
 	pthread_mutex_unlock(&timers_lock);
 	return !was_armed;
 }
@@ -78,26 +82,28 @@ bool bc_timer_arm(struct bc_timer *timer, uint64_t when)
 /* Run what is due until @now. @return when the next timer is, or UINT64_MAX */
 static uint64_t run_timers(uint64_t now)
 {
-	for (;;) {
-		struct bc_timer *timer;
-		uint64_t when = UINT64_MAX;
+	struct bc_timer *timer;
+	uint64_t when;
 
+	do {
 		pthread_mutex_lock(&timers_lock);
-		timer = cds_list_empty(&timers_armed) ?
-				NULL :
-				cds_list_first_entry(&timers_armed,
-						     struct bc_timer, link);
+		when = bc_wheel_turn(&timers_wheel, now, &timer);
+		timers_sleep = when > now ? when : 0;
 		if (timer)
-			when = timer->when;
-		if (!timer || when > now) {
-			pthread_mutex_unlock(&timers_lock);
-			return when;
-		}
-		cds_list_del(&timer->link);
-		timer->armed = false;
+			timer->armed = false;
 		pthread_mutex_unlock(&timers_lock);
-		timer->run(timer);
-	}
+		if (timer)
+			timer->run(timer);
+	} while (when <= now);
+	return when;
+}
+
+/* An armed timer's owner waits for it.  The empty wheel then turns back. */
+static void run_all_timers(void)
+{
+	do
+		run_timers(UINT64_MAX - 1);
+	while (run_timers(0) != UINT64_MAX);
 }
 
 static void *timers_main(void *arg)
@@ -108,8 +114,7 @@ static void *timers_main(void *arg)
 
 		bc_worker_run(&timers_worker);
 		if (stop) {
-			/* An armed timer's owner waits for it. */
-			run_timers(UINT64_MAX);
+			run_all_timers();
 			bc_worker_run(&timers_worker);
 			return arg;
 		}
@@ -141,11 +146,23 @@ static void *completions_main(void *arg)
 	return arg;
 }
 
+/* What was armed when the core stopped the last time stays so. */
+static void wheel_start(void)
+{
+	pthread_mutex_lock(&timers_lock);
+	if (!timers_ready)
+		bc_wheel_init(&timers_wheel);
+	timers_ready = true;
+	pthread_mutex_unlock(&timers_lock);
+}
+
 int bc_timers_start(void)
 {
-	int rc = bc_worker_start(&completions_worker, completions_main,
-				 "bc_complete");
+	int rc;
 
+	wheel_start();
+	rc = bc_worker_start(&completions_worker, completions_main,
+			     "bc_complete");
 	if (rc)
 		return rc;
 	rc = bc_worker_start(&timers_worker, timers_main, "bc_timer");

@@ -11,6 +11,7 @@
 
 static __thread struct bc_request *sent;
 static unsigned long submitted, completed; /* [A] */
+static bool failing; /* [A] callbacks that wait may fail */
 
 /* A benchmark of something else than it says is worth nothing. */
 static void expect(bool truth, const char *what)
@@ -70,7 +71,8 @@ static void complete(struct bc_call *call, enum bc_outcome outcome,
 {
 	(void)call;
 	(void)reply;
-	expect(outcome == BC_OUTCOME_REPLY, "a callback was not answered");
+	expect(outcome == BC_OUTCOME_REPLY || uatomic_read(&failing),
+	       "a callback was not answered");
 	uatomic_inc(&completed);
 }
 
@@ -88,7 +90,7 @@ static const struct bc_ops ops = {
 void null_start(void)
 {
 	static const struct bc_config config = {
-		.max_queue = 4096,
+		.max_queue = 1048576,
 		.max_slots = SLOTS,
 		.max_connections = 16,
 		.max_server_connections = UINT32_MAX,
@@ -107,12 +109,23 @@ void null_stop(void)
 	bc_core_fini();
 }
 
-void null_client_init(struct null_client *client, uint64_t number,
-		      uint32_t slots)
+void null_allow_failures(void)
+{
+	uatomic_set(&failing, true);
+}
+
+void null_fail_waiting(void)
+{
+	null_allow_failures();
+	bc_core_stop_calls();
+}
+
+void null_session_init(struct null_client *client, uint64_t number,
+		       uint64_t clientid, uint32_t slots)
 {
 	static const uint8_t cred[48];
 	struct bc_session_attrs attrs = {
-		.clientid = number,
+		.clientid = clientid,
 		.max_requests = slots,
 		.max_request_size = 4096,
 		.security = bc_security_new(0x40000000, cred, sizeof(cred)),
@@ -131,6 +144,12 @@ void null_client_init(struct null_client *client, uint64_t number,
 			client, &channels),
 	       "not bound");
 	bc_bind_replied(client->conn, client);
+}
+
+void null_client_init(struct null_client *client, uint64_t number,
+		      uint32_t slots)
+{
+	null_session_init(client, number, number, slots);
 }
 
 void null_client_fini(struct null_client *client)

@@ -11,8 +11,14 @@
 /** Start the core. */
 void null_start(void);
 
-/** Stop the core; all callbacks must have been answered. */
+/** Stop the core; all callbacks must have been answered, or failed. */
 void null_stop(void);
+
+/** From now on callbacks may end without an answer. */
+void null_allow_failures(void);
+
+/** Let all callbacks fail that wait for a path. */
+void null_fail_waiting(void);
 
 /** Session @a number of client @a number, with one connection bound to it. */
 struct null_client {
@@ -22,6 +28,9 @@ struct null_client {
 };
 void null_client_init(struct null_client *client, uint64_t number,
 		      uint32_t slots);
+/** The same, of client @a clientid. */
+void null_session_init(struct null_client *client, uint64_t number,
+		       uint64_t clientid, uint32_t slots);
 /** DESTROY_SESSION, and the connection ends. */
 void null_client_fini(struct null_client *client);
 

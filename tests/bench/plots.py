@@ -53,3 +53,10 @@ def lookup(curves):
     draw("lookup", ['set xlabel "clients"', "set logscale x",
                     'set ylabel "ns a lookup"', "set yrange [0:]",
                     "set key left top"], medians(curves))
+
+
+def others(curves):
+    """Cost against the number of clients that cannot be reached."""
+    draw("others", ['set xlabel "unreachable clients beside"',
+                    "set logscale x", 'set ylabel "ns a callback"',
+                    "set yrange [0:]", "set key left top"], medians(curves))

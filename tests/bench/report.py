@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Make a report of what bench, lookup and sizes say.
+"""Make a report of what bench, lookup, beside, fini and sizes say.
 
     report.py FOLDER DOC < FIGURES
 
-FOLDER has the programs lookup and sizes; FIGURES is bench's output, a line of
+FOLDER has the programs lookup, beside, fini and sizes; FIGURES is bench's output, a line of
 JSON each; the report goes to DOC/benchmarks.md and its plots beside it.
 """
 import collections
@@ -22,6 +22,9 @@ SLOTS = 1, 16, 64
 MANY = 5000
 LOOKUP_CLIENTS = 10, 1000, 100000
 LOOKUP_ROUNDS = 4
+OTHERS = 0, 10000, 100000
+FINI_SESSIONS = 8000, 64000
+CORE_ROUNDS = 5
 
 
 class Report:
@@ -354,6 +357,46 @@ def lookup(report, folder):
     plots.lookup(curves)
 
 
+def run_core(folder, program, argument):
+    """The second word of what a program of the core's prints."""
+    out = subprocess.run([f"{folder}/{program}", str(argument)], check=True,
+                         timeout=300, text=True, stdout=subprocess.PIPE)
+    return float(out.stdout.split()[1])
+
+
+def others(report, folder):
+    """What one client costs by what there is beside it."""
+    report.say("## Beside others")
+    report.say("The core alone. A callback for a client that can be reached, "
+               "submitted and answered, beside others that cannot be, for each "
+               "of which a callback waits; and the end of the core, for each "
+               "of its live sessions, half of them of one client. CPU time.")
+    # In turns, so that what else the machine does is in all of them.
+    rounds = [({count: run_core(folder, "beside", count) for count in OTHERS},
+               {count: run_core(folder, "fini", count)
+                for count in FINI_SESSIONS}) for _ in range(CORE_ROUNDS)]
+    beside = {count: [one[0][count] for one in rounds] for count in OTHERS}
+    fini = {count: [one[1][count] for one in rounds]
+            for count in FINI_SESSIONS}
+    report.table(["ns"] + [f"{count:,}" for count in OTHERS],
+                 [["a callback, beside so many others"] +
+                  [Figure(beside[count]).text(0) for count in OTHERS]])
+    report.table(["ns"] + [f"{count:,}" for count in FINI_SESSIONS],
+                 [["the end of the core, a session of so many"] +
+                  [Figure(fini[count]).text(0) for count in FINI_SESSIONS]])
+    for count in OTHERS[1:]:
+        ratio = Figure.ratio(beside[count], beside[OTHERS[0]])
+        report.verdict(f"a callback beside {count:,} unreachable clients: "
+                       "within 1.2 x", ratio.at_most(1.2), ratio.text())
+    ratio = Figure.ratio(fini[FINI_SESSIONS[-1]], fini[FINI_SESSIONS[0]])
+    report.verdict(f"the end of the core: a session of {FINI_SESSIONS[-1]:,} "
+                   f"within 2 x one of {FINI_SESSIONS[0]:,}",
+                   ratio.at_most(2), ratio.text())
+    report.say("![others](bench-others.png)")
+    plots.others({"submission and answer":
+                  [(max(count, 1), beside[count]) for count in OTHERS]})
+
+
 def counts(report, figures):
     """What can be counted."""
     counted = figures.by["counts"][0]
@@ -449,6 +492,7 @@ def main(folder, doc):
     recovery(report, figures)
     fore(report, figures)
     lookup(report, folder)
+    others(report, folder)
     neighbours(report, figures)
     counts(report, figures)
     generator(report, figures)

@@ -86,6 +86,18 @@ static void check_slots(const struct bc_session *session)
 	CHECK(table->delayed == delayed);
 }
 
+/* It waits for a reply, or does not. [C] */
+static void check_opening(const struct bc_binding *binding)
+{
+	const struct bc_binding *other;
+	unsigned int found = 0;
+
+	check_list(&binding->conn->opening);
+	cds_list_for_each_entry(other, &binding->conn->opening, reply_link)
+		found += other == binding;
+	CHECK(found == (binding->reply != NULL));
+}
+
 static void check_bindings(const struct bc_session *session)
 {
 	struct bc_binding *binding, *other;
@@ -113,6 +125,7 @@ static void check_bindings(const struct bc_session *session)
 					conn_link)
 			found += other == binding;
 		CHECK(!binding->reply || back);
+		check_opening(binding);
 		pthread_mutex_unlock(&binding->conn->lock);
 		CHECK(found == 1);
 	}
@@ -153,42 +166,110 @@ static uint32_t check_queue(const struct bc_client *client)
 	return queued;
 }
 
-static uint32_t check_timed(const struct bc_client *client)
+/* What is due is due no earlier than what is above it; the way to the right is the
+ * shorter one.
+ */
+static void check_heap_node(const struct bc_heap_node *node)
 {
-	struct bc_call *call;
-	uint64_t when = 0;
-	uint32_t timed = 0;
+	uint32_t left = node->left ? node->left->rank : 0;
+	uint32_t right = node->right ? node->right->rank : 0;
 
-	check_list(&client->timed);
-	cds_list_for_each_entry(call, &client->timed, link) {
-		CHECK(call->client == client);
-		CHECK(call->when >= when);
-		when = call->when;
-		timed++;
-		CHECK(call->state == BC_CALL_SENT);
-		CHECK(call->slot && call->slot->call == call);
-		CHECK(call->session && call->session->open);
-		CHECK(call->session->client == client);
-	}
-	return timed;
+	CHECK(left >= right && node->rank == right + 1);
+	CHECK(!node->left || node->left->up == node);
+	CHECK(!node->right || node->right->up == node);
+	CHECK(!node->up || node->up->when <= node->when);
 }
 
-static uint32_t check_backoff(const struct bc_client *client)
+static void check_sent(const struct bc_call *call)
 {
-	struct bc_call *call;
-	uint64_t when = 0;
-	uint32_t waiting = 0;
+	CHECK(call->slot && call->slot->call == call);
+	CHECK(call->session && call->session->open);
+	CHECK(call->session->client == call->client);
+}
 
-	check_list(&client->backoff);
-	cds_list_for_each_entry(call, &client->backoff, link) {
-		CHECK(call->state == BC_CALL_BACKOFF);
+/* In the order of a heap: down to the left, then to the right, then up. */
+static const struct bc_heap_node *heap_after(const struct bc_heap_node *node)
+{
+	if (node->left)
+		return node->left;
+	while (node->up && (node == node->up->right || !node->up->right))
+		node = node->up;
+	return node->up ? node->up->right : NULL;
+}
+
+/* Callbacks by state, all of which have a time. */
+struct calls {
+	uint32_t queued, sent, backoff;
+};
+
+static struct calls check_due(const struct bc_client *client)
+{
+	const struct bc_heap_node *node = client->due.first;
+	struct calls calls = { 0 };
+
+	CHECK(!node || !node->up);
+	for (; node; node = heap_after(node)) {
+		const struct bc_call *call =
+			caa_container_of(node, struct bc_call, due);
+
+		check_heap_node(node);
 		CHECK(call->client == client);
-		CHECK(call->when >= when);
-		when = call->when;
-		CHECK(!call->slot && !call->session);
-		waiting++;
+		CHECK(client->armed && client->armed <= node->when);
+		calls.queued += call->state == BC_CALL_QUEUED;
+		calls.sent += call->state == BC_CALL_SENT;
+		calls.backoff += call->state == BC_CALL_BACKOFF;
+		CHECK(call->state != BC_CALL_DONE);
+		if (call->state == BC_CALL_SENT)
+			check_sent(call);
+		else
+			CHECK(!call->slot && !call->session);
 	}
-	return waiting;
+	return calls;
+}
+
+/* Whether a list has exactly so many members. */
+static void check_length(const struct cds_list_head *list, uint32_t length)
+{
+	const struct cds_list_head *pos;
+
+	check_list(list);
+	for (pos = list->next; pos != list; pos = pos->next)
+		length--;
+	CHECK(!length);
+}
+
+/* Whether it is a member of some list. */
+static bool is_listed(const struct cds_list_head *link)
+{
+	return link->next != link;
+}
+
+/* The client's lists have the sessions that belong there, and no others. */
+static void check_lists(const struct bc_client *client)
+{
+	uint32_t reachable = 0, ready = 0, parked = 0, delayed = 0;
+	struct bc_session *session;
+
+	cds_list_for_each_entry(session, &client->sessions, client_link) {
+		const struct bc_slot_table *table = &session->slots;
+
+		CHECK(is_listed(&session->reachable_link) ==
+		      (session->paths > 0));
+		CHECK(is_listed(&session->ready_link) ==
+		      (session->paths && bc_slots_available(table)));
+		CHECK(is_listed(&session->parked_link) ==
+		      (session->paths && table->waiting));
+		CHECK(is_listed(&session->delayed_link) ==
+		      (table->delayed > 0));
+		reachable += is_listed(&session->reachable_link);
+		ready += is_listed(&session->ready_link);
+		parked += is_listed(&session->parked_link);
+		delayed += is_listed(&session->delayed_link);
+	}
+	check_length(&client->reachable, reachable);
+	check_length(&client->ready, ready);
+	check_length(&client->parked, parked);
+	check_length(&client->delayed, delayed);
 }
 
 static void check_revoked(struct bc_client *client)
@@ -214,14 +295,15 @@ static bool needed(struct bc_client *client)
 
 void assert_sane_client(struct bc_client *client)
 {
-	uint32_t queued, timed;
+	struct calls calls;
 
 	pthread_mutex_lock(&client->lock);
-	queued = check_queue(client) + check_backoff(client);
-	timed = check_timed(client);
-	CHECK(client->queued == queued);
-	CHECK(client->calls == queued + timed);
+	calls = check_due(client);
+	CHECK(calls.queued == check_queue(client));
+	CHECK(client->queued == calls.queued + calls.backoff);
+	CHECK(client->calls == calls.queued + calls.sent + calls.backoff);
 	CHECK(client->paths == check_sessions(client));
+	check_lists(client);
 	check_revoked(client);
 	CHECK(client->dead == !needed(client));
 	pthread_mutex_unlock(&client->lock);

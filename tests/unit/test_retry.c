@@ -54,7 +54,7 @@ static void wait_until(struct bc_client *client,
 
 static bool backs_off(struct bc_client *client)
 {
-	return !cds_list_empty(&client->backoff);
+	return client->queued && cds_list_empty(&client->queue);
 }
 
 static bool has_no_path(struct bc_client *client)
@@ -323,6 +323,50 @@ static void test_look_stalled_and_unheard_since_is_left_alone(void **state)
 	assert_int_equal(fake_pending(), 0);
 }
 
+static uint32_t looks_at(struct bc_client *client)
+{
+	uint32_t looks = 0;
+
+	pthread_mutex_lock(&client->lock);
+	if (client->due.first)
+		looks = caa_container_of(client->due.first, struct bc_call, due)
+				->looks;
+	pthread_mutex_unlock(&client->lock);
+	return looks;
+}
+
+static bool looked_three_times(struct bc_client *client)
+{
+	return client->due.first &&
+	       caa_container_of(client->due.first, struct bc_call, due)->looks >
+		       3;
+}
+
+/* After 250, 500, 1000 ms; each perhaps a tick early. */
+static void test_look_at_silent_client_backs_off(void **state)
+{
+	uint64_t start = bc_now();
+	struct fake_out out = fake_out(16);
+
+	(void)state;
+	assert_int_equal(looks_at(out.session->client), 1);
+	wait_until(out.session->client, looked_three_times);
+	assert_true(bc_now() - start >= 250 + 500 + 1000 - 3 * 100);
+	assert_answer_completes(out.req, out.call);
+}
+
+/* What is sent anew is looked at soon. */
+static void test_look_begins_anew_with_each_attempt(void **state)
+{
+	struct fake_out out = fake_out(16);
+
+	(void)state;
+	wait_until(out.session->client, looked_three_times);
+	fake_reconnect(out.session, out.conn);
+	fake_next();
+	assert_true(looks_at(out.session->client) <= 3);
+}
+
 /* No path ------------------------------------------------------------------- */
 
 static void test_queue_without_path_fails_after_a_lease(void **state)
@@ -491,6 +535,8 @@ int main(void)
 		LOOK_TEST(test_look_stalled_fails_over_to_the_conn_that_speaks),
 		LOOK_TEST(test_look_slow_client_is_left_alone),
 		LOOK_TEST(test_look_stalled_and_unheard_since_is_left_alone),
+		LOOK_TEST(test_look_at_silent_client_backs_off),
+		LOOK_TEST(test_look_begins_anew_with_each_attempt),
 		LEASE_TEST(test_queue_without_path_fails_after_a_lease),
 		FAKE_TEST(test_queue_expired_marks_unanswered_conn_only,
 			  &long_lease),
