@@ -28,6 +28,9 @@ struct bc_request;
 struct bc_security;
 struct bc_session;
 
+/** Monotonic time, ms. Context: any thread. */
+uint64_t bc_now(void);
+
 /** Limits and times. [K] after bc_core_init(). */
 struct bc_config {
 	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
@@ -49,6 +52,7 @@ enum bc_limited {
 	BC_LIMITED_SESSION_BINDINGS, /* max_connections reached */
 	BC_LIMITED_SERVER_BINDINGS, /* max_server_connections reached */
 	BC_LIMITED_PROBE, /* a probe was not answered, or refused */
+	BC_LIMITED_BOOKKEEPING, /* Ganesha's delegations of a file were miscounted */
 	BC_LIMITED_KINDS,
 };
 

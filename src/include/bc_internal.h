@@ -115,8 +115,7 @@ void bc_completion_queue(struct bc_work *work);
  */
 bool bc_timer_arm(struct bc_timer *timer, uint64_t when);
 
-/** Monotonic time in ms, and in ns. */
-uint64_t bc_now(void);
+/** Monotonic time in ns; see bc_now(). */
 uint64_t bc_now_ns(void);
 
 /* Tables (table.c) -------------------------------------------------------- */

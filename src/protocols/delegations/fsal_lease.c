@@ -154,10 +154,14 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
 	if (deleg == FSAL_DELEG_NONE && op_ctx->req_type == UNKNOWN_REQUEST)
 		bc_delegation_revoked(state, owner);
+	if (deleg != FSAL_DELEG_NONE) {
+		fsal_status_t status = lease_grant(state, owner, deleg);
+
+		if (FSAL_IS_ERROR(status))
+			return status;
+	}
 	if (!uatomic_read(&entry->ready))
 		return entry->lease_op2(obj_hdl, state, owner, deleg);
-	if (deleg != FSAL_DELEG_NONE)
-		return lease_grant(state, owner, deleg);
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 

@@ -16,6 +16,7 @@
 
 #include "callbacks/core_ops.h"
 #include "callbacks/hooks.h"
+#include "delegations/fsal_hooks.h"
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -73,6 +74,7 @@ static struct {
 	struct bc_image ganesha; /* [K] libganesha_nfsd.so */
 	struct operation *operations; /* [K] its table */
 	void **imports[BC_IMPORTS]; /* [K] its slots */
+	void **fsal_imports[BC_FSAL_IMPORTS]; /* [K] the same, of itself */
 	struct bc_image ntirpc; /* [K] libntirpc.so */
 	void **socket_imports[SOCKET_IMPORTS]; /* [K] its slots, or NULL */
 	bool attached; /* attach and detach are serialised by their callers */
@@ -92,12 +94,14 @@ static const char *find_import(const struct bc_image *image,
 	return **slot == hook->original ? NULL : "leads elsewhere already";
 }
 
-static int find_imports(void)
+/* All of a table, or none. */
+static int find_imports(const struct bc_import_hook *hooks, int count,
+			void ***slots)
 {
-	for (int i = 0; i < BC_IMPORTS; i++) {
-		const struct bc_import_hook *hook = &bc_import_hooks[i];
-		const char *why = find_import(&attachment.ganesha, hook,
-					      &attachment.imports[i]);
+	for (int i = 0; i < count; i++) {
+		const struct bc_import_hook *hook = &hooks[i];
+		const char *why =
+			find_import(&attachment.ganesha, hook, &slots[i]);
 
 		if (why) {
 			LogCrit(COMPONENT_NFS_CB,
@@ -167,7 +171,10 @@ static int locate_all(void)
 			strerror(-rc));
 		return rc;
 	}
-	rc = find_imports();
+	rc = find_imports(bc_import_hooks, BC_IMPORTS, attachment.imports);
+	if (!rc)
+		rc = find_imports(bc_fsal_hooks, BC_FSAL_IMPORTS,
+				  attachment.fsal_imports);
 	if (!rc)
 		rc = find_operations();
 	if (!rc)
@@ -210,6 +217,10 @@ static int replace_imports(void)
 	for (int i = 0; i < BC_IMPORTS && !rc; i++)
 		rc = write_pointer(&attachment.ganesha, attachment.imports[i],
 				   bc_import_hooks[i].function);
+	for (int i = 0; i < BC_FSAL_IMPORTS && !rc; i++)
+		rc = write_pointer(&attachment.ganesha,
+				   attachment.fsal_imports[i],
+				   bc_fsal_hooks[i].function);
 	for (size_t i = 0; i < SOCKET_IMPORTS && !rc; i++)
 		if (attachment.socket_imports[i])
 			rc = write_pointer(&attachment.ntirpc,
@@ -232,6 +243,9 @@ static void put_all_back(void)
 	for (int i = 0; i < BC_IMPORTS; i++)
 		write_pointer(&attachment.ganesha, attachment.imports[i],
 			      bc_import_hooks[i].original);
+	for (int i = 0; i < BC_FSAL_IMPORTS; i++)
+		write_pointer(&attachment.ganesha, attachment.fsal_imports[i],
+			      bc_fsal_hooks[i].original);
 	for (size_t i = 0; i < SOCKET_IMPORTS; i++)
 		if (attachment.socket_imports[i])
 			write_pointer(&attachment.ntirpc,
@@ -306,9 +320,9 @@ int bc_attach(void)
 	LogEvent(
 		COMPONENT_NFS_CB,
 		"attached to %s: %d imports, %d of %d operations; queue %u, slots %u, connections %u, timeout %u s, %u retries",
-		attachment.ganesha.path, BC_IMPORTS, operations_extended(),
-		NFS4_OP_LAST_ONE, from->max_queue, from->max_slots,
-		from->max_connections, from->callback_timeout,
+		attachment.ganesha.path, BC_IMPORTS + BC_FSAL_IMPORTS,
+		operations_extended(), NFS4_OP_LAST_ONE, from->max_queue,
+		from->max_slots, from->max_connections, from->callback_timeout,
 		from->retry_attempts);
 	return 0;
 }

@@ -34,6 +34,10 @@ enum nfs_req_result bc_operation_original(struct nfs_argop4 *op,
 					  compound_data_t *data,
 					  struct nfs_resop4 *resp);
 
+/** Answer an operation with an error. @return what its handler returns then */
+enum nfs_req_result bc_operation_fail(const struct nfs_argop4 *op,
+				      struct nfs_resop4 *resp, nfsstat4 status);
+
 enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 					 compound_data_t *data,
 					 struct nfs_resop4 *resp);
@@ -58,9 +62,13 @@ enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
 enum nfs_req_result bc_op_test_stateid(struct nfs_argop4 *op,
 				       compound_data_t *data,
 				       struct nfs_resop4 *resp);
-/** Any operation that takes the stateid of a delegation. */
-enum nfs_req_result bc_op_use_stateid(struct nfs_argop4 *op,
+enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
 				      compound_data_t *data,
 				      struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_open(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp);
+/** Any other operation on a file. */
+enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp);
 
 #endif /* BC_OPERATIONS_H */
