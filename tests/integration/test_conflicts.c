@@ -280,12 +280,16 @@ OPERATION(write_bypass);
 static void hold(struct fixture *f, uint32_t type, const char *name,
 		 struct target *target)
 {
+	static unsigned int files; /* none is used twice */
+	char file[64];
+
 	uint32_t access = type == READ_DELEG ? OPEN4_SHARE_ACCESS_READ :
 					       OPEN4_SHARE_ACCESS_BOTH;
 
-	server_make_file(f->server, name, "contents");
+	snprintf(file, sizeof(file), "%.40s-%u", name, files++);
+	server_make_file(f->server, file, "contents");
 	server_make_file(f->server, "successor", "other contents");
-	snprintf(target->path, sizeof(target->path), "export/%s", name);
+	snprintf(target->path, sizeof(target->path), "export/%.48s", file);
 	assert_int_equal(nfs_open(&f->session, target->path,
 				  access | OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
 				  &target->file),
@@ -537,7 +541,7 @@ static void v40_opens(struct fixture *f, bool one_address, const char *name)
 	client = f->holder;
 	if (one_address) {
 		memcpy(client.source, old.base.source, sizeof(client.source));
-		snprintf(client.owner, sizeof(client.owner), "%s-neighbour",
+		snprintf(client.owner, sizeof(client.owner), "%.32s-neighbour",
 			 old.base.owner);
 		assert_int_equal(nfs_client_mount(&client, &session), NFS4_OK);
 		f->conns[f->nconns++] = nfs_conn_get(session.conn);
