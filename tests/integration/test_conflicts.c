@@ -804,7 +804,12 @@ static void test_own_write_open_recalls_the_others_read_delegation(void **state)
 
 int main(void)
 {
-	const struct server_params params = { .module = true };
+	/* VFS that takes ACLs and extended attributes. */
+	const struct server_params params = {
+		.module = true,
+		.plugin = ATTRIBUTES_PLUGIN,
+		.fsal = "Name = ATTRIBUTES;\nFSAL { Name = VFS; }",
+	};
 	const struct CMUnitTest tests[] = {
 		WRITE_DELEGATION_CASES(open_read),
 		WRITE_DELEGATION_CASES(open_write),
