@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "nfs40.h"
 
@@ -373,15 +372,6 @@ static struct nfs_file before; /* of the former instance of the server */
 static struct nfs_file before_v40;
 static struct nfs40_client v40;
 
-/* A server's stateids are told apart by the second in which it has started. */
-static void wait_next_second(void)
-{
-	struct timespec next = { .tv_sec = time(NULL) + 1 };
-
-	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL))
-		;
-}
-
 /* The holder of a server that is another one than that of its stateids. */
 static int setup_restarted(void **state)
 {
@@ -411,10 +401,7 @@ static int setup_restarted(void **state)
 	nfs40_client_fini(&v40);
 	nfs_conn_close(session.conn, NFS_CLOSE_FIN);
 	nfs_session_fini(&session);
-	if (server_stop(restarted.server))
-		return -1;
-	wait_next_second();
-	if (server_restart(restarted.server))
+	if (fixture_restart(&restarted))
 		return -1;
 	cb_responder_free(responder);
 	return fixture_mount(state);
