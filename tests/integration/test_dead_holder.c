@@ -14,8 +14,10 @@
 #define LEASE 4 /* s; Ganesha looks for dead clients twice in a lease */
 #define NS_PER_MS UINT64_C(1000000)
 #define LEASE_NS (LEASE * 1000 * NS_PER_MS)
-#define SLACK 2500 /* ms: Ganesha counts in seconds, and looks every second */
+#define SLACK 1700 /* ms: Ganesha counts in seconds, and looks every second */
 #define HOLDERS 24 /* of a round, each with a file */
+#define RETURNERS 8 /* that come back, */
+#define STAGGER 250 /* ms, one after the other */
 #define SILENT_FILES 4
 
 static const struct cb_answer never = { .when = CB_NEVER };
@@ -27,6 +29,9 @@ static int setup(void **state)
 	static const struct server_params params = {
 		.module = true,
 		.lease_lifetime = LEASE,
+		/* The defaults' for a lease of 20 s. */
+		.backchannel = "Callback_Timeout = 2;\n"
+			       "Retry_First_Delay = 1;\n",
 	};
 
 	*state = &fixture;
@@ -212,126 +217,145 @@ static void test_open_after_the_client_is_reaped_succeeds(void **state)
 	assert_serves(f);
 }
 
-/* Until the opener's OPEN comes upon a lease that has ended, and that is not
- * reaped yet: its answer is NFS4ERR_DELAY either way, and only the holder can
- * tell, by its own session.
+/* Many clients vanish one after the other, so that some lease ends shortly
+ * before each look for dead clients, and others shortly after it.
  */
-static void open_after_end_of_lease(struct fixture *f, const char *name)
+static void vanish_in_turn(struct fixture *f, struct rounds *rounds)
 {
-	struct nfs_file file;
-	char path[64];
+	for (unsigned int i = 0; i < RETURNERS; i++) {
+		hold_and_vanish(f, rounds, &vanished[i], i);
+		vanished[i].open_at =
+			nfs_now_ns() + LEASE_NS + 1100 * NS_PER_MS;
+		pass(f, nfs_now_ns() + STAGGER * NS_PER_MS, true);
+	}
+}
 
-	snprintf(path, sizeof(path), "export/%s", name);
-	/* In seconds, as the lease: over it by less than half a lease. */
-	pass(f, nfs_now_ns() + LEASE_NS + 600 * NS_PER_MS, false);
-	nfs_open(&f->opener_session, path,
-		 OPEN4_SHARE_ACCESS_WRITE | OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
-		 &file);
+/* @return how many were open to nobody at their moment: not reaped yet */
+static unsigned int open_in_turn(struct fixture *f)
+{
+	unsigned int delayed = 0;
+
+	for (unsigned int i = 0; i < RETURNERS; i++) {
+		pass(f, vanished[i].open_at, true);
+		vanished[i].opened =
+			opens_within(f, vanished[i].name, 0, true) > 0;
+		delayed += !vanished[i].opened;
+	}
+	return delayed;
 }
 
 /* The client comes back with a session of its own. */
-static int come_back(struct fixture *f, struct nfs_session *session)
+static int come_back(struct fixture *f, struct vanished *v, bool restarted)
 {
-	struct nfs_conn *conn = fixture_connect(f, &f->holder);
-	int status = nfs_exchange_id(&f->holder, conn);
-
-	return status ? status :
-			nfs_create_session(session, &f->holder, conn, NULL);
-}
-
-/* It has a grant again, or none: but nobody is barred from the file. */
-static void back_after_end_of_lease(struct fixture *f, bool restarted,
-				    const char *name)
-{
-	struct nfs_session session;
-	struct nfs_file file;
-	uint64_t start;
+	struct nfs_conn *conn;
 	int status;
 
-	fixture_hold(f, name, &file);
-	vanish(&f->session);
-	open_after_end_of_lease(f, name);
-	if (restarted)
-		f->holder.verifier[0]++;
-	start = nfs_now_ns();
-	status = come_back(f, &session);
-	assert_int_equal(status, NFS4_OK);
-	assert_true(nfs_now_ns() - start < 1000 * NS_PER_MS);
-	nfs_session_fini(&f->session);
-	f->session = session;
-	if (restarted)
-		assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
-	assert_true(
-		opens_within(f, name, 2 * LEASE_NS + SLACK * NS_PER_MS, true));
+	nfs_session_fini(&v->session);
+	v->client.verifier[0] += restarted;
+	v->client.responder = f->responder;
+	conn = fixture_connect(f, &v->client);
+	status = nfs_exchange_id(&v->client, conn);
+	if (!status)
+		status =
+			nfs_create_session(&v->session, &v->client, conn, NULL);
+	return status;
+}
+
+/* They are served, and recalled or have lost what they held: the files are free
+ * soon.
+ */
+static void back_after_end_of_lease(struct fixture *f, bool restarted)
+{
+	struct rounds rounds;
+	uint64_t until;
+
+	rounds_begin(&rounds, restarted ? "restarted" : "back", 1, 60);
+	rounds_next(&rounds);
+	vanish_in_turn(f, &rounds);
+	print_message("%u of %u delayed\n", open_in_turn(f), RETURNERS);
+	for (unsigned int i = 0; i < RETURNERS; i++)
+		assert_int_equal(come_back(f, &vanished[i], restarted),
+				 NFS4_OK);
+	until = nfs_now_ns() + 2 * LEASE_NS + SLACK * NS_PER_MS;
+	for (unsigned int i = 0; i < RETURNERS; i++) {
+		do {
+			vanished[i].opened =
+				opens_within(f, vanished[i].name, 0, true) > 0;
+			for (unsigned int j = 0; j < RETURNERS; j++)
+				nfs_sequence(&vanished[j].session, NULL);
+			pass(f, nfs_now_ns() + 50 * NS_PER_MS, true);
+		} while (!vanished[i].opened && nfs_now_ns() < until);
+		if (!vanished[i].opened)
+			rounds_fail(&rounds, "%s is DELAY", vanished[i].name);
+	}
+	for (unsigned int i = 0; i < RETURNERS; i++)
+		nfs_client_unmount(&vanished[i].session);
+	assert_int_equal(rounds_end(&rounds), 0);
 	assert_serves(f);
 }
 
 static void test_back_after_end_of_lease_is_recalled(void **state)
 {
-	back_after_end_of_lease(*state, false, "back");
+	back_after_end_of_lease(*state, false);
 }
 
 static void test_restarted_after_end_of_lease_is_served(void **state)
 {
-	back_after_end_of_lease(*state, true, "restarted");
+	back_after_end_of_lease(*state, true);
 }
 
 /* Silent ------------------------------------------------------------------- */
 
-/* The holder's connections stay, and nothing comes from it any more. */
-static uint64_t open_files_of_the_silent(struct fixture *f, const char *prefix,
-					 unsigned int count)
+/* Open files that a dead client holds, one after the other. */
+static void open_within_two_leases(struct fixture *f, const char *prefix,
+				   unsigned int count)
 {
-	struct nfs_file files[SILENT_FILES];
-	uint64_t start;
+	uint64_t start = nfs_now_ns();
+	uint64_t until = start + 2 * LEASE_NS + SLACK * NS_PER_MS;
 	char name[64];
 
-	cb_responder_set_default(f->responder, &never);
-	fixture_hold_many(f, prefix, files, count);
-	start = nfs_now_ns();
 	for (unsigned int i = 0; i < count; i++) {
+		uint64_t now = nfs_now_ns();
+
 		snprintf(name, sizeof(name), "%s-%u", prefix, i);
-		assert_true(opens_within(f, name, 6 * LEASE_NS, false));
+		if (!opens_within(f, name, until > now ? until - now : 0,
+				  false))
+			fail_msg("%s is DELAY after %.1f leases", name,
+				 (double)(nfs_now_ns() - start) / LEASE_NS);
 	}
-	return nfs_now_ns() - start;
+	print_message("%u files: %.1f leases\n", count,
+		      (double)(nfs_now_ns() - start) / LEASE_NS);
 }
 
+/* The holder's connection stays, and nothing comes from it any more. */
 static void test_silent_holder_first_file_takes_two_leases(void **state)
 {
-	uint64_t took = open_files_of_the_silent(*state, "silent-first", 1);
+	struct fixture *f = *state;
+	struct nfs_file file;
 
-	print_message("one file: %.1f leases\n", (double)took / LEASE_NS);
-	assert_in_range(took, 0, 2 * LEASE_NS + SLACK * NS_PER_MS);
+	cb_responder_set_default(f->responder, &never);
+	fixture_hold_many(f, "silent-first", &file, 1);
+	open_within_two_leases(f, "silent-first", 1);
 }
 
 static void test_silent_holder_all_files_take_two_leases(void **state)
 {
-	uint64_t took =
-		open_files_of_the_silent(*state, "silent-all", SILENT_FILES);
+	struct fixture *f = *state;
+	struct nfs_file files[SILENT_FILES];
 
-	print_message("%u files: %.1f leases\n", SILENT_FILES,
-		      (double)took / LEASE_NS);
-	assert_in_range(took, 0, 2 * LEASE_NS + SLACK * NS_PER_MS);
+	cb_responder_set_default(f->responder, &never);
+	fixture_hold_many(f, "silent-all", files, SILENT_FILES);
+	open_within_two_leases(f, "silent-all", SILENT_FILES);
 }
 
 static void test_vanished_holder_all_files_take_two_leases(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_file files[SILENT_FILES];
-	uint64_t start;
-	char name[64];
 
 	fixture_hold_many(f, "vanished-all", files, SILENT_FILES);
 	vanish(&f->session);
-	start = nfs_now_ns();
-	for (unsigned int i = 0; i < SILENT_FILES; i++) {
-		snprintf(name, sizeof(name), "vanished-all-%u", i);
-		assert_true(opens_within(f, name, 6 * LEASE_NS, false));
-	}
-	print_message("%u files: %.1f leases\n", SILENT_FILES,
-		      (double)(nfs_now_ns() - start) / LEASE_NS);
-	assert_in_range(nfs_now_ns() - start, 0,
-			2 * LEASE_NS + SLACK * NS_PER_MS);
+	open_within_two_leases(f, "vanished-all", SILENT_FILES);
 }
 
 /* The control: a holder that answers and returns costs nobody anything. */
