@@ -224,8 +224,7 @@ static void vanish_in_turn(struct fixture *f, struct rounds *rounds)
 {
 	for (unsigned int i = 0; i < RETURNERS; i++) {
 		hold_and_vanish(f, rounds, &vanished[i], i);
-		vanished[i].open_at =
-			nfs_now_ns() + LEASE_NS + 1100 * NS_PER_MS;
+		vanished[i].open_at = nfs_now_ns() + LEASE_NS + 50 * NS_PER_MS;
 		pass(f, nfs_now_ns() + STAGGER * NS_PER_MS, true);
 	}
 }
