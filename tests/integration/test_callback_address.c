@@ -81,8 +81,9 @@ static int teardown(void **state)
 static void start_confirm(struct fixture *f, unsigned int i, uint16_t port)
 {
 	struct nfs_compound compound;
-	struct nfs_res res;
+	struct nfs_res res = { 0 };
 	char address[32];
+	int status;
 
 	fixture_client(f, &clients[i]);
 	clients[i].minorversion = 0;
@@ -91,10 +92,14 @@ static void start_confirm(struct fixture *f, unsigned int i, uint16_t port)
 		 port & 255);
 	nfs_compound_init_bare(&compound, &clients[i], conns[i]);
 	nfs_put_setclientid(&compound, &clients[i], 0x40000000, address, 1);
-	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
-	res = *nfs_compound_res(&compound, OP_SETCLIENTID);
-	clients[i].clientid = res.setclientid.clientid;
+	status = nfs_compound_send(&compound);
+	if (!status)
+		status = nfs_compound_wait(&compound, PROMPT);
+	if (!status)
+		res = *nfs_compound_res(&compound, OP_SETCLIENTID);
 	nfs_compound_fini(&compound);
+	assert_int_equal(status, NFS4_OK);
+	clients[i].clientid = res.setclientid.clientid;
 	nfs_compound_init_bare(&confirms[i], &clients[i], conns[i]);
 	nfs_put_setclientid_confirm(&confirms[i], &res);
 	assert_int_equal(nfs_compound_send(&confirms[i]), 0);
