@@ -178,8 +178,9 @@ int server_write_config(struct server *server,
 		"\tProtocols = 4;\n\tEnable_NLM = false;\n"
 		"\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n"
 		"\tRPC_Max_Connections = 10000;\n"
-		"\tPlugins_Dir = \"%s\";\n}\n",
-		server->port, server->plugins);
+		"\tPlugins_Dir = \"%s\";\n%s}\n",
+		server->port, server->plugins,
+		params->core_param ? params->core_param : "");
 	fprintf(file,
 		"NFSv4 {\n\tMinor_Versions = 0, 1, 2;\n"
 		"\tDelegations = true;\n\tLease_Lifetime = %u;\n"
