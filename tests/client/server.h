@@ -23,7 +23,7 @@ struct server_params {
 	const char *plugin;	     /* a further plugin's path; NULL: none */
 	const char *fsal;	     /* block of the FSAL; NULL: "Name = VFS;" */
 	const char *backchannel;     /* lines in the BACKCHANNEL block */
-	const char *core_param;	     /* lines in the NFS_CORE_PARAM block */
+	const char *core_param; /* lines in the NFS_CORE_PARAM block */
 	const char *config;	     /* further blocks */
 	const char *export_config;   /* further lines in the EXPORT block */
 	unsigned int lease_lifetime; /* s; 0: 20 */
