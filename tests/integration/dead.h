@@ -11,7 +11,7 @@
 #define LEASE 4 /* s; Ganesha looks for dead clients twice in a lease */
 #define NS_PER_MS UINT64_C(1000000)
 #define LEASE_NS (LEASE * 1000 * NS_PER_MS)
-#define SLACK 1700 /* ms: Ganesha counts in seconds, and looks every second */
+#define SLACK 2500 /* ms: Ganesha counts in seconds, and looks every second */
 
 #define DEAD_TEST(name)                                                        \
 	cmocka_unit_test_setup_teardown(name, dead_setup, dead_teardown)

@@ -8,20 +8,26 @@
 
 #include "rpc.h"
 
-#define LONG 20 /* times as long */
+#define LONG_COUNT 20 /* times as many, in a long one, */
+#define LONG_TIME 6 /* in so many times as long */
 #define SHOWN 5 /* failures */
+
+bool rounds_long(void)
+{
+	return getenv("BACKCHANNEL_TEST_LONG") != NULL;
+}
 
 void rounds_begin(struct rounds *rounds, const char *name, unsigned int count,
 		  unsigned int seconds)
 {
 	const char *seed = getenv("BACKCHANNEL_TEST_SEED");
-	unsigned int factor = getenv("BACKCHANNEL_TEST_LONG") ? LONG : 1;
 
 	*rounds = (struct rounds){
 		.name = name,
 		.seed = seed ? strtoul(seed, NULL, 0) : nfs_now_ns() / 1000,
-		.count = count * factor,
-		.until = nfs_now_ns() + UINT64_C(1000000000) * seconds * factor,
+		.count = count * (rounds_long() ? LONG_COUNT : 1),
+		.until = nfs_now_ns() + UINT64_C(1000000000) * seconds *
+						(rounds_long() ? LONG_TIME : 1),
 	};
 	rounds->state = rounds->seed;
 	printf("%s: seed %u\n", name, rounds->seed);

@@ -20,9 +20,11 @@ struct rounds {
 	unsigned int bad;
 };
 
+bool rounds_long(void);
+
 /**
  * @param count, seconds  the bounds of a short campaign; a long one has 20
- *                        times as many rounds in up to 20 times as long
+ *                        times as many rounds, in up to 6 times as long
  */
 void rounds_begin(struct rounds *rounds, const char *name, unsigned int count,
 		  unsigned int seconds);

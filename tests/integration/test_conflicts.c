@@ -496,6 +496,45 @@ READ_DELEGATION_TESTS(write_bypass)
 		CONFLICT_TEST(                                                 \
 			test_two_addresses_##operation##_recalls_the_read_delegation)
 
+/* The neighbour leaves its connection for that of the holder: pynfs. */
+static void share_connection(struct fixture *f)
+{
+	struct nfs_create_session_args args;
+	struct nfs_conn *conn = f->session.conn;
+
+	nfs_client_unmount(&neighbour_session);
+	nfs_create_session_args_init(&args);
+	args.flags = 0;
+	assert_int_equal(nfs_exchange_id(&neighbour, conn), NFS4_OK);
+	assert_int_equal(
+		nfs_create_session(&neighbour_session, &neighbour, conn, &args),
+		NFS4_OK);
+	assert_int_equal(nfs_reclaim_complete(&neighbour_session), NFS4_OK);
+}
+
+static void
+test_one_connection_open_read_recalls_the_write_delegation(void **state)
+{
+	share_connection(*state);
+	assert_conflicts(*state, &neighbour_session, WRITE_DELEG,
+			 &op_open_read);
+}
+
+static void
+test_one_connection_getattr_recalls_the_write_delegation(void **state)
+{
+	share_connection(*state);
+	assert_conflicts(*state, &neighbour_session, WRITE_DELEG, &op_getattr);
+}
+
+static void
+test_one_connection_open_write_recalls_the_read_delegation(void **state)
+{
+	share_connection(*state);
+	assert_conflicts(*state, &neighbour_session, READ_DELEG,
+			 &op_open_write);
+}
+
 /* What reads does not conflict with a read delegation, wherever it is from. */
 static void test_read_delegation_stays_with_readers(void **state)
 {
@@ -846,6 +885,12 @@ int main(void)
 		READ_DELEGATION_CASES(setxattr),
 		READ_DELEGATION_CASES(write_anonymous),
 		READ_DELEGATION_CASES(write_bypass),
+		CONFLICT_TEST(
+			test_one_connection_open_read_recalls_the_write_delegation),
+		CONFLICT_TEST(
+			test_one_connection_getattr_recalls_the_write_delegation),
+		CONFLICT_TEST(
+			test_one_connection_open_write_recalls_the_read_delegation),
 		CONFLICT_TEST(test_read_delegation_stays_with_readers),
 		CONFLICT_TEST(
 			test_one_address_v40_open_recalls_the_write_delegation),

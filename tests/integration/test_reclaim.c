@@ -13,7 +13,8 @@
 
 #define LEASE 4 /* s */
 #define GRACE 5 /* s */
-#define FILES 25
+#define FILES 25 /* of a round, */
+#define FILES_LONG 250
 #define CLAIMS 3
 
 /* A file of the holder's, and what came of it after the restart. */
@@ -32,7 +33,7 @@ struct reclaimed {
 };
 
 static struct fixture fixture;
-static struct reclaimed files[FILES];
+static struct reclaimed files[FILES_LONG];
 
 static int setup(void **state)
 {
@@ -369,20 +370,21 @@ static void test_reclaim_at_random_is_one_delegation_each(void **state)
 {
 	struct fixture *f = *state;
 	struct rounds rounds;
+	unsigned int count = rounds_long() ? FILES_LONG : FILES;
 	const char *fault;
 
 	rounds_begin(&rounds, "reclaim", 2, 5);
 	while (rounds_next(&rounds)) {
-		for (unsigned int i = 0; i < FILES; i++) {
+		for (unsigned int i = 0; i < count; i++) {
 			make_random(&rounds, &files[i], i);
 			hold(f, &files[i]);
 		}
 		restart(f);
-		for (unsigned int i = 0; i < FILES; i++)
+		for (unsigned int i = 0; i < count; i++)
 			reclaim(f, &files[i]);
 		assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
 		wait_grace_over(f);
-		for (unsigned int i = 0; i < FILES; i++) {
+		for (unsigned int i = 0; i < count; i++) {
 			fault = check(f, &files[i]);
 			if (fault)
 				rounds_fail(

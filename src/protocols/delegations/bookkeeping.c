@@ -154,10 +154,8 @@ nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 	STATELOCK_lock(obj);
 	bc_bookkeeping_mend_locked(obj);
 	state = bc_file_own_delegation(obj, asker, stateid);
-	if (!state) {
+	if (!state || state->state_data.deleg.sd_state == BC_DELEG_RETURNING) {
 		status = NFS4ERR_BAD_STATEID;
-	} else if (state->state_data.deleg.sd_state == BC_DELEG_RETURNING) {
-		status = NFS4ERR_DELAY;
 	} else {
 		state->state_data.deleg.sd_state = BC_DELEG_RETURNING;
 		uatomic_set(counted, *counted + 1);

@@ -57,8 +57,8 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj);
  *
  * @retval NFS4_OK              let Ganesha's own handler run, then call
  *                              bc_bookkeeping_return_end()
- * @retval NFS4ERR_BAD_STATEID  not a delegation of this client on this file
- * @retval NFS4ERR_DELAY        it is being returned already
+ * @retval NFS4ERR_BAD_STATEID  not a delegation of this client on this file, or it
+ *                              is being returned already
  *
  * Context: an operation's handler; holds no lock.
  */
