@@ -30,6 +30,7 @@
 #include "delegations/getattr.h"
 #include "delegations/recall.h"
 
+#include "export_mgr.h"
 #include "nfs_fh.h"
 #include "sal_functions.h"
 
@@ -220,6 +221,8 @@ static bool pass_own(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
 		     const state_t *own)
 {
 	if (own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE) {
+		if (conflict->data)
+			return false; /* name_own_delegation() */
 		set_client(conflict, bc_delegation_holder(own)->gsh_client);
 		return false;
 	}
@@ -236,6 +239,10 @@ static void hold_file(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
 {
 	if (!raised && !disguised)
 		return;
+	if (!conflict->export) {
+		conflict->export = op_ctx->ctx_export;
+		get_gsh_export_ref(conflict->export);
+	}
 	obj->obj_ops->get_ref(obj);
 	conflict->file[conflict->files].obj = obj;
 	conflict->file[conflict->files].raised = raised;
@@ -474,14 +481,28 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	return begin_kind(conflict, op, data);
 }
 
-void bc_conflict_end(struct bc_conflict *conflict)
+/* A last reference to a file is given back in a context. */
+static void release_files(struct bc_conflict *conflict)
 {
-	conflict_here = NULL;
-	if (conflict->client_set)
-		op_ctx->client = conflict->client_before;
-	conflict->client_set = false;
+	struct req_op_context context;
+
+	/* It takes the export's reference over. */
+	init_op_context_simple(&context, conflict->export,
+			       conflict->export->fsal_export);
 	for (unsigned int i = 0; i < conflict->files; i++)
 		release_file(conflict->file[i].obj, conflict->file[i].raised,
 			     conflict->file[i].disguised);
+	release_op_context();
 	conflict->files = 0;
+	conflict->export = NULL;
+}
+
+void bc_conflict_end(struct bc_conflict *conflict, bool goes_on)
+{
+	conflict_here = NULL;
+	if (conflict->client_set && !goes_on)
+		op_ctx->client = conflict->client_before;
+	conflict->client_set = false;
+	if (conflict->files)
+		release_files(conflict);
 }

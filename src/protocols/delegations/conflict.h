@@ -38,6 +38,7 @@ struct bc_conflict {
 	nfsstat4 refused; /* or with this; NFS4_OK: it is not */
 	bool client_set; /* op_ctx->client is not the request's */
 	struct gsh_client *client_before; /* the request's */
+	struct gsh_export *export; /* +1 ref, while a file is held */
 	unsigned int files; /* that are held */
 	struct {
 		struct fsal_obj_handle *obj; /* +1 ref */
@@ -60,8 +61,15 @@ struct bc_conflict {
 bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		       compound_data_t *data);
 
-/** Undo what was changed for the handler. Context: as bc_conflict_begin(). */
-void bc_conflict_end(struct bc_conflict *conflict);
+/**
+ * Undo what was changed for the handler.
+ *
+ * @param[in] goes_on  the handler has said ASYNC_WAIT: the request, and its operation
+ *                     context with it, may be another thread's by now, or gone
+ *
+ * Context: as bc_conflict_begin().
+ */
+void bc_conflict_end(struct bc_conflict *conflict, bool goes_on);
 
 /** What is to be answered; NFS4_OK: what the handler has answered. */
 nfsstat4 bc_conflict_status(const struct bc_conflict *conflict);

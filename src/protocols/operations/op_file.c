@@ -41,7 +41,7 @@ enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
 	run = bc_conflict_begin(&conflict, op, data);
 	if (run)
 		result = bc_operation_original(op, data, resp);
-	bc_conflict_end(&conflict);
+	bc_conflict_end(&conflict, result == NFS_REQ_ASYNC_WAIT);
 	if (!run)
 		return bc_operation_fail(op, resp,
 					 bc_conflict_status(&conflict));
