@@ -566,6 +566,7 @@ static void v40_opens(struct fixture *f, bool one_address, const char *name)
 	struct nfs_session session = f->session;
 	struct nfs_client client;
 	struct nfs_file file;
+	struct cb_call *asked;
 	int status, other;
 
 	assert_int_equal(nfs40_client_mount(&old, f->loop,
@@ -595,6 +596,7 @@ static void v40_opens(struct fixture *f, bool one_address, const char *name)
 			 NFS4_OK);
 	assert_int_equal(target.file.delegation.type, WRITE_DELEG);
 	status = nfs40_open(&old, target.path, OPEN4_SHARE_ACCESS_READ, &file);
+	asked = cb_responder_wait(f->responder, 0, SOON);
 	other = nfs_delegreturn(one_address ? &session : &f->session,
 				&target.file.fh,
 				&target.file.delegation.stateid);
@@ -603,7 +605,8 @@ static void v40_opens(struct fixture *f, bool one_address, const char *name)
 		nfs_client_unmount(&session);
 	assert_int_equal(status, NFS4ERR_DELAY);
 	assert_int_equal(other, NFS4_OK);
-	assert_true(recalled(f, &target, 0));
+	assert_non_null(asked);
+	assert_true(fixture_recalls(asked, &target.file));
 }
 
 static void test_one_address_v40_open_recalls_the_write_delegation(void **state)

@@ -285,8 +285,7 @@ bool bc_conflict_found_file(struct bc_conflict *conflict,
 	if (bc_file_delegated(obj))
 		conflict->found = look_at_delegations(conflict, obj, &own);
 	if (!conflict->found) {
-		disguised =
-			own && !conflict->data && pass_own(conflict, obj, own);
+		disguised = own && pass_own(conflict, obj, own);
 		if (raise)
 			(void)atomic_inc_uint32_t(
 				&obj->state_hdl->file.anon_ops);
