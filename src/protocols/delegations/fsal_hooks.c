@@ -11,8 +11,10 @@
 
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
+#include "callbacks/recalled.h"
 
 #include "fsal.h"
+#include "nfs_file_handle.h"
 #include "sal_functions.h"
 
 #include <errno.h>
@@ -91,8 +93,20 @@ static fsal_status_t hook_fsal_reopen2(struct fsal_obj_handle *obj,
 	return fsal_reopen2(obj, state, openflags, check_permission);
 }
 
+/* The last thing that Ganesha does before it makes a CB_RECALL, with the file's
+ * st_lock held: what the callback is about is known here, and not in its arguments.
+ */
+static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
+				    const struct fsal_obj_handle *obj,
+				    struct gsh_export *export)
+{
+	bc_recalled_file_set(obj);
+	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
+}
+
 const struct bc_import_hook bc_fsal_hooks[BC_FSAL_IMPORTS] = {
 	[BC_FSAL_IMPORT_LOOKUP] = BC_IMPORT_HOOK(fsal_lookup),
 	[BC_FSAL_IMPORT_OPEN2] = BC_IMPORT_HOOK(fsal_open2),
 	[BC_FSAL_IMPORT_REOPEN2] = BC_IMPORT_HOOK(fsal_reopen2),
+	[BC_FSAL_IMPORT_TO_FHANDLE] = BC_IMPORT_HOOK(nfs4_FSALToFhandle),
 };
