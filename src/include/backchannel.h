@@ -345,6 +345,15 @@ bool bc_revoked_contains(const struct bc_session *session,
 bool bc_revoked_free(const struct bc_session *session,
 		     const uint8_t other[BC_STATEID_OTHER_SIZE], bool *last);
 
+/**
+ * The client asks for a stateid of its own (TEST_STATEID, 18.48): which of its
+ * revoked ones it knows, and which it has forgotten, is told from what it names.
+ *
+ * Context: as bc_revoked_contains().
+ */
+void bc_revoked_asked(const struct bc_session *session,
+		      const uint8_t other[BC_STATEID_OTHER_SIZE]);
+
 /* Connections ------------------------------------------------------------- */
 
 /**

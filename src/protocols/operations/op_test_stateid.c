@@ -26,6 +26,7 @@ enum nfs_req_result bc_op_test_stateid(struct nfs_argop4 *op,
 
 		if (owner != NFS4_OK)
 			codes[i] = owner;
+		bc_stateid_asked(data, &stateids[i]);
 		codes[i] = bc_stateid_status(data, &stateids[i], codes[i]);
 	}
 	return result;

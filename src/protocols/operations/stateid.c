@@ -131,3 +131,13 @@ nfsstat4 bc_stateid_status(const compound_data_t *data, const stateid4 *stateid,
 	bc_session_put(session);
 	return status;
 }
+
+void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid)
+{
+	struct bc_session *session = bc_compound_session_get(data);
+
+	if (!session)
+		return;
+	bc_revoked_asked(session, (const uint8_t *)stateid->other);
+	bc_session_put(session);
+}

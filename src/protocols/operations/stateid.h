@@ -17,6 +17,9 @@
  */
 const stateid4 *bc_stateid_used(const struct nfs_argop4 *op);
 
+/** A client asks for a stateid. Context: TEST_STATEID's handler. */
+void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid);
+
 /** Is it a stateid proper, and neither special nor the current one? 8.2.3 */
 bool bc_stateid_is_named(const stateid4 *stateid);
 
