@@ -28,6 +28,9 @@ struct bc_request;
 struct bc_security;
 struct bc_session;
 
+/** Monotonic time, ms. Context: any thread. */
+uint64_t bc_now(void);
+
 /** Limits and times. [K] after bc_core_init(). */
 struct bc_config {
 	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
@@ -50,6 +53,7 @@ enum bc_limited {
 	BC_LIMITED_SESSION_BINDINGS, /* max_connections reached */
 	BC_LIMITED_SERVER_BINDINGS, /* max_server_connections reached */
 	BC_LIMITED_PROBE, /* a probe was not answered, or refused */
+	BC_LIMITED_BOOKKEEPING, /* Ganesha's delegations of a file were miscounted */
 	BC_LIMITED_KINDS,
 };
 
@@ -343,6 +347,15 @@ bool bc_revoked_contains(const struct bc_session *session,
  */
 bool bc_revoked_free(const struct bc_session *session,
 		     const uint8_t other[BC_STATEID_OTHER_SIZE], bool *last);
+
+/**
+ * The client asks for a stateid of its own (TEST_STATEID, 18.48): which of its
+ * revoked ones it knows, and which it has forgotten, is told from what it names.
+ *
+ * Context: as bc_revoked_contains().
+ */
+void bc_revoked_asked(const struct bc_session *session,
+		      const uint8_t other[BC_STATEID_OTHER_SIZE]);
 
 /* Connections ------------------------------------------------------------- */
 

@@ -166,8 +166,7 @@ void bc_completion_queue(struct bc_work *work);
  */
 bool bc_timer_arm(struct bc_timer *timer, uint64_t when);
 
-/** Monotonic time in ms, and in ns. */
-uint64_t bc_now(void);
+/** Monotonic time in ns; see bc_now(). */
 uint64_t bc_now_ns(void);
 
 /* Heaps (heap.c) ---------------------------------------------------------- */
@@ -453,6 +452,14 @@ struct bc_session {
 	uint8_t principal[]; /* [K] its creator, as bytes to compare */
 };
 
+/** The stateid of a delegation that was revoked. */
+struct bc_revoked_stateid {
+	uint8_t other[BC_STATEID_OTHER_SIZE]; /* [V] */
+	bool forgotten; /* [V] by its client: SEQUENCE does not tell of it */
+	uint64_t
+		unnamed_since; /* [V] ms: it has asked for others since; or 0 */
+};
+
 /** Stateids of a client whose delegations were revoked and that it must free. */
 struct bc_revoked {
 	struct cds_lfht_node node; /* [R] */
@@ -462,9 +469,11 @@ struct bc_revoked {
 	pthread_mutex_t lock; /* leaf but for the timers' */
 	bool removed; /* [V] from the table: look it up anew */
 	bool linked; /* [V] its client points to it */
-	uint32_t count; /* [A], changed under [V] */
+	uint32_t
+		told; /* [A], changed under [V]: stateids that are not forgotten */
+	uint32_t count; /* [A], changed under [V]: all stateids */
 	uint32_t room; /* [V] allocated */
-	uint8_t (*others)[BC_STATEID_OTHER_SIZE]; /* [V] */
+	struct bc_revoked_stateid *stateids; /* [V] */
 	uint64_t until; /* [V] ms: forgotten then if no session comes, or 0 */
 	struct bc_timer timer;
 };

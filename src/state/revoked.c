@@ -5,6 +5,9 @@
  * Purpose: know a stateid whose delegation was revoked from one that never was,
  *   until its client frees it (RFC 5661, 18.38); let SEQUENCE say that there
  *   are some (18.46.3).
+ *   A client that asks for its stateids and for a lease does not name one of these
+ *   has forgotten it and cannot free it: it is told of it no more.  (18.46.3 has it
+ *   told until it is freed: for ever.)
  * Data: struct bc_revoked, in a lock-free hash table by client id: the `other`
  *   fields, in no order.  A client keeps REVOKED_MAX of them; what is revoked
  *   beyond that is bad stateids to it, which lets it recover as well.  A client
@@ -58,7 +61,7 @@ struct bc_revoked *bc_revoked_get(uint64_t clientid)
 static void revoked_destroy(struct bc_revoked *revoked)
 {
 	pthread_mutex_destroy(&revoked->lock);
-	free(revoked->others);
+	free(revoked->stateids);
 	free(revoked);
 }
 
@@ -142,9 +145,10 @@ static struct bc_revoked *revoked_lock(uint64_t clientid)
 /* [V] */
 static void revoked_clear(struct bc_revoked *revoked)
 {
-	free(revoked->others);
-	revoked->others = NULL;
+	free(revoked->stateids);
+	revoked->stateids = NULL;
 	revoked->room = 0;
+	uatomic_set(&revoked->told, 0);
 	uatomic_set(&revoked->count, 0);
 }
 
@@ -256,7 +260,7 @@ static uint32_t revoked_find(const struct bc_revoked *revoked,
 	uint32_t i = 0;
 
 	while (i < revoked->count &&
-	       memcmp(revoked->others[i], other, BC_STATEID_OTHER_SIZE))
+	       memcmp(revoked->stateids[i].other, other, BC_STATEID_OTHER_SIZE))
 		i++;
 	return i;
 }
@@ -264,16 +268,17 @@ static uint32_t revoked_find(const struct bc_revoked *revoked,
 static int make_room(struct bc_revoked *revoked)
 {
 	uint32_t room = revoked->room ? 2 * revoked->room : REVOKED_MIN;
-	void *others;
+	void *stateids;
 
 	if (revoked->count < revoked->room)
 		return 0;
 	if (room > REVOKED_MAX)
 		return -ENOBUFS;
-	others = realloc(revoked->others, room * sizeof(*revoked->others));
-	if (!others)
+	stateids =
+		realloc(revoked->stateids, room * sizeof(*revoked->stateids));
+	if (!stateids)
 		return -ENOMEM;
-	revoked->others = others;
+	revoked->stateids = stateids;
 	revoked->room = room;
 	return 0;
 }
@@ -288,8 +293,10 @@ static int revoked_remember(struct bc_revoked *revoked, const uint8_t *other)
 	rc = make_room(revoked);
 	if (rc)
 		return rc;
-	memcpy(revoked->others[index], other, BC_STATEID_OTHER_SIZE);
+	revoked->stateids[index] = (struct bc_revoked_stateid){ 0 };
+	memcpy(revoked->stateids[index].other, other, BC_STATEID_OTHER_SIZE);
 	uatomic_set(&revoked->count, index + 1);
+	uatomic_set(&revoked->told, revoked->told + 1);
 	return 0;
 }
 
@@ -380,8 +387,9 @@ bool bc_revoked_free(const struct bc_session *session,
 	if (found) {
 		uint32_t left = revoked->count - 1;
 
-		memmove(revoked->others[index], revoked->others[left],
-			BC_STATEID_OTHER_SIZE);
+		if (!revoked->stateids[index].forgotten)
+			uatomic_set(&revoked->told, revoked->told - 1);
+		revoked->stateids[index] = revoked->stateids[left];
 		uatomic_set(&revoked->count, left);
 		*last = !left;
 	}
@@ -390,4 +398,41 @@ bool bc_revoked_free(const struct bc_session *session,
 	pthread_mutex_unlock(&revoked->lock);
 	bc_revoked_put(revoked);
 	return found;
+}
+
+/* Forgotten stateids --------------------------------------------------------- */
+
+static void set_forgotten(struct bc_revoked *revoked,
+			  struct bc_revoked_stateid *stateid, bool forgotten)
+{
+	if (stateid->forgotten == forgotten)
+		return;
+	stateid->forgotten = forgotten;
+	uatomic_set(&revoked->told, revoked->told + (forgotten ? -1u : 1u));
+}
+
+void bc_revoked_asked(const struct bc_session *session,
+		      const uint8_t other[BC_STATEID_OTHER_SIZE])
+{
+	struct bc_revoked *revoked = revoked_of(session);
+	uint64_t now = bc_now();
+
+	if (!revoked)
+		return;
+	pthread_mutex_lock(&revoked->lock);
+	for (uint32_t i = 0; i < revoked->count; i++) {
+		struct bc_revoked_stateid *stateid = &revoked->stateids[i];
+
+		if (!memcmp(stateid->other, other, BC_STATEID_OTHER_SIZE)) {
+			stateid->unnamed_since = 0;
+			set_forgotten(revoked, stateid, false);
+		} else if (!stateid->unnamed_since) {
+			stateid->unnamed_since = now;
+		} else if (now - stateid->unnamed_since >=
+			   bc_core.config.lease_time) {
+			set_forgotten(revoked, stateid, true);
+		}
+	}
+	pthread_mutex_unlock(&revoked->lock);
+	bc_revoked_put(revoked);
 }

@@ -261,7 +261,7 @@ static bool has_revoked(const struct bc_client *client)
 		return false;
 	rcu_read_lock();
 	revoked = rcu_dereference(client->revoked);
-	any = revoked && uatomic_read(&revoked->count);
+	any = revoked && uatomic_read(&revoked->told);
 	rcu_read_unlock();
 	return any;
 }

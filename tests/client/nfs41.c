@@ -476,6 +476,18 @@ int nfs_setattr_size(struct nfs_session *session, const struct nfs_fh *fh,
 	return nfs_compound_finish(&compound);
 }
 
+int nfs_setattr(struct nfs_session *session, const struct nfs_fh *fh,
+		const struct nfs_stateid *stateid,
+		const struct nfs_setattrs *attrs)
+{
+	struct nfs_compound compound;
+
+	nfs_compound_init(&compound, session);
+	nfs_put_putfh(&compound, fh);
+	nfs_put_setattr(&compound, stateid, attrs);
+	return nfs_compound_finish(&compound);
+}
+
 int nfs_remove(struct nfs_session *session, const char *path)
 {
 	struct nfs_compound compound;

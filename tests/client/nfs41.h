@@ -186,6 +186,7 @@ struct nfs_open_args {
 	uint32_t share_access; /* with OPEN4_SHARE_ACCESS_WANT_... */
 	uint32_t share_deny;
 	bool create; /* UNCHECKED4, mode 0644 */
+	bool truncate; /* with create: size 0 as well */
 	enum open_claim_type4 claim;
 	const char *name; /* CLAIM_NULL, CLAIM_DELEGATE_CUR */
 	struct nfs_stateid delegation; /* CLAIM_DELEGATE_CUR, _DELEG_CUR_FH */
@@ -193,6 +194,17 @@ struct nfs_open_args {
 	uint64_t clientid;
 	const char *owner;
 	uint32_t seqid; /* v4.0 */
+};
+
+/** What a SETATTR sets. */
+struct nfs_setattrs {
+	bool set_size, set_mode, set_owner, set_group, set_times, set_acl;
+	uint64_t size;
+	uint32_t mode;
+	const char *owner; /* "0": a number as a string, RFC 5661 5.9 */
+	const char *group;
+	int64_t time; /* s; of the access and of the modification */
+	/* acl: one entry that allows EVERYONE@ to read */
 };
 
 struct nfs_delegation {
@@ -237,6 +249,9 @@ int nfs_getattr(struct nfs_session *session, const struct nfs_fh *fh,
 		uint64_t *size, uint64_t *change);
 int nfs_setattr_size(struct nfs_session *session, const struct nfs_fh *fh,
 		     const struct nfs_stateid *stateid, uint64_t size);
+int nfs_setattr(struct nfs_session *session, const struct nfs_fh *fh,
+		const struct nfs_stateid *stateid,
+		const struct nfs_setattrs *attrs);
 int nfs_remove(struct nfs_session *session, const char *path);
 int nfs_delegreturn(struct nfs_session *session, const struct nfs_fh *fh,
 		    const struct nfs_stateid *stateid);
@@ -283,7 +298,7 @@ struct nfs_res {
 			uint32_t rflags;
 			struct nfs_delegation delegation;
 		} open;
-		struct nfs_stateid stateid; /* CLOSE, OPEN_CONFIRM */
+		struct nfs_stateid stateid; /* CLOSE, LOCK, OPEN_CONFIRM */
 		struct nfs_fh fh; /* GETFH */
 		struct {
 			const uint8_t *data; /* borrowed from the compound */
@@ -299,6 +314,7 @@ struct nfs_res {
 			uint64_t size;
 		} attr; /* GETATTR as nfs_put_getattr() asks it */
 		uint32_t test_status; /* TEST_STATEID of one */
+		uint32_t dir_delegation; /* GDD4_... */
 		struct {
 			uint64_t clientid;
 			uint8_t verifier[NFS4_VERIFIER_SIZE];
@@ -420,7 +436,26 @@ void nfs_put_write(struct nfs_compound *compound,
 void nfs_put_getattr(struct nfs_compound *compound);
 void nfs_put_setattr_size(struct nfs_compound *compound,
 			  const struct nfs_stateid *stateid, uint64_t size);
+void nfs_put_setattr(struct nfs_compound *compound,
+		     const struct nfs_stateid *stateid,
+		     const struct nfs_setattrs *attrs);
 void nfs_put_remove(struct nfs_compound *compound, const char *name);
+void nfs_put_savefh(struct nfs_compound *compound);
+/** From the saved directory to the current one. */
+void nfs_put_rename(struct nfs_compound *compound, const char *from,
+		    const char *to);
+/** The saved file gets a name in the current directory. */
+void nfs_put_link(struct nfs_compound *compound, const char *name);
+/** SETXATTR4_EITHER; a v4.2 operation. */
+void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
+		      const char *value);
+/** WRITE_LT of the whole file, by a new lock owner of the open. */
+void nfs_put_lock(struct nfs_compound *compound, uint64_t clientid,
+		  const char *owner, const struct nfs_stateid *open);
+/** Of the current directory: entries added and removed. */
+void nfs_put_get_dir_delegation(struct nfs_compound *compound);
+/** Of the current file, CLAIM_FH. @param want  OPEN4_SHARE_ACCESS_WANT_... */
+void nfs_put_want_delegation(struct nfs_compound *compound, uint32_t want);
 void nfs_put_delegreturn(struct nfs_compound *compound,
 			 const struct nfs_stateid *stateid);
 void nfs_put_free_stateid(struct nfs_compound *compound,

@@ -5,10 +5,16 @@
 #include "nfs41.h"
 #include "operations.h"
 
-/* Attributes, by number: bits of word 0, and one of word 1. */
+/* Attributes, by number: bits of word 0, */
 #define FATTR4_CHANGE (1u << 3)
 #define FATTR4_SIZE (1u << 4)
+#define FATTR4_ACL (1u << 12)
+/* and of word 1. */
 #define FATTR4_MODE (1u << 1)
+#define FATTR4_OWNER (1u << 4)
+#define FATTR4_OWNER_GROUP (1u << 5)
+#define FATTR4_TIME_ACCESS_SET (1u << 16)
+#define FATTR4_TIME_MODIFY_SET (1u << 22)
 
 #define OPEN4_NOCREATE 0
 #define OPEN4_CREATE 1
@@ -119,9 +125,11 @@ void nfs_put_open(struct nfs_compound *compound,
 		xdr_put_u32(buf, OPEN4_CREATE);
 		xdr_put_u32(buf, UNCHECKED4);
 		xdr_put_u32(buf, 2); /* attribute words */
-		xdr_put_u32(buf, 0);
+		xdr_put_u32(buf, args->truncate ? FATTR4_SIZE : 0);
 		xdr_put_u32(buf, FATTR4_MODE);
-		xdr_put_u32(buf, 4); /* bytes of attributes */
+		xdr_put_u32(buf, args->truncate ? 12 : 4); /* bytes of them */
+		if (args->truncate)
+			xdr_put_u64(buf, 0);
 		xdr_put_u32(buf, 0644);
 	} else {
 		xdr_put_u32(buf, OPEN4_NOCREATE);
@@ -164,21 +172,123 @@ void nfs_put_remove(struct nfs_compound *compound, const char *name)
 	xdr_put_string(nfs_put_op(compound, OP_REMOVE), name);
 }
 
+void nfs_put_savefh(struct nfs_compound *compound)
+{
+	nfs_put_op(compound, OP_SAVEFH);
+}
+
+void nfs_put_rename(struct nfs_compound *compound, const char *from,
+		    const char *to)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_RENAME);
+
+	xdr_put_string(buf, from);
+	xdr_put_string(buf, to);
+}
+
+void nfs_put_link(struct nfs_compound *compound, const char *name)
+{
+	xdr_put_string(nfs_put_op(compound, OP_LINK), name);
+}
+
+void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
+		      const char *value)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_SETXATTR);
+
+	xdr_put_u32(buf, 0); /* SETXATTR4_EITHER */
+	xdr_put_string(buf, name);
+	xdr_put_string(buf, value);
+}
+
+void nfs_put_lock(struct nfs_compound *compound, uint64_t clientid,
+		  const char *owner, const struct nfs_stateid *open)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_LOCK);
+
+	xdr_put_u32(buf, 2); /* WRITE_LT */
+	xdr_put_u32(buf, 0); /* no reclaim */
+	xdr_put_u64(buf, 0);
+	xdr_put_u64(buf, UINT64_MAX);
+	xdr_put_u32(buf, 1); /* a new lock owner: */
+	xdr_put_u32(buf, 0); /* open_seqid */
+	nfs_put_stateid(buf, open);
+	xdr_put_u32(buf, 0); /* lock_seqid */
+	xdr_put_u64(buf, clientid);
+	xdr_put_string(buf, owner);
+}
+
 void nfs_put_renew(struct nfs_compound *compound, uint64_t clientid)
 {
 	xdr_put_u64(nfs_put_op(compound, OP_RENEW), clientid);
 }
 
+/* One ACE: EVERYONE@ may read data, attributes and the ACL. */
+static void put_acl(struct xdr_buf *buf)
+{
+	xdr_put_u32(buf, 1); /* entries */
+	xdr_put_u32(buf, 0); /* ACE4_ACCESS_ALLOWED_ACE_TYPE */
+	xdr_put_u32(buf, 0); /* flags */
+	xdr_put_u32(buf, 0x20081);
+	xdr_put_string(buf, "EVERYONE@");
+}
+
+static void put_client_time(struct xdr_buf *buf, int64_t seconds)
+{
+	xdr_put_u32(buf, 1); /* SET_TO_CLIENT_TIME4 */
+	xdr_put_u64(buf, seconds);
+	xdr_put_u32(buf, 0); /* ns */
+}
+
+/* In the order of the attributes' numbers. */
+static void put_attr_values(struct xdr_buf *buf,
+			    const struct nfs_setattrs *attrs)
+{
+	if (attrs->set_size)
+		xdr_put_u64(buf, attrs->size);
+	if (attrs->set_acl)
+		put_acl(buf);
+	if (attrs->set_mode)
+		xdr_put_u32(buf, attrs->mode);
+	if (attrs->set_owner)
+		xdr_put_string(buf, attrs->owner);
+	if (attrs->set_group)
+		xdr_put_string(buf, attrs->group);
+	if (attrs->set_times) {
+		put_client_time(buf, attrs->time);
+		put_client_time(buf, attrs->time);
+	}
+}
+
+void nfs_put_setattr(struct nfs_compound *compound,
+		     const struct nfs_stateid *stateid,
+		     const struct nfs_setattrs *attrs)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_SETATTR);
+	struct xdr_buf values = { 0 };
+
+	nfs_put_stateid(buf, stateid);
+	xdr_put_u32(buf, 2); /* attribute words */
+	xdr_put_u32(buf, (attrs->set_size ? FATTR4_SIZE : 0) |
+				 (attrs->set_acl ? FATTR4_ACL : 0));
+	xdr_put_u32(buf,
+		    (attrs->set_mode ? FATTR4_MODE : 0) |
+			    (attrs->set_owner ? FATTR4_OWNER : 0) |
+			    (attrs->set_group ? FATTR4_OWNER_GROUP : 0) |
+			    (attrs->set_times ? FATTR4_TIME_ACCESS_SET |
+							FATTR4_TIME_MODIFY_SET :
+						0));
+	put_attr_values(&values, attrs);
+	xdr_put_opaque(buf, values.data, values.len);
+	xdr_buf_fini(&values);
+}
+
 void nfs_put_setattr_size(struct nfs_compound *compound,
 			  const struct nfs_stateid *stateid, uint64_t size)
 {
-	struct xdr_buf *buf = nfs_put_op(compound, OP_SETATTR);
+	const struct nfs_setattrs attrs = { .set_size = true, .size = size };
 
-	nfs_put_stateid(buf, stateid);
-	xdr_put_u32(buf, 1); /* attribute words */
-	xdr_put_u32(buf, FATTR4_SIZE);
-	xdr_put_u32(buf, 8); /* bytes of attributes */
-	xdr_put_u64(buf, size);
+	nfs_put_setattr(compound, stateid, &attrs);
 }
 
 void nfs_put_setclientid(struct nfs_compound *compound,
@@ -303,6 +413,29 @@ void nfs_put_free_stateid(struct nfs_compound *compound,
 			  const struct nfs_stateid *stateid)
 {
 	nfs_put_stateid(nfs_put_op(compound, OP_FREE_STATEID), stateid);
+}
+
+void nfs_put_get_dir_delegation(struct nfs_compound *compound)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_GET_DIR_DELEGATION);
+
+	xdr_put_u32(buf, 0); /* gdda_signal_deleg_avail */
+	xdr_put_u32(buf, 1); /* notifications, words: */
+	xdr_put_u32(buf, 1u << 2 | 1u << 3); /* entries that go and come */
+	xdr_put_u64(buf, 0); /* delay of children's attributes, */
+	xdr_put_u32(buf, 0);
+	xdr_put_u64(buf, 0); /* and of the directory's */
+	xdr_put_u32(buf, 0);
+	xdr_put_u32(buf, 0); /* children's attributes */
+	xdr_put_u32(buf, 0); /* the directory's */
+}
+
+void nfs_put_want_delegation(struct nfs_compound *compound, uint32_t want)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_WANT_DELEGATION);
+
+	xdr_put_u32(buf, want);
+	xdr_put_u32(buf, CLAIM_FH);
 }
 
 void nfs_put_sequence(struct nfs_compound *compound, const uint8_t *id,
@@ -514,6 +647,16 @@ static void get_test_stateid(struct xdr_cursor *cursor, struct nfs_res *res)
 	res->test_status = xdr_get_u32(cursor);
 }
 
+/* All but whether the delegation is unavailable is left out. */
+static void get_dir_delegation(struct xdr_cursor *cursor, struct nfs_res *res)
+{
+	res->dir_delegation = xdr_get_u32(cursor);
+	if (res->dir_delegation == GDD4_OK)
+		cursor->bad = true;
+	else
+		xdr_skip(cursor, 1); /* gddrnf_will_signal_deleg_avail */
+}
+
 /* The body of a result with NFS4_OK. */
 static bool get_body(struct xdr_cursor *cursor, struct nfs_res *res)
 {
@@ -525,6 +668,7 @@ static bool get_body(struct xdr_cursor *cursor, struct nfs_res *res)
 		get_fh(cursor, &res->fh);
 		return true;
 	case OP_CLOSE:
+	case OP_LOCK:
 	case OP_OPEN_CONFIRM:
 		nfs_get_stateid(cursor, &res->stateid);
 		return true;
@@ -538,7 +682,15 @@ static bool get_body(struct xdr_cursor *cursor, struct nfs_res *res)
 		get_write(cursor, res);
 		return true;
 	case OP_REMOVE:
+	case OP_LINK:
+	case OP_SETXATTR:
 		xdr_skip(cursor, 5); /* change_info4 */
+		return true;
+	case OP_RENAME:
+		xdr_skip(cursor, 10); /* of both directories */
+		return true;
+	case OP_GET_DIR_DELEGATION:
+		get_dir_delegation(cursor, res);
 		return true;
 	case OP_SETCLIENTID:
 		get_setclientid(cursor, res);
@@ -563,6 +715,7 @@ static bool get_body(struct xdr_cursor *cursor, struct nfs_res *res)
 	case OP_PUTFH:
 	case OP_PUTROOTFH:
 	case OP_RENEW:
+	case OP_SAVEFH:
 	case OP_SETCLIENTID_CONFIRM:
 	case OP_BACKCHANNEL_CTL:
 	case OP_DESTROY_SESSION:

@@ -22,6 +22,7 @@
 #define MSG_DENIED 1
 #define AUTH_ERROR 1
 #define AUTH_BADCRED 1
+#define NULL_PROGRAMS 64 /* of CB_NULLs, kept */
 
 /** One slot of a session's back channel, RFC 5661 2.10.6.1. */
 struct cb_slot {
@@ -53,6 +54,7 @@ struct cb_responder {
 	unsigned int count;
 	unsigned int log_size;
 	unsigned int nulls;
+	uint32_t null_programs[NULL_PROGRAMS]; /* of the first ones */
 	unsigned int in_flight;
 	unsigned int max_in_flight;
 	unsigned int violations;
@@ -526,6 +528,8 @@ static void answer_null(struct cb_responder *responder, struct nfs_conn *conn,
 	struct cb_answer answer;
 
 	pthread_mutex_lock(&responder->lock);
+	if (responder->nulls < NULL_PROGRAMS)
+		responder->null_programs[responder->nulls] = request->prog;
 	responder->nulls++;
 	answer = responder->null_answer;
 	pthread_cond_broadcast(&responder->changed);
@@ -756,6 +760,18 @@ static unsigned int read_counter(struct cb_responder *responder,
 unsigned int cb_responder_count(struct cb_responder *responder)
 {
 	return read_counter(responder, &responder->count);
+}
+
+uint32_t cb_responder_null_program(struct cb_responder *responder,
+				   unsigned int n)
+{
+	uint32_t program = 0;
+
+	pthread_mutex_lock(&responder->lock);
+	if (n < NULL_PROGRAMS)
+		program = responder->null_programs[n];
+	pthread_mutex_unlock(&responder->lock);
+	return program;
 }
 
 unsigned int cb_responder_nulls(struct cb_responder *responder)

@@ -161,6 +161,9 @@ bool cb_call_wait_answered(struct cb_call *call, int timeout_ms);
 /** Wait until @a n CB_NULLs have come. */
 bool cb_responder_wait_null(struct cb_responder *responder, unsigned int n,
 			    int timeout_ms);
+/** The program that CB_NULL number @a n (from 0) asked; 0: it has not come. */
+uint32_t cb_responder_null_program(struct cb_responder *responder,
+				   unsigned int n);
 unsigned int cb_responder_count(struct cb_responder *responder);
 unsigned int cb_responder_nulls(struct cb_responder *responder);
 /**

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Of the group of tests that fixture_run() runs. */
 static struct fixture group;
@@ -57,6 +58,16 @@ int fixture_stop(struct fixture *fixture)
 		status = -1;
 	server_free(fixture->server);
 	return status;
+}
+
+int fixture_restart(struct fixture *fixture)
+{
+	int status = server_stop(fixture->server);
+	struct timespec next = { .tv_sec = time(NULL) + 1 };
+
+	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL))
+		;
+	return status ? status : server_restart(fixture->server);
 }
 
 void fixture_client(struct fixture *fixture, struct nfs_client *client)

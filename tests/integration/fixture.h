@@ -62,6 +62,13 @@ int fixture_start(struct fixture *fixture, const struct server_params *params);
 /** End it. @return 0, or how it ended instead of cleanly */
 int fixture_stop(struct fixture *fixture);
 
+/**
+ * Stop the server and start it again, in another second: by that it tells its
+ * instances apart, and so do its client ids, session ids and stateids.
+ * @return 0, or how it ended instead of cleanly, or -errno
+ */
+int fixture_restart(struct fixture *fixture);
+
 /** A test's setup: holder and opener, mounted. */
 int fixture_mount(void **state);
 /**

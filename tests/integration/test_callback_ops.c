@@ -6,22 +6,16 @@
  */
 #include "fixture.h"
 
+#include "layouts.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#define SLOT 5 /* of the fore channel, for LAYOUTGET alone */
 #define LEASE 5 /* s */
 #define CHANGE (1u << 3) /* FATTR4_CHANGE */
 #define SIZE (1u << 4) /* FATTR4_SIZE */
 #define ACL (1u << 12) /* FATTR4_ACL */
-#define LAYOUT_FILES 1 /* LAYOUT4_NFSV4_1_FILES */
-#define RETURN_FILE 1 /* LAYOUTRECALL4_FILE, LAYOUTRETURN4_FILE */
-#define IOMODE_RW 2
-#define IOMODE_ANY 3
 #define NOMATCHING_LAYOUT 10060
 #define NOTIFICATIONS 200
 #define RPC_FAILED 16 /* ntirpc's clnt_stat */
@@ -31,57 +25,24 @@ static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer never = { .when = CB_NEVER };
 
 static struct fixture fixture;
-static char plugin_socket[64]; /* an abstract name */
 
 static int setup(void **state)
 {
-	static char variable[128];
-	static const char *const env[] = { variable, NULL };
 	static const struct server_params params = {
 		.module = true,
-		.plugin = LAYOUTS_PLUGIN,
-		.fsal = "Name = LAYOUTS;\nFSAL { Name = VFS; }",
 		.backchannel = "Callback_Timeout = 1;\n"
 			       "Retry_First_Delay = 1;\n"
 			       "Retry_Attempts = 0;\n",
 		.lease_lifetime = LEASE,
-		.env = env,
 	};
 
-	snprintf(plugin_socket, sizeof(plugin_socket), "fsal_layouts.%d",
-		 getpid());
-	snprintf(variable, sizeof(variable), "FSAL_LAYOUTS_SOCKET=%s",
-		 plugin_socket);
 	*state = &fixture;
-	return fixture_start(&fixture, &params);
+	return layouts_start(&fixture, &params);
 }
 
 static int teardown(void **state)
 {
 	return fixture_stop(*state);
-}
-
-/* Tell the plugin something. @return Ganesha's status, 0: done */
-static int tell(const char *command)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval timeout = { .tv_sec = SOON / 1000 };
-	socklen_t family = sizeof(sa_family_t); /* alone: any name */
-	size_t len = strlen(plugin_socket);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int status;
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, family), 0);
-	memcpy(address.sun_path + 1, plugin_socket, len);
-	assert_int_equal(
-		sendto(fd, command, strlen(command), 0,
-		       (struct sockaddr *)&address,
-		       offsetof(struct sockaddr_un, sun_path) + 1 + len),
-		strlen(command));
-	assert_int_equal(recv(fd, &status, sizeof(status), 0), sizeof(status));
-	close(fd);
-	return status;
 }
 
 static struct cb_call *callback(struct fixture *f, unsigned int n, uint32_t op)
@@ -298,76 +259,13 @@ static void test_getattr_garbage_makes_a_recall(void **state)
 
 /* CB_LAYOUTRECALL ---------------------------------------------------------- */
 
-struct layout {
-	struct nfs_file file;
-	struct nfs_stateid stateid;
-	uint32_t sequence; /* of the LAYOUTGET in SLOT */
-};
-
-static void layout_get(struct fixture *f, const char *name,
-		       struct layout *layout)
-{
-	struct nfs_compound compound;
-	struct xdr_buf *args;
-	char path[64];
-
-	server_make_file(f->server, name, "contents");
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->session, path,
-				  OPEN4_SHARE_ACCESS_BOTH |
-					  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
-				  &layout->file),
-			 NFS4_OK);
-	nfs_compound_init(&compound, &f->session);
-	compound.slot = SLOT;
-	nfs_put_putfh(&compound, &layout->file.fh);
-	args = nfs_put_op(&compound, OP_LAYOUTGET);
-	xdr_put_u32(args, 0); /* no signal */
-	xdr_put_u32(args, LAYOUT_FILES);
-	xdr_put_u32(args, IOMODE_RW);
-	xdr_put_u64(args, 0); /* offset, */
-	xdr_put_u64(args, UINT64_MAX); /* length, */
-	xdr_put_u64(args, 1); /* and how much of it is enough */
-	nfs_put_stateid(args, &layout->file.stateid);
-	xdr_put_u32(args, 4096);
-	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
-	layout->sequence =
-		nfs_compound_res(&compound, OP_SEQUENCE)->sequence.sequence;
-	xdr_get_u32(&compound.rest); /* not to be returned at close */
-	nfs_get_stateid(&compound.rest, &layout->stateid);
-	assert_false(compound.rest.bad);
-	nfs_compound_fini(&compound);
-}
-
-/* Return the layout as recalled, and close the file. */
-static void layout_return(struct fixture *f, const struct layout *layout,
-			  const struct nfs_stateid *stateid)
-{
-	struct nfs_compound compound;
-	struct xdr_buf *args;
-
-	nfs_compound_init(&compound, &f->session);
-	nfs_put_putfh(&compound, &layout->file.fh);
-	args = nfs_put_op(&compound, OP_LAYOUTRETURN);
-	xdr_put_u32(args, 0); /* no reclaim */
-	xdr_put_u32(args, LAYOUT_FILES);
-	xdr_put_u32(args, IOMODE_ANY);
-	xdr_put_u32(args, RETURN_FILE);
-	xdr_put_u64(args, 0);
-	xdr_put_u64(args, UINT64_MAX);
-	nfs_put_stateid(args, stateid);
-	xdr_put_u32(args, 0); /* empty body */
-	assert_int_equal(nfs_compound_finish(&compound), NFS4_OK);
-	assert_int_equal(nfs_close(&f->session, &layout->file), NFS4_OK);
-}
-
 /* Have the layout recalled, and hold the answer until it is: Ganesha still uses
  * what an answer makes it free.
  */
 static struct cb_call *layout_recall(struct fixture *f)
 {
 	cb_responder_set_default(f->responder, &held);
-	assert_int_equal(tell("recall"), 0);
+	assert_int_equal(layouts_tell("recall"), 0);
 	return callback(f, 0, OP_CB_LAYOUTRECALL);
 }
 
@@ -411,11 +309,11 @@ static void test_layoutrecall_arrives_and_is_answered(void **state)
 	assert_int_equal(call->seq.nreferring, 1);
 	assert_memory_equal(call->seq.referring[0].session, f->session.id,
 			    NFS4_SESSIONID_SIZE);
-	assert_int_equal(call->seq.referring[0].slot, SLOT);
+	assert_int_equal(call->seq.referring[0].slot, LAYOUT_SLOT);
 	assert_int_equal(call->seq.referring[0].sequence, layout.sequence);
 	assert_int_equal(cb_call_answer(call, &correct), 0);
 	layout_return(f, &layout, &stateid);
-	assert_int_not_equal(tell("recall"), 0);
+	assert_int_not_equal(layouts_tell("recall"), 0);
 }
 
 static void test_layoutrecall_no_matching_layout_returns_it(void **state)
@@ -432,7 +330,7 @@ static void test_layoutrecall_no_matching_layout_returns_it(void **state)
 	assert_int_equal(cb_call_answer(call, &gone), 0);
 	assert_true(server_wait_log(f->server, "layout returned", returned + 1,
 				    SOON));
-	assert_int_not_equal(tell("recall"), 0);
+	assert_int_not_equal(layouts_tell("recall"), 0);
 	assert_int_equal(nfs_close(&f->session, &layout.file), NFS4_OK);
 }
 
@@ -527,7 +425,7 @@ static void test_layoutrecall_never_answered_is_revoked(void **state)
 				 NFS4_OK);
 	}
 	assert_true(nfs_now_ns() - start >= LEASE * UINT64_C(1000000000));
-	assert_int_not_equal(tell("recall"), 0);
+	assert_int_not_equal(layouts_tell("recall"), 0);
 	assert_int_equal(nfs_close(&f->session, &layout.file), NFS4_OK);
 }
 
@@ -583,7 +481,7 @@ static void test_notify_deviceid_holds_no_slot_and_no_session(void **state)
 			 NFS4_OK);
 	end_opener(f);
 	for (unsigned int i = 0; i < NOTIFICATIONS; i++)
-		assert_int_equal(tell("notify"), 0);
+		assert_int_equal(layouts_tell("notify"), 0);
 	for (unsigned int i = 0; i < NOTIFICATIONS; i++)
 		check_notification(callback(f, i, OP_CB_NOTIFY_DEVICEID));
 	assert_int_equal(nfs_destroy_session(&other, NULL), NFS4_OK);
@@ -608,7 +506,7 @@ static void test_notify_deviceid_outlives_its_session(void **state)
 			 NFS4_OK);
 	end_opener(f);
 	cb_responder_push(f->responder, &held);
-	assert_int_equal(tell("notify"), 0);
+	assert_int_equal(layouts_tell("notify"), 0);
 	first = callback(f, 0, OP_CB_NOTIFY_DEVICEID);
 	used = memcmp(first->seq.session, other.id, sizeof(other.id)) ?
 		       &f->session :
@@ -630,7 +528,7 @@ static void test_null_on_a_channel_fails_and_leaves_it(void **state)
 	struct fixture *f = *state;
 	struct nfs_file file;
 
-	assert_int_equal(tell("null"), RPC_FAILED);
+	assert_int_equal(layouts_tell("null"), RPC_FAILED);
 	hold_write(f, "after-null", &file);
 	fixture_conflict(f, "after-null");
 	assert_true(fixture_recalls(callback(f, 0, OP_CB_RECALL), &file));

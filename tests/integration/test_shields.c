@@ -171,7 +171,8 @@ static bool is_extended(struct fixture *f, const struct library *ganesha,
 	return false;
 }
 
-static void assert_operations(struct fixture *f, bool revoked)
+/* Which operations are extended: those that name stateids, those that conflict. */
+static void assert_operations(struct fixture *f, bool stateids, bool conflicts)
 {
 	static const uint32_t always[] = { OP_CREATE_SESSION, OP_SEQUENCE,
 					   OP_BIND_CONN_TO_SESSION };
@@ -179,6 +180,8 @@ static void assert_operations(struct fixture *f, bool revoked)
 		OP_FREE_STATEID, OP_TEST_STATEID, OP_OPEN,	  OP_READ,
 		OP_WRITE,	 OP_SETATTR,	  OP_DELEGRETURN,
 	};
+	static const uint32_t files[] = { OP_GETATTR, OP_REMOVE, OP_RENAME,
+					  OP_LINK,    OP_CLOSE,	 OP_LOCK };
 	struct library ganesha;
 
 	library_open(&ganesha, GANESHA_NFSD_LIBRARY, "register_fsal",
@@ -186,8 +189,10 @@ static void assert_operations(struct fixture *f, bool revoked)
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		assert_true(is_extended(f, &ganesha, always[i]));
 	for (size_t i = 0; i < sizeof(shield) / sizeof(shield[0]); i++)
-		assert_int_equal(is_extended(f, &ganesha, shield[i]), revoked);
-	assert_false(is_extended(f, &ganesha, OP_GETATTR));
+		assert_int_equal(is_extended(f, &ganesha, shield[i]), stateids);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		assert_int_equal(is_extended(f, &ganesha, files[i]), conflicts);
+	assert_false(is_extended(f, &ganesha, OP_LOOKUP));
 	dlclose(ganesha.handle);
 }
 
@@ -230,7 +235,7 @@ static void test_shields_are_on_unless_switched_off(void **state)
 
 	start(f, NULL);
 	assert_says_off(f, "nothing");
-	assert_operations(f, true);
+	assert_operations(f, true, true);
 	assert_sockets(f, true);
 	assert_recalls(f, "on");
 	unmount(f);
@@ -242,7 +247,7 @@ static void test_shield_sockets_off_leaves_ntirpc_alone(void **state)
 
 	start(f, "Shield_Sockets = false;");
 	assert_says_off(f, "Shield_Sockets");
-	assert_operations(f, true);
+	assert_operations(f, true, true);
 	assert_sockets(f, false);
 	assert_recalls(f, "sockets");
 	unmount(f);
@@ -258,7 +263,7 @@ static void test_shield_revoked_off_leaves_stateids_to_ganesha(void **state)
 	start(f, "Shield_Revoked = false; Callback_Timeout = 1;\n"
 		 "Retry_Attempts = 0;");
 	assert_says_off(f, "Shield_Revoked");
-	assert_operations(f, false);
+	assert_operations(f, true, true);
 	assert_sockets(f, true);
 	fixture_hold(f, "revoked", &file);
 	cb_responder_set_default(f->responder, &held);
@@ -299,7 +304,7 @@ static void test_shield_restart_off_lets_a_restarted_client_wait(void **state)
 	start(f, "Shield_Restart = false; Callback_Timeout = 1;\n"
 		 "Retry_Attempts = 0;");
 	assert_says_off(f, "Shield_Restart");
-	assert_operations(f, true);
+	assert_operations(f, true, true);
 	fixture_hold(f, "restart", &file);
 	cb_responder_set_default(f->responder, &held);
 	fixture_conflict(f, "restart");
@@ -316,14 +321,47 @@ static void test_shield_restart_off_lets_a_restarted_client_wait(void **state)
 	unmount(f);
 }
 
+/* Ganesha decides by address: of two clients behind one, the second passes. */
+static void test_shield_conflicts_off_leaves_them_to_ganesha(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_client client = f->holder;
+	struct nfs_session session;
+	struct nfs_file file, other;
+
+	start(f, "Shield_Conflicts = false;");
+	assert_says_off(f, "Shield_Conflicts");
+	assert_operations(f, true, false);
+	assert_recalls(f, "conflicts");
+	server_make_file(f->server, "neighbour", "contents");
+	assert_int_equal(nfs_open(&f->session, "export/neighbour",
+				  OPEN4_SHARE_ACCESS_BOTH |
+					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
+				  &file),
+			 NFS4_OK);
+	assert_int_equal(file.delegation.type, OPEN_DELEGATE_WRITE);
+	client = f->holder;
+	snprintf(client.owner, sizeof(client.owner), "%.40s-neighbour",
+		 f->holder.owner);
+	assert_int_equal(nfs_client_mount(&client, &session), NFS4_OK);
+	assert_int_equal(nfs_open(&session, "export/neighbour",
+				  OPEN4_SHARE_ACCESS_READ, &other),
+			 NFS4_OK);
+	assert_int_equal(nfs_close(&session, &other), NFS4_OK);
+	nfs_client_unmount(&session);
+	fixture_return(f, &file);
+	unmount(f);
+}
+
 static void test_all_shields_off_still_calls_back(void **state)
 {
 	struct fixture *f = *state;
 
 	start(f, "Shield_Restart = false; Shield_Sockets = false;\n"
-		 "Shield_Revoked = false;");
-	assert_says_off(f, "Shield_Restart Shield_Sockets Shield_Revoked");
-	assert_operations(f, false);
+		 "Shield_Revoked = false; Shield_Conflicts = false;");
+	assert_says_off(f, "Shield_Restart Shield_Sockets Shield_Revoked "
+			   "Shield_Conflicts");
+	assert_operations(f, false, false);
 	assert_sockets(f, false);
 	assert_recalls(f, "all");
 	unmount(f);
@@ -335,7 +373,7 @@ static void test_leases_off_says_so(void **state)
 
 	start(f, "Leases = false;");
 	assert_says_off(f, "Leases");
-	assert_operations(f, true);
+	assert_operations(f, true, true);
 	assert_sockets(f, true);
 	unmount(f);
 }
@@ -408,6 +446,7 @@ int main(void)
 		SHIELD_TEST(test_shield_revoked_off_leaves_stateids_to_ganesha),
 		SHIELD_TEST(
 			test_shield_restart_off_lets_a_restarted_client_wait),
+		SHIELD_TEST(test_shield_conflicts_off_leaves_them_to_ganesha),
 		SHIELD_TEST(test_all_shields_off_still_calls_back),
 		SHIELD_TEST(test_leases_off_says_so),
 		SHIELD_TEST(test_9p_grants_nothing_and_says_why),

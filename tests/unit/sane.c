@@ -282,8 +282,9 @@ static void check_revoked(struct bc_client *client)
 	pthread_mutex_lock(&revoked->lock);
 	CHECK(revoked->clientid == client->clientid);
 	CHECK(revoked->linked && !revoked->removed && !revoked->until);
+	CHECK(revoked->told <= revoked->count);
 	CHECK(revoked->count <= revoked->room);
-	CHECK(!revoked->room == !revoked->others);
+	CHECK(!revoked->room == !revoked->stateids);
 	pthread_mutex_unlock(&revoked->lock);
 }
 

@@ -127,18 +127,13 @@ static int hook_connect(int fd, const struct sockaddr *address, socklen_t len)
 			 connect(fd, address, len);
 }
 
-#define HOOK(import)                                                           \
-	{                                                                      \
-#import, (void *)import, (void *)hook_##import                 \
-	}
-
 const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
-	[BC_IMPORT_CLNT_REQ_SETUP] = HOOK(clnt_req_setup),
-	[BC_IMPORT_CLNT_REQ_CALLBACK] = HOOK(clnt_req_callback),
-	[BC_IMPORT_CLNT_REQ_RELEASE] = HOOK(clnt_req_release),
-	[BC_IMPORT_CLNT_REQ_WAIT_REPLY] = HOOK(clnt_req_wait_reply),
-	[BC_IMPORT_CLNT_VC_NCREATE_SVC] = HOOK(clnt_vc_ncreate_svc),
-	[BC_IMPORT_SVC_SENDREPLY] = HOOK(svc_sendreply),
-	[BC_IMPORT_SVC_SHUTDOWN] = HOOK(svc_shutdown),
-	[BC_IMPORT_CONNECT] = HOOK(connect),
+	[BC_IMPORT_CLNT_REQ_SETUP] = BC_IMPORT_HOOK(clnt_req_setup),
+	[BC_IMPORT_CLNT_REQ_CALLBACK] = BC_IMPORT_HOOK(clnt_req_callback),
+	[BC_IMPORT_CLNT_REQ_RELEASE] = BC_IMPORT_HOOK(clnt_req_release),
+	[BC_IMPORT_CLNT_REQ_WAIT_REPLY] = BC_IMPORT_HOOK(clnt_req_wait_reply),
+	[BC_IMPORT_CLNT_VC_NCREATE_SVC] = BC_IMPORT_HOOK(clnt_vc_ncreate_svc),
+	[BC_IMPORT_SVC_SENDREPLY] = BC_IMPORT_HOOK(svc_sendreply),
+	[BC_IMPORT_SVC_SHUTDOWN] = BC_IMPORT_HOOK(svc_shutdown),
+	[BC_IMPORT_CONNECT] = BC_IMPORT_HOOK(connect),
 };

@@ -5,6 +5,8 @@
 #ifndef BC_HOOKS_H
 #define BC_HOOKS_H
 
+#include "ganesha/import_hook.h"
+
 /** Functions of ntirpc's, and connect(), as Ganesha imports them. */
 enum bc_import {
 	BC_IMPORT_CLNT_REQ_SETUP,
@@ -16,13 +18,6 @@ enum bc_import {
 	BC_IMPORT_SVC_SHUTDOWN,
 	BC_IMPORT_CONNECT,
 	BC_IMPORTS,
-};
-
-/** What a library's import is called, and what is called instead. [K] */
-struct bc_import_hook {
-	const char *name;
-	void *original; /* what the import must lead to before */
-	void *function; /* and after */
 };
 
 extern const struct bc_import_hook bc_import_hooks[BC_IMPORTS];

@@ -54,7 +54,7 @@ static void forget_recall(nfs_client_id_t *client)
 	state = glist_last_entry(&owner->so_owner.so_nfs4_owner.so_state_list,
 				 state_t, state_owner_list);
 	if (state && state->state_type == STATE_TYPE_DELEG &&
-	    state->state_data.deleg.sd_state == DELEG_RECALL_WIP)
+	    state->state_data.deleg.sd_state != DELEG_GRANTED)
 		state->state_data.deleg.sd_state = DELEG_GRANTED;
 	PTHREAD_MUTEX_unlock(&owner->so_mutex);
 }
@@ -107,14 +107,9 @@ static void hook_release_op_context(void)
 	bc_client_destroy(expiring.clientid);
 }
 
-#define EXPIRY_HOOK(import)                                                    \
-	{                                                                      \
-#import, (void *)import, (void *)hook_##import                 \
-	}
-
 const struct bc_import_hook bc_expiry_hooks[BC_EXPIRY_IMPORTS] = {
-	[BC_EXPIRY_RELEASE_OP_CONTEXT] = EXPIRY_HOOK(release_op_context),
-	[BC_EXPIRY_INIT_OP_CONTEXT] = EXPIRY_HOOK(init_op_context),
+	[BC_EXPIRY_RELEASE_OP_CONTEXT] = BC_IMPORT_HOOK(release_op_context),
+	[BC_EXPIRY_INIT_OP_CONTEXT] = BC_IMPORT_HOOK(init_op_context),
 	[BC_EXPIRY_HASHTABLE_DELETELATCHED] =
-		EXPIRY_HOOK(hashtable_deletelatched),
+		BC_IMPORT_HOOK(hashtable_deletelatched),
 };

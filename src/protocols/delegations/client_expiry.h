@@ -6,7 +6,7 @@
 #ifndef BC_CLIENT_EXPIRY_H
 #define BC_CLIENT_EXPIRY_H
 
-#include "callbacks/hooks.h"
+#include "ganesha/import_hook.h"
 
 /** Ganesha's own functions, as it imports them from itself. */
 enum bc_expiry_import {

@@ -151,21 +151,21 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 				       fsal_deleg_t deleg)
 {
 	const struct lease_fsal *entry = lease_fsal_find(obj_hdl->fsal);
-	enum bc_layout layout = BC_LAYOUT_FITS;
+	bool ready = uatomic_read(&entry->ready);
+	fsal_status_t status = fsalstat(ERR_FSAL_NO_ERROR, 0);
 
-	if (deleg != FSAL_DELEG_NONE)
-		layout = bc_layout_delegation_verify(state, owner,
-						     deleg == FSAL_DELEG_WR);
 	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
 	if (deleg == FSAL_DELEG_NONE && op_ctx->req_type == UNKNOWN_REQUEST)
 		bc_delegation_revoked(state, owner);
-	if (!uatomic_read(&entry->ready))
-		return entry->lease_op2(obj_hdl, state, owner, deleg);
-	if (deleg == FSAL_DELEG_NONE)
-		return fsalstat(ERR_FSAL_NO_ERROR, 0);
-	if (layout != BC_LAYOUT_FITS)
-		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
-	return lease_grant(state, owner, deleg);
+	if (deleg != FSAL_DELEG_NONE &&
+	    bc_layout_delegation_verify(state, owner, deleg == FSAL_DELEG_WR) ==
+		    BC_LAYOUT_FITS)
+		status = lease_grant(state, owner, deleg);
+	else if (deleg != FSAL_DELEG_NONE && ready)
+		status = fsalstat(ERR_FSAL_DELAY, EAGAIN);
+	if (FSAL_IS_ERROR(status) || ready)
+		return status;
+	return entry->lease_op2(obj_hdl, state, owner, deleg);
 }
 
 /* The export's methods ----------------------------------------------------- */
@@ -255,12 +255,14 @@ static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 }
 
 /** While callbacks are ours: revocations, and how delegations are laid out, which
- * is to be known before a restarted client's are touched.
+ * is to be known before any is touched.
  */
 static bool watches_delegations(void)
 {
-	return bc_module_config.multiplex && (bc_module_config.shield_revoked ||
-					      bc_module_config.shield_restart);
+	return bc_module_config.multiplex &&
+	       (bc_module_config.shield_revoked ||
+		bc_module_config.shield_restart ||
+		bc_module_config.shield_conflicts);
 }
 
 void bc_fsal_lease_adopt(struct fsal_export *sub_export)

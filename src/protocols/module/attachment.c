@@ -18,6 +18,7 @@
 #include "callbacks/core_ops.h"
 #include "callbacks/hooks.h"
 #include "delegations/client_expiry.h"
+#include "delegations/fsal_hooks.h"
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -80,6 +81,7 @@ static struct {
 	struct operation *operations; /* [K] its table */
 	void **imports[BC_IMPORTS]; /* [K] its slots */
 	void **expiry_imports[BC_EXPIRY_IMPORTS]; /* [K] its slots, or NULL */
+	void **fsal_imports[BC_FSAL_IMPORTS]; /* [K] its slots, or NULL */
 	struct bc_image ntirpc; /* [K] libntirpc.so */
 	void **socket_imports[SOCKET_IMPORTS]; /* [K] its slots, or NULL */
 	bool attached; /* attach and detach are serialised by their callers */
@@ -103,12 +105,14 @@ static const char *find_import(const struct bc_image *image,
 		       "leads elsewhere already";
 }
 
-static int find_imports(void)
+/* All of a table, or none. */
+static int find_imports(const struct bc_import_hook *hooks, int count,
+			void ***slots)
 {
-	for (int i = 0; i < BC_IMPORTS; i++) {
-		const struct bc_import_hook *hook = &bc_import_hooks[i];
-		const char *why = find_import(&attachment.ganesha, hook,
-					      &attachment.imports[i]);
+	for (int i = 0; i < count; i++) {
+		const struct bc_import_hook *hook = &hooks[i];
+		const char *why =
+			find_import(&attachment.ganesha, hook, &slots[i]);
 
 		if (why) {
 			LogCrit(COMPONENT_NFS_CB,
@@ -136,6 +140,25 @@ static void find_expiry_imports(void)
 		"the end of a client whose delegations are being recalled may take two leases: Ganesha's own imports: %s",
 		why);
 	memset(attachment.expiry_imports, 0, sizeof(attachment.expiry_imports));
+}
+
+/* The same: without them conflicts are decided as Ganesha decides them. */
+static void find_fsal_imports(void)
+{
+	const char *why = NULL;
+
+	if (!bc_module_config.shield_conflicts)
+		return;
+	for (int i = 0; i < BC_FSAL_IMPORTS && !why; i++)
+		why = find_import(&attachment.ganesha, &bc_fsal_hooks[i],
+				  &attachment.fsal_imports[i]);
+	if (!why)
+		return;
+	LogWarn(COMPONENT_NFS_CB,
+		"conflicts with delegations are decided by Ganesha, by IP address: its own imports: %s",
+		why);
+	memset(attachment.fsal_imports, 0, sizeof(attachment.fsal_imports));
+	bc_module_config.shield_conflicts = false;
 }
 
 /* Without them, all goes on as it did. */
@@ -198,12 +221,13 @@ static int locate_all(void)
 			strerror(-rc));
 		return rc;
 	}
-	rc = find_imports();
+	rc = find_imports(bc_import_hooks, BC_IMPORTS, attachment.imports);
 	if (!rc)
 		rc = find_operations();
 	if (rc)
 		return rc;
 	find_expiry_imports();
+	find_fsal_imports();
 	find_socket_imports();
 	return 0;
 }
@@ -248,6 +272,11 @@ static int replace_imports(void)
 			rc = write_pointer(&attachment.ganesha,
 					   attachment.expiry_imports[i],
 					   bc_expiry_hooks[i].function);
+	for (int i = 0; i < BC_FSAL_IMPORTS && !rc; i++)
+		if (attachment.fsal_imports[i])
+			rc = write_pointer(&attachment.ganesha,
+					   attachment.fsal_imports[i],
+					   bc_fsal_hooks[i].function);
 	for (size_t i = 0; i < SOCKET_IMPORTS && !rc; i++)
 		if (attachment.socket_imports[i])
 			rc = write_pointer(&attachment.ntirpc,
@@ -270,6 +299,11 @@ static void put_all_back(void)
 	for (int i = 0; i < BC_IMPORTS; i++)
 		write_pointer(&attachment.ganesha, attachment.imports[i],
 			      bc_import_hooks[i].original);
+	for (int i = 0; i < BC_FSAL_IMPORTS; i++)
+		if (attachment.fsal_imports[i])
+			write_pointer(&attachment.ganesha,
+				      attachment.fsal_imports[i],
+				      bc_fsal_hooks[i].original);
 	for (int i = BC_EXPIRY_IMPORTS; i-- > 0;)
 		if (attachment.expiry_imports[i])
 			write_pointer(&attachment.ganesha,

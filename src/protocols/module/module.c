@@ -94,7 +94,7 @@ static void log_start(void)
 	LogEvent(
 		COMPONENT_NFS_CB,
 		"built for Ganesha " GANESHA_VERSION
-		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s",
+		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s%s",
 		taken ? "multiplexed" : "Ganesha's own",
 		config->leases ? "yes" : "no",
 		name_if_off(config->leases, " Leases"),
@@ -105,6 +105,8 @@ static void log_start(void)
 			    " Shield_Sockets"),
 		name_if_off(!taken || config->shield_revoked,
 			    " Shield_Revoked"),
+		name_if_off(!taken || config->shield_conflicts,
+			    " Shield_Conflicts"),
 		name_if_off(!taken || !config->leases || !shields, " nothing"));
 }
 

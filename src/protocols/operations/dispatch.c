@@ -7,43 +7,76 @@
 
 #include "ganesha/configuration.h"
 
-const nfs4_function_t bc_handlers[NFS4_OP_LAST_ONE] = {
-	[NFS4_OP_CREATE_SESSION] = bc_op_create_session,
-	[NFS4_OP_BACKCHANNEL_CTL] = bc_op_backchannel_ctl,
-	[NFS4_OP_BIND_CONN_TO_SESSION] = bc_op_bind_conn_to_session,
-	[NFS4_OP_SEQUENCE] = bc_op_sequence,
-	[NFS4_OP_DESTROY_SESSION] = bc_op_destroy_session,
-	[NFS4_OP_DESTROY_CLIENTID] = bc_op_destroy_clientid,
-	[NFS4_OP_FREE_STATEID] = bc_op_free_stateid,
-	[NFS4_OP_TEST_STATEID] = bc_op_test_stateid,
-	[NFS4_OP_GET_DIR_DELEGATION] = bc_op_get_dir_delegation,
-	[NFS4_OP_WANT_DELEGATION] = bc_op_want_delegation,
-	[NFS4_OP_DELEGRETURN] = bc_op_use_stateid,
-	[NFS4_OP_OPEN] = bc_op_use_stateid,
-	[NFS4_OP_READ] = bc_op_use_stateid,
-	[NFS4_OP_WRITE] = bc_op_use_stateid,
-	[NFS4_OP_SETATTR] = bc_op_use_stateid,
-	[NFS4_OP_LAYOUTGET] = bc_op_use_stateid,
-	[NFS4_OP_ALLOCATE] = bc_op_use_stateid,
-	[NFS4_OP_DEALLOCATE] = bc_op_use_stateid,
-	[NFS4_OP_READ_PLUS] = bc_op_use_stateid,
-	[NFS4_OP_SEEK] = bc_op_use_stateid,
+#include <string.h>
+
+/** For what an operation is extended. */
+enum purpose {
+	ALWAYS, /* the back channel */
+	STATEIDS, /* Shield_Revoked or Shield_Conflicts */
+	CONFLICTS, /* Shield_Conflicts */
 };
 
-/* Those that only tell of revoked stateids. */
-static bool is_of_shield_revoked(nfs4_function_t handler)
+/** The extended operations, by opcode. [K] */
+static const struct extension {
+	nfs4_function_t handler; /* NULL: it is not extended */
+	enum purpose purpose;
+	bool v40; /* of minor version 0 as well: it conflicts with delegations */
+} extensions[NFS4_OP_LAST_ONE] = {
+	[NFS4_OP_CREATE_SESSION] = { bc_op_create_session, ALWAYS },
+	[NFS4_OP_BACKCHANNEL_CTL] = { bc_op_backchannel_ctl, ALWAYS },
+	[NFS4_OP_BIND_CONN_TO_SESSION] = { bc_op_bind_conn_to_session, ALWAYS },
+	[NFS4_OP_SEQUENCE] = { bc_op_sequence, ALWAYS },
+	[NFS4_OP_DESTROY_SESSION] = { bc_op_destroy_session, ALWAYS },
+	[NFS4_OP_DESTROY_CLIENTID] = { bc_op_destroy_clientid, ALWAYS },
+	[NFS4_OP_GET_DIR_DELEGATION] = { bc_op_get_dir_delegation, ALWAYS },
+	[NFS4_OP_WANT_DELEGATION] = { bc_op_want_delegation, ALWAYS },
+	[NFS4_OP_FREE_STATEID] = { bc_op_free_stateid, STATEIDS },
+	[NFS4_OP_TEST_STATEID] = { bc_op_test_stateid, STATEIDS },
+	[NFS4_OP_DELEGRETURN] = { bc_op_delegreturn, STATEIDS, .v40 = true },
+	[NFS4_OP_OPEN] = { bc_op_open, STATEIDS, .v40 = true },
+	[NFS4_OP_READ] = { bc_op_file, STATEIDS, .v40 = true },
+	[NFS4_OP_WRITE] = { bc_op_file, STATEIDS, .v40 = true },
+	[NFS4_OP_SETATTR] = { bc_op_file, STATEIDS, .v40 = true },
+	[NFS4_OP_LAYOUTGET] = { bc_op_file, STATEIDS },
+	[NFS4_OP_ALLOCATE] = { bc_op_file, STATEIDS },
+	[NFS4_OP_DEALLOCATE] = { bc_op_file, STATEIDS },
+	[NFS4_OP_READ_PLUS] = { bc_op_file, STATEIDS },
+	[NFS4_OP_SEEK] = { bc_op_file, STATEIDS },
+	[NFS4_OP_REMOVE] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_RENAME] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_LINK] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_GETATTR] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_VERIFY] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_NVERIFY] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_CLOSE] = { bc_op_file, CONFLICTS },
+	[NFS4_OP_OPEN_DOWNGRADE] = { bc_op_file, CONFLICTS },
+	[NFS4_OP_LOCK] = { bc_op_file, CONFLICTS },
+	[NFS4_OP_LOCKU] = { bc_op_file, CONFLICTS },
+	[NFS4_OP_SETXATTR] = { bc_op_file, CONFLICTS },
+	[NFS4_OP_REMOVEXATTR] = { bc_op_file, CONFLICTS },
+};
+
+static bool is_wanted(enum purpose purpose)
 {
-	return handler == bc_op_free_stateid || handler == bc_op_test_stateid ||
-	       handler == bc_op_use_stateid;
+	switch (purpose) {
+	case ALWAYS:
+		return true;
+	case STATEIDS:
+		return bc_module_config.shield_revoked ||
+		       bc_module_config.shield_conflicts;
+	case CONFLICTS:
+		return bc_module_config.shield_conflicts;
+	}
+	return false;
 }
 
 nfs4_function_t bc_operation_handler(int opcode)
 {
-	nfs4_function_t handler = bc_handlers[opcode];
+	const struct extension *extension = &extensions[opcode];
 
-	if (is_of_shield_revoked(handler) && !bc_module_config.shield_revoked)
-		return NULL;
-	return handler;
+	return extension->handler && is_wanted(extension->purpose) ?
+		       extension->handler :
+		       NULL;
 }
 
 nfs4_function_t bc_originals[NFS4_OP_LAST_ONE];
@@ -60,7 +93,16 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 				     struct nfs_resop4 *resp)
 {
 	/* v4.0 has no sessions: its clients keep Ganesha's way. */
-	if (data->minorversion == 0)
+	if (data->minorversion == 0 && !extensions[op->argop].v40)
 		return bc_originals[op->argop](op, data, resp);
-	return bc_handlers[op->argop](op, data, resp);
+	return extensions[op->argop].handler(op, data, resp);
+}
+
+enum nfs_req_result bc_operation_fail(const struct nfs_argop4 *op,
+				      struct nfs_resop4 *resp, nfsstat4 status)
+{
+	memset(&resp->nfs_resop4_u, 0, sizeof(resp->nfs_resop4_u));
+	resp->resop = op->argop;
+	resp->nfs_resop4_u.opaccess.status = status; /* of any */
+	return NFS_REQ_ERROR;
 }

@@ -4,6 +4,7 @@
  */
 #include "operations/compound.h"
 #include "operations/operations.h"
+#include "operations/stateid.h"
 
 #include "sal_data.h"
 
@@ -35,6 +36,8 @@ enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
 	const FREE_STATEID4args *args = &op->nfs_argop4_u.opfree_stateid;
 	bool last;
 
+	if (bc_stateid_check_owner(data, &args->fsa_stateid) != NFS4_OK)
+		return bc_operation_fail(op, resp, NFS4ERR_BAD_STATEID);
 	if (!free_revoked(data, &args->fsa_stateid, &last))
 		return bc_operation_original(op, data, resp);
 	/* Ganesha grants nothing after three revocations, and never forgets. */

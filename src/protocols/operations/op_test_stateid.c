@@ -20,7 +20,14 @@ enum nfs_req_result bc_op_test_stateid(struct nfs_argop4 *op,
 	if (result != NFS_REQ_OK)
 		return result;
 	codes = resok->tsr_status_codes.tsr_status_codes_val;
-	for (u_int i = 0; i < resok->tsr_status_codes.tsr_status_codes_len; i++)
+	for (u_int i = 0; i < resok->tsr_status_codes.tsr_status_codes_len;
+	     i++) {
+		nfsstat4 owner = bc_stateid_check_owner(data, &stateids[i]);
+
+		if (owner != NFS4_OK)
+			codes[i] = owner;
+		bc_stateid_asked(data, &stateids[i]);
 		codes[i] = bc_stateid_status(data, &stateids[i], codes[i]);
+	}
 	return result;
 }

@@ -11,13 +11,7 @@
 #include "nfs_proto_data.h"
 
 /**
- * The handlers, by opcode: for minor version 1 and later; NULL where an operation
- * is not extended.  [K]
- */
-extern const nfs4_function_t bc_handlers[NFS4_OP_LAST_ONE];
-
-/**
- * The handler of an operation, unless the shield that it is part of is switched
+ * The handler of an operation, unless the shields that it is part of are switched
  * off.
  *
  * @return NULL: the operation is not extended
@@ -44,6 +38,10 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 enum nfs_req_result bc_operation_original(struct nfs_argop4 *op,
 					  compound_data_t *data,
 					  struct nfs_resop4 *resp);
+
+/** Answer an operation with an error. @return what its handler returns then */
+enum nfs_req_result bc_operation_fail(const struct nfs_argop4 *op,
+				      struct nfs_resop4 *resp, nfsstat4 status);
 
 enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 					 compound_data_t *data,
@@ -75,9 +73,13 @@ enum nfs_req_result bc_op_get_dir_delegation(struct nfs_argop4 *op,
 enum nfs_req_result bc_op_want_delegation(struct nfs_argop4 *op,
 					  compound_data_t *data,
 					  struct nfs_resop4 *resp);
-/** Any operation that takes the stateid of a delegation. */
-enum nfs_req_result bc_op_use_stateid(struct nfs_argop4 *op,
+enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
 				      compound_data_t *data,
 				      struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_open(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp);
+/** Any other operation on a file. */
+enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp);
 
 #endif /* BC_OPERATIONS_H */

@@ -1,16 +1,111 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Revoked stateids, as the operations speak of them.  RFC 5661, 8.2.4 and 10.5.
+ * Stateids, as the operations speak of them.  RFC 5661, 8.2.4 and 10.5.
  *
- * What Ganesha calls bad is compared with what the core remembers as revoked.
+ * Ganesha makes a stateid's `other` of the client id and a counter of the client's.
+ * What it calls bad is compared with what the core remembers as revoked.
  */
 #include "operations/stateid.h"
 
 #include "operations/compound.h"
 
+#include "delegations/bookkeeping.h"
+#include "ganesha/configuration.h"
+
+#include "sal_functions.h"
+
 #include "backchannel.h"
 
 #include <urcu-bp.h>
+
+#define ARGUMENT(member) offsetof(struct nfs_argop4, nfs_argop4_u.member)
+
+/** Where the arguments have the stateid; OPEN's and LOCK's say it. [K] */
+static const size_t stateid_at[NFS4_OP_LAST_ONE] = {
+	[NFS4_OP_DELEGRETURN] = ARGUMENT(opdelegreturn.deleg_stateid),
+	[NFS4_OP_READ] = ARGUMENT(opread.stateid),
+	[NFS4_OP_WRITE] = ARGUMENT(opwrite.stateid),
+	[NFS4_OP_SETATTR] = ARGUMENT(opsetattr.stateid),
+	[NFS4_OP_CLOSE] = ARGUMENT(opclose.open_stateid),
+	[NFS4_OP_OPEN_DOWNGRADE] = ARGUMENT(opopen_downgrade.open_stateid),
+	[NFS4_OP_LOCKU] = ARGUMENT(oplocku.lock_stateid),
+	[NFS4_OP_LAYOUTGET] = ARGUMENT(oplayoutget.loga_stateid),
+	[NFS4_OP_ALLOCATE] = ARGUMENT(opallocate.aa_stateid),
+	[NFS4_OP_DEALLOCATE] = ARGUMENT(opdeallocate.da_stateid),
+	[NFS4_OP_READ_PLUS] = ARGUMENT(opread_plus.rpa_stateid),
+	[NFS4_OP_SEEK] = ARGUMENT(opseek.sa_stateid),
+};
+
+static const stateid4 *open_stateid(const OPEN4args *args)
+{
+	const open_claim4 *claim = &args->claim;
+
+	if (claim->claim == CLAIM_DELEGATE_CUR)
+		return &claim->open_claim4_u.delegate_cur_info.delegate_stateid;
+	if (claim->claim == CLAIM_DELEG_CUR_FH)
+		return &claim->open_claim4_u.oc_delegate_stateid;
+	return NULL;
+}
+
+static const stateid4 *lock_stateid(const LOCK4args *args)
+{
+	const locker4 *locker = &args->locker;
+
+	return locker->new_lock_owner ?
+		       &locker->locker4_u.open_owner.open_stateid :
+		       &locker->locker4_u.lock_owner.lock_stateid;
+}
+
+const stateid4 *bc_stateid_used(const struct nfs_argop4 *op)
+{
+	if (op->argop == NFS4_OP_OPEN)
+		return open_stateid(&op->nfs_argop4_u.opopen);
+	if (op->argop == NFS4_OP_LOCK)
+		return lock_stateid(&op->nfs_argop4_u.oplock);
+	if (!stateid_at[op->argop])
+		return NULL;
+	return (const void *)((const char *)op + stateid_at[op->argop]);
+}
+
+bool bc_stateid_is_named(const stateid4 *stateid)
+{
+	static const char zeros[OTHERSIZE];
+	static const char ones[OTHERSIZE] = { -1, -1, -1, -1, -1, -1,
+					      -1, -1, -1, -1, -1, -1 };
+
+	return memcmp(stateid->other, zeros, OTHERSIZE) &&
+	       memcmp(stateid->other, ones, OTHERSIZE);
+}
+
+nfsstat4 bc_stateid_check_owner(const compound_data_t *data,
+				const stateid4 *stateid)
+{
+	if (!bc_module_config.shield_conflicts || !data->session ||
+	    !bc_stateid_is_named(stateid) ||
+	    !memcmp(stateid->other, &data->session->clientid,
+		    sizeof(clientid4)))
+		return NFS4_OK;
+	return NFS4ERR_BAD_STATEID;
+}
+
+nfsstat4 bc_stateid_check_kind(nfs_opnum4 opcode, const compound_data_t *data,
+			       const stateid4 *stateid)
+{
+	const struct fsal_obj_handle *obj = data->current_obj;
+	state_t *state = NULL;
+
+	if (opcode != NFS4_OP_CLOSE && opcode != NFS4_OP_OPEN_DOWNGRADE &&
+	    opcode != NFS4_OP_LOCK && opcode != NFS4_OP_LOCKU)
+		return NFS4_OK;
+	if (!bc_module_config.shield_conflicts || !bc_file_delegated(obj))
+		return NFS4_OK;
+	STATELOCK_lock(obj);
+	while ((state = bc_file_next_delegation(obj, state)) != NULL)
+		if (!memcmp(state->stateid_other, stateid->other, OTHERSIZE))
+			break;
+	STATELOCK_unlock(obj);
+	return state ? NFS4ERR_BAD_STATEID : NFS4_OK;
+}
 
 /* What Ganesha says of a stateid whose state is gone, or going just now. */
 static bool is_gone(nfsstat4 status)
@@ -24,7 +119,13 @@ nfsstat4 bc_stateid_status(const compound_data_t *data, const stateid4 *stateid,
 {
 	struct bc_session *session;
 
-	if (!is_gone(status))
+	/* "NFS4ERR_STALE_STATEID ... NFSv4.0 only", 15.1.16.5: with sessions a
+	 * stateid of a former instance is a bad one.
+	 */
+	if (bc_module_config.shield_conflicts && data->session &&
+	    status == NFS4ERR_STALE_STATEID)
+		status = NFS4ERR_BAD_STATEID;
+	if (!is_gone(status) || !bc_module_config.shield_revoked)
 		return status;
 	session = bc_compound_session_get(data);
 	if (!session)
@@ -33,4 +134,17 @@ nfsstat4 bc_stateid_status(const compound_data_t *data, const stateid4 *stateid,
 		status = NFS4ERR_DELEG_REVOKED;
 	bc_session_put(session);
 	return status;
+}
+
+void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid)
+{
+	struct bc_session *session;
+
+	if (!bc_module_config.shield_revoked)
+		return;
+	session = bc_compound_session_get(data);
+	if (!session)
+		return;
+	bc_revoked_asked(session, (const uint8_t *)stateid->other);
+	bc_session_put(session);
 }

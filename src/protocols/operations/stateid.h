@@ -11,12 +11,47 @@
 #include "nfsv41.h"
 
 /**
+ * The stateid that an operation names, which must be its client's.
+ *
+ * @return borrowed from @a op; or NULL: it names none
+ */
+const stateid4 *bc_stateid_used(const struct nfs_argop4 *op);
+
+/** A client asks for a stateid. Context: TEST_STATEID's handler. */
+void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid);
+
+/** Is it a stateid proper, and neither special nor the current one? 8.2.3 */
+bool bc_stateid_is_named(const stateid4 *stateid);
+
+/**
+ * Is it the COMPOUND's client's?  Ganesha never compares the two.
+ *
+ * @return NFS4_OK, or NFS4ERR_BAD_STATEID
+ *
+ * Context: an operation's handler; lock-free.
+ */
+nfsstat4 bc_stateid_check_owner(const compound_data_t *data,
+				const stateid4 *stateid);
+
+/**
+ * Is it of a kind that an operation on opens and locks may name?  Ganesha takes the
+ * state of a delegation for that of an open.
+ *
+ * @return NFS4_OK, or NFS4ERR_BAD_STATEID
+ *
+ * Context: an operation's handler; holds no lock.
+ */
+nfsstat4 bc_stateid_check_kind(nfs_opnum4 opcode, const compound_data_t *data,
+			       const stateid4 *stateid);
+
+/**
  * What is to be said of a stateid instead of what Ganesha says.
  *
  * @param[in] status  Ganesha's
  *
  * @return NFS4ERR_DELEG_REVOKED where Ganesha knows it no more and it was the
- *         client's until it was revoked; else @a status
+ *         client's until it was revoked; NFS4ERR_BAD_STATEID where it is of a
+ *         former instance of the server (15.1.16.5); else @a status
  *
  * Context: an operation's handler, after the original.
  */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The delegation that a CB_RECALL is about, and how long it has been recalled.
+ */
+#ifndef BC_RECALLED_H
+#define BC_RECALLED_H
+
+#include "config.h"
+#include "nfs_core.h"
+#include "nfsv41.h"
+#include "sal_data.h"
+
+/** The file whose handle this thread has made last. */
+void bc_recalled_file_set(const struct fsal_obj_handle *obj);
+
+/**
+ * How long a CB_RECALL may take until Ganesha revokes the delegation, which it does
+ * when an attempt fails more than two leases after the first.
+ *
+ * @param[in] args     of the CB_RECALL that is being submitted
+ * @param[in] at_once  its holder is known not to answer: it is revoked when this
+ *                     attempt has failed
+ *
+ * @return ms, > 0; or 0: the delegation is not found
+ *
+ * Context: delegrecall_one(), which holds the file's st_lock.
+ */
+uint64_t bc_recalled_time_left(const CB_RECALL4args *args, bool at_once);
+
+#endif /* BC_RECALLED_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Ganesha's bookkeeping of a file's delegations.
+ *
+ * The truth is the list of the file's states, under its st_lock.  Beside it
+ * Ganesha keeps a count, a type and the holder of a write delegation, from which
+ * it decides; and it changes them where the list does not change, or without the
+ * lock.  Whatever made them differ, they are mended whenever a conflict is looked
+ * for, a delegation comes back, or one is granted.
+ *
+ * The count is read without the lock to see whether there is anything to look at,
+ * so that it must never be too low.  DELEGRETURN lowers it before it has the lock:
+ * it is raised by one before.
+ */
+#include "delegations/bookkeeping.h"
+
+#include "sal_functions.h"
+
+#include "backchannel.h"
+
+#include <urcu/uatomic.h>
+
+bool bc_file_delegated(const struct fsal_obj_handle *obj)
+{
+	return bc_file_delegable(obj) &&
+	       uatomic_read(
+		       &obj->state_hdl->file.fdeleg_stats.fds_curr_delegations);
+}
+
+state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
+				 const state_t *after)
+{
+	const struct glist_head *list = &obj->state_hdl->file.list_of_states;
+	struct glist_head *pos = after ? after->state_list.next : list->next;
+
+	for (; pos != list; pos = pos->next) {
+		state_t *state = glist_entry(pos, state_t, state_list);
+
+		if (state->state_type == STATE_TYPE_DELEG)
+			return state;
+	}
+	return NULL;
+}
+
+state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
+				const struct bc_asker *asker,
+				const stateid4 *stateid)
+{
+	state_t *state = NULL;
+
+	while ((state = bc_file_next_delegation(obj, state)) != NULL)
+		if (!memcmp(state->stateid_other, stateid->other, OTHERSIZE))
+			break;
+	return state && bc_asker_holds(asker, state) ? state : NULL;
+}
+
+/* Mending ------------------------------------------------------------------ */
+
+static void mended(const char *what)
+{
+	bc_log_limited(
+		BC_LIMITED_BOOKKEEPING, BC_LOG_WARN,
+		"Ganesha's bookkeeping of a file's delegations mended: %s",
+		what);
+}
+
+/* delegrecall_impl() marks a delegation before it knows that it can recall it,
+ * and holds the lock until it has noted when the first recall went out: without
+ * that time, nobody recalls it.
+ */
+static void mend_recall(state_t *state)
+{
+	struct state_deleg *deleg = &state->state_data.deleg;
+
+	if (deleg->sd_state != DELEG_RECALL_WIP ||
+	    deleg->sd_clfile_stats.cfd_r_time)
+		return;
+	deleg->sd_state = DELEG_GRANTED;
+	mended("a recall that nobody made");
+}
+
+/* A delegation in DELEGRETURN may be counted twice just now. */
+static void mend_count(struct state_file *file, uint32_t count,
+		       uint32_t returning)
+{
+	uint32_t *counted = &file->fdeleg_stats.fds_curr_delegations;
+
+	if (*counted >= count && *counted <= count + returning)
+		return;
+	uatomic_set(counted, count + returning);
+	mended("their count");
+}
+
+/* Its end is Ganesha's: _state_del_locked() lets go of the client then. */
+static void set_write_holder(struct state_file *file, state_t *write)
+{
+	nfs_client_id_t *holder = bc_delegation_holder(write);
+
+	if (file->write_delegated && file->write_deleg_client == holder)
+		return;
+	atomic_inc_int32_t(&holder->cid_refcount);
+	file->write_deleg_client = holder;
+	file->write_delegated = true;
+	mended("the holder of a write delegation");
+}
+
+/* A read delegation whose holder writes just now is made to look like a write
+ * delegation (conflict.c): that is left as it is.
+ */
+static void mend_type(struct state_file *file, state_t *write, bool any)
+{
+	enum open_delegation_type4 *type = &file->fdeleg_stats.fds_deleg_type;
+
+	if (write) {
+		set_write_holder(file, write);
+		*type = OPEN_DELEGATE_WRITE;
+	} else if (any && file->write_delegated) {
+		file->write_delegated = false;
+		*type = OPEN_DELEGATE_READ;
+		mended("a write delegation that is none");
+	}
+}
+
+void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
+{
+	struct state_file *file = &obj->state_hdl->file;
+	state_t *state = NULL, *write = NULL;
+	uint32_t count = 0, returning = 0;
+
+	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
+		const struct state_deleg *deleg = &state->state_data.deleg;
+
+		count++;
+		returning += deleg->sd_state == BC_DELEG_RETURNING;
+		if (deleg->sd_type == OPEN_DELEGATE_WRITE)
+			write = state;
+		mend_recall(state);
+	}
+	mend_count(file, count, returning);
+	mend_type(file, write, count > 0);
+}
+
+/* DELEGRETURN -------------------------------------------------------------- */
+
+nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
+				     const struct bc_asker *asker,
+				     const stateid4 *stateid)
+{
+	uint32_t *counted =
+		&obj->state_hdl->file.fdeleg_stats.fds_curr_delegations;
+	nfsstat4 status = NFS4_OK;
+	state_t *state;
+
+	STATELOCK_lock(obj);
+	bc_bookkeeping_mend_locked(obj);
+	state = bc_file_own_delegation(obj, asker, stateid);
+	if (!state || state->state_data.deleg.sd_state == BC_DELEG_RETURNING) {
+		status = NFS4ERR_BAD_STATEID;
+	} else {
+		state->state_data.deleg.sd_state = BC_DELEG_RETURNING;
+		uatomic_set(counted, *counted + 1);
+	}
+	STATELOCK_unlock(obj);
+	return status;
+}
+
+void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
+			       const stateid4 *stateid)
+{
+	state_t *state = NULL;
+
+	STATELOCK_lock(obj);
+	while ((state = bc_file_next_delegation(obj, state)) != NULL)
+		if (!memcmp(state->stateid_other, stateid->other, OTHERSIZE))
+			break;
+	/* The file system would not take its lease back. */
+	if (state && state->state_data.deleg.sd_state == BC_DELEG_RETURNING)
+		state->state_data.deleg.sd_state = DELEG_GRANTED;
+	bc_bookkeeping_mend_locked(obj);
+	STATELOCK_unlock(obj);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Ganesha's bookkeeping of a file's delegations, kept true.
+ */
+#ifndef BC_BOOKKEEPING_H
+#define BC_BOOKKEEPING_H
+
+#include "config.h"
+#include "nfs_core.h"
+#include "sal_data.h"
+
+#include "delegations/asker.h"
+#include "ganesha/layout.h"
+
+/**
+ * States of a delegation (sd_state) beside Ganesha's two: Ganesha neither recalls
+ * nor revokes one that is not DELEG_GRANTED.
+ */
+#define BC_DELEG_RETURNING 0x100 /* a DELEGRETURN of it is under way */
+#define BC_DELEG_SPARED 0x101 /* its holder asks: others' are recalled now */
+
+/**
+ * Is this a file that can be delegated, and are delegations laid out as known?
+ *
+ * Until the first one was granted there is none to be looked at.
+ */
+static inline bool bc_file_delegable(const struct fsal_obj_handle *obj)
+{
+	return obj && obj->type == REGULAR_FILE && obj->state_hdl &&
+	       bc_layout_of_delegations() == BC_LAYOUT_FITS;
+}
+
+/**
+ * Has the file any delegation?  Never false while it has one.
+ *
+ * Context: any; lock-free.
+ */
+bool bc_file_delegated(const struct fsal_obj_handle *obj);
+
+/** The next delegation of a file after one; NULL: the first, or no more. */
+state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
+				 const state_t *after);
+
+/**
+ * The delegation with a stateid, if it is the asker's own; else NULL.
+ *
+ * Context: the file's st_lock is held.
+ */
+state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
+				const struct bc_asker *asker,
+				const stateid4 *stateid);
+
+/**
+ * Make count, type and write holder of a file's delegations what the list of its
+ * states says; let a recall that nobody makes look as if it had not begun.
+ *
+ * Context: the file's st_lock is held.
+ */
+void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj);
+
+/**
+ * A DELEGRETURN begins.
+ *
+ * @retval NFS4_OK              let Ganesha's own handler run, then call
+ *                              bc_bookkeeping_return_end()
+ * @retval NFS4ERR_BAD_STATEID  not a delegation of this client on this file, or it
+ *                              is being returned already
+ *
+ * Context: an operation's handler; holds no lock.
+ */
+nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
+				     const struct bc_asker *asker,
+				     const stateid4 *stateid);
+void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
+			       const stateid4 *stateid);
+
+#endif /* BC_BOOKKEEPING_H */

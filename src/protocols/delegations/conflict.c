@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Conflicts between an operation and the delegations of others.
+ *
+ * Purpose: decide by client id, before Ganesha's handler runs, what its own check
+ *   decides by address and for some operations only.  A conflict is recalled and
+ *   answered with DELAY; what is none must pass Ganesha's check, which comes
+ *   after.
+ * Data: the states of the file, as Ganesha keeps them.  Nothing is remembered
+ *   beside them but what one operation changes for the time that it runs.
+ * Locking: a file's st_lock.  That a file is delegated at all is read without: no
+ *   delegation of anybody costs a relaxed load.  An operation that changes a file
+ *   raises its count of anonymous operations under the lock, upon which Ganesha
+ *   grants nothing until it has ended.  OPEN is looked at once more where Ganesha
+ *   holds the lock until it has granted what it grants.
+ * Lifetime: a struct bc_conflict is on its handler's stack, and known to the thread
+ *   meanwhile (bc_conflict_here()).
+ * Invariant: whatever bc_conflict_begin() has changed, bc_conflict_end() undoes, on
+ *   the same thread.
+ *
+ * Passing Ganesha's check.  It lets the holder of a write delegation pass, known by
+ * its address: op_ctx->client, which is only compared, is set to the holder's own.
+ * It lets nobody write beside a read delegation, the holder neither: for that time
+ * the delegation is disguised as a write delegation without a holder.  That passes
+ * an operation without an address, and is a conflict to everybody else's.
+ */
+#include "delegations/conflict.h"
+
+#include "delegations/bookkeeping.h"
+#include "delegations/getattr.h"
+#include "delegations/recall.h"
+#include "ganesha/configuration.h"
+
+#include "export_mgr.h"
+#include "nfs_fh.h"
+#include "sal_functions.h"
+
+static __thread struct bc_conflict *conflict_here;
+
+struct bc_conflict *bc_conflict_here(void)
+{
+	return conflict_here;
+}
+
+nfsstat4 bc_conflict_status(const struct bc_conflict *conflict)
+{
+	if (conflict->refused != NFS4_OK)
+		return conflict->refused;
+	return conflict->found ? NFS4ERR_DELAY : NFS4_OK;
+}
+
+/* What conflicts ------------------------------------------------------------- */
+
+/* The attributes that may be set begin with the size. */
+static bool sets_size_zero(const fattr4 *attrs)
+{
+	static const char zero[sizeof(uint64_t)];
+
+	return attrs->attrmask.bitmap4_len &&
+	       (attrs->attrmask.map[0] & 1 << FATTR4_SIZE) &&
+	       attrs->attr_vals.attrlist4_len >= sizeof(zero) &&
+	       !memcmp(attrs->attr_vals.attrlist4_val, zero, sizeof(zero));
+}
+
+/* "The server may truncate": an UNCHECKED create of size zero, 18.16.3. */
+static bool truncates(const OPEN4args *args)
+{
+	const createhow4 *how = &args->openhow.openflag4_u.how;
+
+	return args->openhow.opentype == OPEN4_CREATE &&
+	       how->mode == UNCHECKED4 &&
+	       sets_size_zero(&how->createhow4_u.createattrs);
+}
+
+static enum bc_conflict_kind kind_of_open(const OPEN4args *args)
+{
+	if ((args->share_access & OPEN4_SHARE_ACCESS_WRITE) ||
+	    (args->share_deny & OPEN4_SHARE_DENY_READ) || truncates(args))
+		return BC_CONFLICT_CHANGES;
+	return BC_CONFLICT_READS;
+}
+
+/* All zeros, or all ones: no open, no delegation, 8.2.3. */
+static bool is_special(const stateid4 *stateid)
+{
+	static const char zeros[OTHERSIZE];
+	static const char ones[OTHERSIZE] = { -1, -1, -1, -1, -1, -1,
+					      -1, -1, -1, -1, -1, -1 };
+
+	return (!memcmp(stateid->other, zeros, OTHERSIZE) &&
+		stateid->seqid == 0) ||
+	       (!memcmp(stateid->other, ones, OTHERSIZE) &&
+		stateid->seqid == UINT32_MAX);
+}
+
+/* Where the stateid is in the arguments of an operation on data; or NULL. */
+static stateid4 *data_stateid(struct nfs_argop4 *op)
+{
+	switch ((unsigned int)op->argop) {
+	case NFS4_OP_READ:
+		return &op->nfs_argop4_u.opread.stateid;
+	case NFS4_OP_WRITE:
+		return &op->nfs_argop4_u.opwrite.stateid;
+	case NFS4_OP_READ_PLUS:
+		return &op->nfs_argop4_u.opread_plus.rpa_stateid;
+	case NFS4_OP_SEEK:
+		return &op->nfs_argop4_u.opseek.sa_stateid;
+	case NFS4_OP_ALLOCATE:
+		return &op->nfs_argop4_u.opallocate.aa_stateid;
+	case NFS4_OP_DEALLOCATE:
+		return &op->nfs_argop4_u.opdeallocate.da_stateid;
+	}
+	return NULL;
+}
+
+static enum bc_conflict_kind kind_of(struct nfs_argop4 *op)
+{
+	const stateid4 *stateid = data_stateid(op);
+
+	if (stateid && !is_special(stateid))
+		return BC_CONFLICT_NONE; /* its open was looked at */
+	switch ((unsigned int)op->argop) {
+	case NFS4_OP_OPEN:
+		return kind_of_open(&op->nfs_argop4_u.opopen);
+	case NFS4_OP_READ:
+	case NFS4_OP_READ_PLUS:
+	case NFS4_OP_SEEK:
+	case NFS4_OP_VERIFY:
+	case NFS4_OP_NVERIFY:
+		return BC_CONFLICT_READS;
+	case NFS4_OP_LAYOUTGET:
+		return op->nfs_argop4_u.oplayoutget.loga_iomode ==
+				       LAYOUTIOMODE4_RW ?
+			       BC_CONFLICT_CHANGES :
+			       BC_CONFLICT_READS;
+	case NFS4_OP_WRITE:
+	case NFS4_OP_ALLOCATE:
+	case NFS4_OP_DEALLOCATE:
+	case NFS4_OP_SETATTR:
+	case NFS4_OP_SETXATTR:
+	case NFS4_OP_REMOVEXATTR:
+	case NFS4_OP_REMOVE:
+	case NFS4_OP_RENAME:
+	case NFS4_OP_LINK:
+		return BC_CONFLICT_CHANGES;
+	}
+	return BC_CONFLICT_NONE;
+}
+
+/* The delegations of a file --------------------------------------------------- */
+
+/* Ganesha's lease of a client: held while a recall of it is under way. */
+static bool lease_is_over(nfs_client_id_t *client)
+{
+	bool over;
+
+	PTHREAD_MUTEX_lock(&client->cid_mutex);
+	over = client->cid_confirmed == EXPIRED_CLIENT_ID ||
+	       (!client->cid_lease_reservations &&
+		client->cid_last_renew +
+				(time_t)nfs_param.nfsv4_param.lease_lifetime <=
+			time(NULL));
+	PTHREAD_MUTEX_unlock(&client->cid_mutex);
+	return over;
+}
+
+/* What is to be done about a delegation that conflicts: it is to be recalled, or
+ * that is under way.  A client whose lease is over is not asked: Ganesha's reaper
+ * takes all that it holds.
+ */
+static bool needs_recall(const state_t *state)
+{
+	if (state->state_data.deleg.sd_state != DELEG_GRANTED)
+		return false;
+	if (!lease_is_over(bc_delegation_holder(state)))
+		return true;
+	reaper_wake();
+	return false;
+}
+
+/* Whether others' delegations conflict; they are recalled then.
+ * @param[out] own  the asker's, or NULL
+ * Context: st_lock is held.
+ */
+static bool look_at_delegations(const struct bc_conflict *conflict,
+				struct fsal_obj_handle *obj, state_t **own)
+{
+	bool found = false, recall = false;
+	state_t *state = NULL;
+
+	*own = NULL;
+	bc_bookkeeping_mend_locked(obj);
+	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
+		if (bc_asker_holds(&conflict->asker, state)) {
+			*own = state;
+		} else if (conflict->kind == BC_CONFLICT_CHANGES ||
+			   state->state_data.deleg.sd_type ==
+				   OPEN_DELEGATE_WRITE) {
+			found = true;
+			recall = needs_recall(state) || recall;
+		}
+	}
+	if (recall)
+		bc_recall_start_locked(obj, *own);
+	return found;
+}
+
+/* Passing Ganesha's check ----------------------------------------------------- */
+
+static void set_client(struct bc_conflict *conflict, struct gsh_client *client)
+{
+	if (!conflict->client_set)
+		conflict->client_before = op_ctx->client;
+	conflict->client_set = true;
+	op_ctx->client = client;
+}
+
+/* The asker's own delegation is none of Ganesha's business.
+ * @return whether the file's type was changed for that
+ */
+static bool pass_own(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
+		     const state_t *own)
+{
+	if (own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE) {
+		if (conflict->data)
+			return false; /* name_own_delegation() */
+		set_client(conflict, bc_delegation_holder(own)->gsh_client);
+		return false;
+	}
+	if (conflict->kind != BC_CONFLICT_CHANGES)
+		return false;
+	set_client(conflict, NULL);
+	obj->state_hdl->file.fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_WRITE;
+	return true;
+}
+
+/* Keep a file for bc_conflict_end(). */
+static void hold_file(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
+		      bool raised, bool disguised)
+{
+	if (!raised && !disguised)
+		return;
+	if (!conflict->export) {
+		conflict->export = op_ctx->ctx_export;
+		get_gsh_export_ref(conflict->export);
+	}
+	obj->obj_ops->get_ref(obj);
+	conflict->file[conflict->files].obj = obj;
+	conflict->file[conflict->files].raised = raised;
+	conflict->file[conflict->files].disguised = disguised;
+	conflict->files++;
+}
+
+static void release_file(struct fsal_obj_handle *obj, bool raised,
+			 bool disguised)
+{
+	struct state_file *file = &obj->state_hdl->file;
+
+	STATELOCK_lock(obj);
+	if (raised)
+		(void)atomic_dec_uint32_t(&file->anon_ops);
+	if (disguised && !file->write_delegated)
+		file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_READ;
+	STATELOCK_unlock(obj);
+	obj->obj_ops->put_ref(obj);
+}
+
+/* OPEN holds st_lock itself until it has granted what it grants. */
+static bool excludes_grants(const struct bc_conflict *conflict)
+{
+	return conflict->kind == BC_CONFLICT_CHANGES && !conflict->opens;
+}
+
+bool bc_conflict_found_file(struct bc_conflict *conflict,
+			    struct fsal_obj_handle *obj)
+{
+	bool raise = excludes_grants(conflict);
+	bool disguised = false;
+	state_t *own = NULL;
+
+	conflict->by_name = false;
+	if (!bc_file_delegable(obj) || (!raise && !bc_file_delegated(obj)) ||
+	    conflict->files == BC_CONFLICT_FILES)
+		return true;
+	STATELOCK_lock(obj);
+	if (bc_file_delegated(obj))
+		conflict->found = look_at_delegations(conflict, obj, &own);
+	if (!conflict->found) {
+		disguised = own && pass_own(conflict, obj, own);
+		if (raise)
+			(void)atomic_inc_uint32_t(
+				&obj->state_hdl->file.anon_ops);
+		hold_file(conflict, obj, raise, disguised);
+	}
+	STATELOCK_unlock(obj);
+	return !conflict->found;
+}
+
+/* OPEN's last word ------------------------------------------------------------ */
+
+/* "the stateid must be that of a delegation for the file": CLAIM_DELEGATE_CUR and
+ * CLAIM_DELEG_CUR_FH, 18.16.3.
+ */
+static bool check_claim(struct bc_conflict *conflict,
+			struct fsal_obj_handle *obj)
+{
+	const state_t *own = bc_file_own_delegation(obj, &conflict->asker,
+						    conflict->claimed);
+
+	if (!own)
+		conflict->refused = NFS4ERR_BAD_STATEID;
+	else if (conflict->claims_write &&
+		 own->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
+		conflict->refused = NFS4ERR_OPENMODE;
+	return conflict->refused == NFS4_OK;
+}
+
+bool bc_conflict_opens_locked(struct bc_conflict *conflict,
+			      struct fsal_obj_handle *obj)
+{
+	state_t *own;
+
+	if (!bc_file_delegable(obj))
+		return true;
+	if (conflict->claimed)
+		return check_claim(conflict, obj);
+	if (bc_file_delegated(obj))
+		conflict->found = look_at_delegations(conflict, obj, &own);
+	return !conflict->found;
+}
+
+/* Operations ------------------------------------------------------------------- */
+
+static const stateid4 *claimed_stateid(const OPEN4args *args)
+{
+	const open_claim4 *claim = &args->claim;
+
+	if (claim->claim == CLAIM_DELEGATE_CUR)
+		return &claim->open_claim4_u.delegate_cur_info.delegate_stateid;
+	if (claim->claim == CLAIM_DELEG_CUR_FH)
+		return &claim->open_claim4_u.oc_delegate_stateid;
+	return NULL;
+}
+
+/* NFSv4.0 counts an OPEN that was answered with DELAY: only its handler does. */
+static bool begin_open(struct bc_conflict *conflict, struct nfs_argop4 *op,
+		       compound_data_t *data)
+{
+	const OPEN4args *args = &op->nfs_argop4_u.opopen;
+
+	conflict->opens = true;
+	conflict->claimed = claimed_stateid(args);
+	conflict->claims_write = args->share_access & OPEN4_SHARE_ACCESS_WRITE;
+	conflict->by_name = args->claim.claim == CLAIM_NULL;
+	conflict->reclaims = args->claim.claim == CLAIM_PREVIOUS;
+	if (conflict->by_name || conflict->claimed || data->minorversion == 0)
+		return true;
+	return bc_conflict_found_file(conflict, data->current_obj);
+}
+
+/* The file that RENAME replaces, if there is one. */
+static bool begin_rename(struct bc_conflict *conflict, struct nfs_argop4 *op,
+			 compound_data_t *data)
+{
+	const RENAME4args *args = &op->nfs_argop4_u.oprename;
+	struct fsal_obj_handle *target = NULL;
+	bool go_on = true;
+
+	if (data->current_obj && data->current_obj->type == DIRECTORY &&
+	    args->newname.utf8string_len &&
+	    !FSAL_IS_ERROR(fsal_lookup(data->current_obj,
+				       args->newname.utf8string_val, &target,
+				       NULL))) {
+		go_on = bc_conflict_found_file(conflict, target);
+		target->obj_ops->put_ref(target);
+	}
+	conflict->by_name = go_on;
+	return go_on;
+}
+
+/* A holder's READ or WRITE without a stateid: Ganesha takes it for its own only
+ * with one, and goes on with it on other threads.
+ */
+static void name_own_delegation(const struct bc_conflict *conflict,
+				struct fsal_obj_handle *obj, stateid4 *stateid)
+{
+	state_t *state = NULL;
+
+	STATELOCK_lock(obj);
+	while ((state = bc_file_next_delegation(obj, state)) != NULL)
+		if (state->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE &&
+		    bc_asker_holds(&conflict->asker, state))
+			break;
+	if (state) {
+		stateid->seqid = state->state_seqid;
+		memcpy(stateid->other, state->stateid_other, OTHERSIZE);
+	}
+	STATELOCK_unlock(obj);
+}
+
+static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
+		       compound_data_t *data)
+{
+	struct fsal_obj_handle *obj = data->current_obj;
+	bool delegated = bc_file_delegated(obj);
+
+	conflict->data = true;
+	if (!bc_conflict_found_file(conflict, obj))
+		return false;
+	if (delegated)
+		name_own_delegation(conflict, obj, data_stateid(op));
+	return true;
+}
+
+/* Ganesha asks the holder of a write delegation, if it takes it for another. */
+static bool begin_getattr(struct bc_conflict *conflict,
+			  struct fsal_obj_handle *obj)
+{
+	state_t *state = NULL;
+
+	if (!bc_file_delegated(obj))
+		return true;
+	STATELOCK_lock(obj);
+	bc_bookkeeping_mend_locked(obj);
+	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
+		if (state->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
+			continue;
+		if (bc_asker_holds(&conflict->asker, state)) {
+			set_client(conflict,
+				   bc_delegation_holder(state)->gsh_client);
+		} else {
+			set_client(conflict, NULL);
+			bc_getattr_check_locked(obj, &conflict->asker);
+		}
+	}
+	STATELOCK_unlock(obj);
+	return true;
+}
+
+static bool begin_kind(struct bc_conflict *conflict, struct nfs_argop4 *op,
+		       compound_data_t *data)
+{
+	if (data_stateid(op))
+		return begin_data(conflict, op, data);
+	switch ((unsigned int)op->argop) {
+	case NFS4_OP_OPEN:
+		return begin_open(conflict, op, data);
+	case NFS4_OP_REMOVE:
+		conflict->by_name = true;
+		return true;
+	case NFS4_OP_RENAME:
+		return begin_rename(conflict, op, data);
+	case NFS4_OP_LINK:
+		return bc_conflict_found_file(conflict, data->saved_obj);
+	}
+	return bc_conflict_found_file(conflict, data->current_obj);
+}
+
+/* pNFS: not a file of the namespace. */
+static bool is_data_server_handle(const nfs_fh4 *fh)
+{
+	const file_handle_v4_t *handle = (const void *)fh->nfs_fh4_val;
+
+	return fh->nfs_fh4_len && (handle->fhflags1 & FILE_HANDLE_V4_FLAG_DS);
+}
+
+bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
+		       compound_data_t *data)
+{
+	*conflict = (struct bc_conflict){ .kind = kind_of(op) };
+
+	if (op->argop != NFS4_OP_GETATTR && conflict->kind == BC_CONFLICT_NONE)
+		return true;
+	if (!bc_module_config.shield_conflicts ||
+	    !nfs_param.nfsv4_param.allow_delegations || !data->current_obj ||
+	    is_data_server_handle(&data->currentFH))
+		return true;
+	conflict->asker = bc_asker_of(op, data);
+	if (op->argop == NFS4_OP_GETATTR)
+		return begin_getattr(conflict, data->current_obj);
+	conflict_here = conflict;
+	return begin_kind(conflict, op, data);
+}
+
+/* A last reference to a file is given back in a context. */
+static void release_files(struct bc_conflict *conflict)
+{
+	struct req_op_context context;
+
+	/* It takes the export's reference over. */
+	init_op_context_simple(&context, conflict->export,
+			       conflict->export->fsal_export);
+	for (unsigned int i = 0; i < conflict->files; i++)
+		release_file(conflict->file[i].obj, conflict->file[i].raised,
+			     conflict->file[i].disguised);
+	release_op_context();
+	conflict->files = 0;
+	conflict->export = NULL;
+}
+
+void bc_conflict_end(struct bc_conflict *conflict, bool goes_on)
+{
+	conflict_here = NULL;
+	if (conflict->client_set && !goes_on)
+		op_ctx->client = conflict->client_before;
+	conflict->client_set = false;
+	if (conflict->files)
+		release_files(conflict);
+}

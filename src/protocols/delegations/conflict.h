@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Conflicts between an operation and the delegations of others.
+ * RFC 5661, 10.4, 18.16.4 and 18.30.
+ */
+#ifndef BC_CONFLICT_H
+#define BC_CONFLICT_H
+
+#include "config.h"
+#include "nfs_core.h"
+#include "nfs_proto_data.h"
+#include "sal_data.h"
+
+#include "delegations/asker.h"
+
+/** What an operation conflicts with. */
+enum bc_conflict_kind {
+	BC_CONFLICT_NONE, /* nothing */
+	BC_CONFLICT_READS, /* write delegations */
+	BC_CONFLICT_CHANGES, /* any delegation */
+};
+
+/** Files that one operation can conflict on: RENAME's two. */
+#define BC_CONFLICT_FILES 2
+
+/** An operation that is looked at, on its handler's stack. */
+struct bc_conflict {
+	struct bc_asker asker;
+	enum bc_conflict_kind kind;
+	bool by_name; /* the next look-up finds the file */
+	bool opens; /* OPEN */
+	bool data; /* READ, WRITE and their like: may go on on another thread */
+	bool reclaims; /* CLAIM_PREVIOUS: what is asked for is granted */
+	const stateid4
+		*claimed; /* CLAIM_DELEG_CUR: must be the asker's, or NULL */
+	bool claims_write; /* and for writing */
+	bool found; /* there is a conflict: it is answered with DELAY */
+	nfsstat4 refused; /* or with this; NFS4_OK: it is not */
+	bool client_set; /* op_ctx->client is not the request's */
+	struct gsh_client *client_before; /* the request's */
+	struct gsh_export *export; /* +1 ref, while a file is held */
+	unsigned int files; /* that are held */
+	struct {
+		struct fsal_obj_handle *obj; /* +1 ref */
+		bool raised; /* no delegation is granted meanwhile */
+		bool disguised; /* its read delegation looks like a write one */
+	} file[BC_CONFLICT_FILES];
+};
+
+/**
+ * Look at an operation before Ganesha's handler runs.
+ *
+ * @param[out] conflict  to be given to bc_conflict_end() in any case
+ * @param[in]  op
+ * @param[in]  data
+ *
+ * @return whether the handler is to run; else bc_conflict_status() is the answer
+ *
+ * Context: an operation's handler; holds no lock.
+ */
+bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
+		       compound_data_t *data);
+
+/**
+ * Undo what was changed for the handler.
+ *
+ * @param[in] goes_on  the handler has said ASYNC_WAIT: the request, and its operation
+ *                     context with it, may be another thread's by now, or gone
+ *
+ * Context: as bc_conflict_begin().
+ */
+void bc_conflict_end(struct bc_conflict *conflict, bool goes_on);
+
+/** What is to be answered; NFS4_OK: what the handler has answered. */
+nfsstat4 bc_conflict_status(const struct bc_conflict *conflict);
+
+/** The operation that this thread's handler has begun, or NULL. */
+struct bc_conflict *bc_conflict_here(void);
+
+/**
+ * A look-up by the handler has found a file.
+ *
+ * @return whether the operation may go on
+ *
+ * Context: the handler's thread; holds no lock of the file.
+ */
+bool bc_conflict_found_file(struct bc_conflict *conflict,
+			    struct fsal_obj_handle *obj);
+
+/**
+ * The file is opened now: the last word.
+ *
+ * @return whether the operation may go on
+ *
+ * Context: the handler's thread; the file's st_lock is held.
+ */
+bool bc_conflict_opens_locked(struct bc_conflict *conflict,
+			      struct fsal_obj_handle *obj);
+
+#endif /* BC_CONFLICT_H */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What Ganesha calls instead of its own functions on files, while an operation that
+ * may conflict with a delegation runs on this thread.
+ *
+ * A look-up by name tells which file it is about, without a second one.  An open
+ * is made with the file's st_lock held until the delegation that it may be granted
+ * is there: what is decided in it cannot be overtaken.
+ */
+#include "delegations/fsal_hooks.h"
+
+#include "delegations/bookkeeping.h"
+#include "delegations/conflict.h"
+#include "callbacks/recalled.h"
+
+#include "fsal.h"
+#include "nfs_file_handle.h"
+#include "sal_functions.h"
+
+#include <errno.h>
+
+/* What becomes NFS4ERR_DELAY. */
+static fsal_status_t delayed(void)
+{
+	return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+}
+
+static fsal_status_t hook_fsal_lookup(struct fsal_obj_handle *parent,
+				      const char *name,
+				      struct fsal_obj_handle **obj,
+				      struct fsal_attrlist *attrs_out)
+{
+	fsal_status_t status = fsal_lookup(parent, name, obj, attrs_out);
+	struct bc_conflict *conflict = bc_conflict_here();
+
+	if (!conflict || !conflict->by_name || FSAL_IS_ERROR(status) ||
+	    bc_conflict_found_file(conflict, *obj))
+		return status;
+	(*obj)->obj_ops->put_ref(*obj);
+	*obj = NULL;
+	return delayed();
+}
+
+/* A file that another client has made, and was given a delegation of, since the
+ * look-up: the open is undone.
+ */
+static fsal_status_t created(struct bc_conflict *conflict, state_t *state,
+			     struct fsal_obj_handle **obj)
+{
+	bool go_on;
+
+	STATELOCK_lock(*obj);
+	go_on = bc_conflict_opens_locked(conflict, *obj);
+	STATELOCK_unlock(*obj);
+	if (go_on)
+		return fsalstat(ERR_FSAL_NO_ERROR, 0);
+	(*obj)->obj_ops->close2(*obj, state);
+	(*obj)->obj_ops->put_ref(*obj);
+	*obj = NULL;
+	return delayed();
+}
+
+static fsal_status_t hook_fsal_open2(
+	struct fsal_obj_handle *in_obj, struct state_t *state,
+	fsal_openflags_t openflags, enum fsal_create_mode createmode,
+	const char *name, struct fsal_attrlist *attr, fsal_verifier_t verifier,
+	struct fsal_obj_handle **obj, struct fsal_attrlist *attrs_out)
+{
+	struct bc_conflict *conflict = bc_conflict_here();
+	fsal_status_t status;
+
+	if (conflict && conflict->opens && !name &&
+	    !bc_conflict_opens_locked(conflict, in_obj))
+		return delayed();
+	status = fsal_open2(in_obj, state, openflags, createmode, name, attr,
+			    verifier, obj, attrs_out);
+	if (conflict && conflict->opens && name && !FSAL_IS_ERROR(status) &&
+	    bc_file_delegated(*obj))
+		return created(conflict, state, obj);
+	return status;
+}
+
+static fsal_status_t hook_fsal_reopen2(struct fsal_obj_handle *obj,
+				       struct state_t *state,
+				       fsal_openflags_t openflags,
+				       bool check_permission)
+{
+	struct bc_conflict *conflict = bc_conflict_here();
+
+	if (conflict && conflict->opens &&
+	    !bc_conflict_opens_locked(conflict, obj))
+		return delayed();
+	return fsal_reopen2(obj, state, openflags, check_permission);
+}
+
+/* The last thing that Ganesha does before it makes a CB_RECALL, with the file's
+ * st_lock held: what the callback is about is known here, and not in its arguments.
+ */
+static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
+				    const struct fsal_obj_handle *obj,
+				    struct gsh_export *export)
+{
+	bc_recalled_file_set(obj);
+	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
+}
+
+const struct bc_import_hook bc_fsal_hooks[BC_FSAL_IMPORTS] = {
+	[BC_FSAL_IMPORT_LOOKUP] = BC_IMPORT_HOOK(fsal_lookup),
+	[BC_FSAL_IMPORT_OPEN2] = BC_IMPORT_HOOK(fsal_open2),
+	[BC_FSAL_IMPORT_REOPEN2] = BC_IMPORT_HOOK(fsal_reopen2),
+	[BC_FSAL_IMPORT_TO_FHANDLE] = BC_IMPORT_HOOK(nfs4_FSALToFhandle),
+};

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * One folder in two exports, of which one goes: the delegations that were
+ * granted through it go with it, and their files are free through the other.
+ */
+#include "fixture.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "rounds.h"
+
+#define FILES 20
+#define REREAD "Reread exports complete"
+
+static struct fixture fixture;
+static unsigned int rereads;
+
+static const struct server_params one = { .module = true };
+
+static int set_exports(struct fixture *f, bool second)
+{
+	struct server_params params = one;
+	char block[1024];
+
+	snprintf(block, sizeof(block),
+		 "EXPORT {\n\tExport_Id = 2;\n\tPath = \"%.512s\";\n"
+		 "\tPseudo = \"/second\";\n\tTag = \"second\";\n"
+		 "\tProtocols = 4;\n\tTransports = TCP;\n"
+		 "\tAccess_Type = RW;\n\tSquash = None;\n"
+		 "\tSecType = sys, none;\n\tDelegations = RW;\n"
+		 "\tFSAL {\n\t\tName = BACKCHANNEL;\n"
+		 "\t\tFSAL {\n\t\t\tName = VFS;\n\t\t}\n\t}\n}\n",
+		 server_export(f->server));
+	if (second)
+		params.config = block;
+	if (server_write_config(f->server, &params) ||
+	    server_signal(f->server, SIGHUP))
+		return -1;
+	return server_wait_log(f->server, REREAD, ++rereads, SOON) ? 0 : -1;
+}
+
+/* Each test has a server of its own, at first with both exports. */
+static int setup(void **state)
+{
+	*state = &fixture;
+	rereads = 0;
+	return fixture_start(&fixture, &one) || set_exports(&fixture, true) ||
+	       fixture_mount(state);
+}
+
+static int teardown(void **state)
+{
+	int unclean = fixture_unmount(state);
+
+	return fixture_stop(*state) || unclean;
+}
+
+/* Hold a delegation of a new file through one of the exports. */
+static void hold(struct fixture *f, const char *export, const char *name,
+		 uint32_t type, struct nfs_file *file)
+{
+	uint32_t access = type == OPEN_DELEGATE_WRITE ?
+				  OPEN4_SHARE_ACCESS_BOTH :
+				  OPEN4_SHARE_ACCESS_READ;
+	char path[64];
+
+	server_make_file(f->server, name, "contents");
+	snprintf(path, sizeof(path), "%s/%s", export, name);
+	assert_int_equal(nfs_open(&f->session, path,
+				  access | OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
+				  file),
+			 NFS4_OK);
+	assert_int_equal(file->delegation.type, type);
+}
+
+static int open_writing(struct fixture *f, const char *name)
+{
+	struct nfs_file file;
+	char path[64];
+	int status;
+
+	snprintf(path, sizeof(path), "export/%s", name);
+	status = nfs_open(&f->opener_session, path,
+			  OPEN4_SHARE_ACCESS_WRITE |
+				  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
+			  &file);
+	return status ? status : nfs_close(&f->opener_session, &file);
+}
+
+/* Through the first export, within SOON. @return the last answer */
+static int becomes_free(struct fixture *f, const char *name)
+{
+	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
+	char path[64];
+	int status;
+
+	while ((status = open_writing(f, name)) == NFS4ERR_DELAY &&
+	       nfs_now_ns() < until)
+		cb_responder_wait(f->responder,
+				  cb_responder_count(f->responder), 50);
+	snprintf(path, sizeof(path), "export/%s", name);
+	return status ? status : nfs_remove(&f->opener_session, path);
+}
+
+/* Another client's access through the first export is a conflict. */
+static bool is_recalled(struct fixture *f, const char *name,
+			const struct nfs_file *file)
+{
+	unsigned int n = cb_responder_count(f->responder);
+	struct cb_call *call;
+
+	if (open_writing(f, name) != NFS4ERR_DELAY)
+		return false;
+	while ((call = cb_responder_wait(f->responder, n++, SOON)))
+		if (fixture_recalls(call, file))
+			return true;
+	return false;
+}
+
+static void test_second_export_delegation_is_recalled(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	hold(f, "second", "both", OPEN_DELEGATE_READ, &file);
+	assert_true(is_recalled(f, "both", &file));
+	fixture_return(f, &file);
+	assert_int_equal(becomes_free(f, "both"), NFS4_OK);
+}
+
+static void test_export_removed_read_delegated_file_is_free(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	hold(f, "second", "gone-read", OPEN_DELEGATE_READ, &file);
+	assert_int_equal(set_exports(f, false), 0);
+	assert_int_equal(becomes_free(f, "gone-read"), NFS4_OK);
+}
+
+static void test_export_removed_write_delegated_file_is_free(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	hold(f, "second", "gone-write", OPEN_DELEGATE_WRITE, &file);
+	assert_int_equal(set_exports(f, false), 0);
+	assert_int_equal(becomes_free(f, "gone-write"), NFS4_OK);
+}
+
+/* The recall is answered, and the delegation not returned yet. */
+static void test_export_removed_in_recall_file_is_free(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	hold(f, "second", "gone-recall", OPEN_DELEGATE_READ, &file);
+	assert_true(is_recalled(f, "gone-recall", &file));
+	assert_int_equal(set_exports(f, false), 0);
+	assert_int_equal(becomes_free(f, "gone-recall"), NFS4_OK);
+}
+
+static void test_export_back_file_is_delegated_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	hold(f, "second", "back", OPEN_DELEGATE_READ, &file);
+	assert_int_equal(set_exports(f, false), 0);
+	assert_int_equal(set_exports(f, true), 0);
+	hold(f, "second", "back", OPEN_DELEGATE_READ, &file);
+	assert_true(is_recalled(f, "back", &file));
+	fixture_return(f, &file);
+	assert_int_equal(becomes_free(f, "back"), NFS4_OK);
+}
+
+/* The control: no delegation came through the export that goes. */
+static void test_export_removed_first_keeps_its_delegations(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	hold(f, "export", "kept", OPEN_DELEGATE_WRITE, &file);
+	assert_int_equal(set_exports(f, false), 0);
+	assert_int_equal(
+		nfs_test_stateid(&f->session, &file.delegation.stateid),
+		NFS4_OK);
+	assert_true(is_recalled(f, "kept", &file));
+	fixture_return(f, &file);
+	assert_int_equal(becomes_free(f, "kept"), NFS4_OK);
+}
+
+/* Some files through each export, some in recall, when the second goes. */
+static void test_export_removed_at_random_files_are_free(void **state)
+{
+	static struct nfs_file files[FILES];
+	bool second[FILES];
+	struct fixture *f = *state;
+	struct rounds rounds;
+	char name[32];
+
+	rounds_begin(&rounds, "export", 50, 20);
+	while (rounds_next(&rounds)) {
+		for (unsigned int i = 0; i < FILES; i++) {
+			second[i] = rounds_random(&rounds, 2);
+			snprintf(name, sizeof(name), "f-%u-%u", rounds.done, i);
+			hold(f, second[i] ? "second" : "export", name,
+			     rounds_random(&rounds, 2) ? OPEN_DELEGATE_READ :
+							 OPEN_DELEGATE_WRITE,
+			     &files[i]);
+			if (!rounds_random(&rounds, 3) &&
+			    !is_recalled(f, name, &files[i]))
+				rounds_fail(&rounds, "%s: no recall", name);
+		}
+		assert_int_equal(set_exports(f, false), 0);
+		for (unsigned int i = 0; i < FILES; i++) {
+			snprintf(name, sizeof(name), "f-%u-%u", rounds.done, i);
+			if (!second[i])
+				fixture_return(f, &files[i]);
+			/* What is stuck is so for ever: no need to wait. */
+			if (rounds.bad ? open_writing(f, name) :
+					 becomes_free(f, name))
+				rounds_fail(&rounds, "%s, held through the %s",
+					    name,
+					    second[i] ? "second" : "first");
+		}
+		assert_int_equal(set_exports(f, true), 0);
+		assert_int_equal(nfs_sequence(&f->session, NULL), NFS4_OK);
+	}
+	assert_int_equal(rounds_end(&rounds), 0);
+}
+
+#define EXPORT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		EXPORT_TEST(test_second_export_delegation_is_recalled),
+		EXPORT_TEST(test_export_removed_first_keeps_its_delegations),
+		EXPORT_TEST(test_export_removed_read_delegated_file_is_free),
+		EXPORT_TEST(test_export_removed_write_delegated_file_is_free),
+		EXPORT_TEST(test_export_removed_in_recall_file_is_free),
+		EXPORT_TEST(test_export_back_file_is_delegated_anew),
+		EXPORT_TEST(test_export_removed_at_random_files_are_free),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
