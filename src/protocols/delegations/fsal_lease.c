@@ -300,3 +300,14 @@ void bc_fsal_lease_disable(void)
 {
 	uatomic_set(&leases_disabled, true);
 }
+
+/* Every lease of such an FSAL has been asked for here. */
+bool bc_fsal_lease_none_granted(void)
+{
+	const struct fsal_export *sub = op_ctx->fsal_export->sub_export;
+	const struct lease_fsal *entry =
+		sub ? lease_fsal_find(sub->fsal) : NULL;
+
+	return entry && CMM_LOAD_SHARED(entry->lease_op2) &&
+	       bc_layout_of_delegations() == BC_LAYOUT_UNKNOWN;
+}

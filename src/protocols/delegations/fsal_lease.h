@@ -28,4 +28,11 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export);
  */
 void bc_fsal_lease_disable(void);
 
+/**
+ * Has no file of this request's FSAL been delegated yet, as far as it can be known?
+ *
+ * Context: a request's thread; lock-free.
+ */
+bool bc_fsal_lease_none_granted(void);
+
 #endif /* BC_FSAL_LEASE_H */

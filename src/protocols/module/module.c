@@ -88,7 +88,7 @@ static void log_start(void)
 {
 	const struct bc_module_config *config = &bc_module_config;
 	bool shields = config->shield_restart && config->shield_sockets &&
-		       config->shield_revoked;
+		       config->shield_revoked && config->shield_conflicts;
 	bool taken = callbacks_taken;
 
 	LogEvent(

@@ -10,6 +10,7 @@
 #include "operations/stateid.h"
 
 #include "delegations/bookkeeping.h"
+#include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 
 enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
@@ -23,9 +24,13 @@ enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
 	enum nfs_req_result result;
 	nfsstat4 status;
 
-	if (!bc_module_config.shield_conflicts || !bc_file_delegable(obj) ||
-	    !bc_stateid_is_named(stateid))
+	if (!bc_module_config.shield_conflicts || !bc_stateid_is_named(stateid))
 		return bc_op_file(op, data, resp);
+	if (!bc_file_delegable(obj)) {
+		if (bc_fsal_lease_none_granted())
+			return bc_operation_fail(op, resp, NFS4ERR_BAD_STATEID);
+		return bc_op_file(op, data, resp);
+	}
 	status = bc_bookkeeping_return_begin(obj, &asker, stateid);
 	if (status != NFS4_OK)
 		return bc_operation_fail(
