@@ -297,9 +297,13 @@ struct bc_binding {
 	struct bc_session *session; /* [K] counted */
 	struct bc_conn *conn; /* [K] counted */
 	struct cds_list_head session_link; /* [L] */
+	struct cds_list_head client_link; /* [L] back-bound: in back_list */
 	struct cds_list_head conn_link; /* [C] */
-	enum bc_channels channels; /* [K] */
+	enum bc_channels channels; /* [L] or [C], changed under both */
 	enum bc_binding_state state; /* [L] */
+	bool displaced; /* [L] fore only: its back channel gave way to another */
+	bool on_trial; /* [L] a path, but nothing is granted over it */
+	uint32_t asked; /* [L] the client's `doubts` when it was last asked */
 	const void *reply; /* [C] OPENING: the reply waited for */
 };
 
@@ -344,9 +348,11 @@ struct bc_session {
 	struct bc_client *client; /* [K] counted */
 	struct cds_list_head client_link; /* [L] while open */
 	uint8_t id[BC_SESSIONID_SIZE]; /* [K] */
+	uint32_t minorversion; /* [K] 1 or 2 */
 	uint32_t max_request_size; /* [K] bytes */
 	bool open; /* [A], changed under [L] */
 	bool fault; /* [A], set under [L]: no path any more until the session ends */
+	bool stuck; /* [A], changed under [L]: no slot is answered any more */
 	uint32_t paths; /* [A], changed under [L]: usable connections */
 	uint32_t back_bound; /* [L] back-bound connections, usable or not */
 	uint32_t
@@ -387,6 +393,15 @@ struct bc_client {
 	uint64_t called; /* [A] ms: last submission; 0: none */
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
+	uint32_t trusted; /* [A], changed under [L]: paths not on trial */
+	bool doubted; /* [A], changed under [L]: a callback was given up without
+			 an answer, and nothing has been answered since */
+	bool bereaved; /* [A], changed under [L]: a delegation was revoked, and
+			  nothing has been answered since */
+	uint32_t doubts; /* [L] counts reasons to ask; never 0 */
+	uint64_t answer_by; /* [L] ms: a question is out until then; 0: none */
+	struct cds_list_head back_list; /* [L] its back-bound bindings */
+	uint32_t back_bound; /* [L] how many */
 	uint32_t calls; /* [L] accepted and not completed */
 	uint32_t queued; /* [L] calls in queue and backoff */
 	struct cds_list_head sessions; /* [L] */
@@ -400,10 +415,11 @@ struct bc_client {
 	struct bc_timer timer;
 };
 
-/** Of one kind of lines in the log: when the next may be written. */
+/** Of one kind of lines in the log: how many may be written until when. */
 struct bc_log_limit {
-	uint64_t next; /* [A] ms */
-	uint32_t omitted; /* [A] since the last one */
+	uint64_t next; /* [A] ms: when the next interval begins */
+	uint32_t written; /* [A] in this one */
+	uint32_t omitted; /* [A] and not told of yet */
 };
 
 /** The core. */
@@ -429,7 +445,7 @@ extern struct bc_core bc_core;
 
 /* log.c */
 
-/** Write a line to the server's log. Context: whatever locks are held. */
+/** Write a line to the server's log. Context: holds no lock. */
 void bc_log(enum bc_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -439,10 +455,13 @@ void bc_log(enum bc_log_level level, const char *format, ...)
  * Whether a line of a limited kind may be written now.
  *
  * @param[in]  limit
+ * @param[in]  burst    so many may be in an interval
  * @param[in]  now      ms
- * @param[out] omitted  if so: how many were not since the last one
+ * @param[out] omitted  how many were left out and not told of yet; if this one
+ *                      must not be written, that is one of them
  */
-bool bc_log_due(struct bc_log_limit *limit, uint64_t now, uint32_t *omitted);
+bool bc_log_due(struct bc_log_limit *limit, uint32_t burst, uint64_t now,
+		uint32_t *omitted);
 
 /* globals.c */
 
@@ -520,6 +539,47 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 /** Change a binding's state, keeping the counts of paths. [L] */
 void bc_binding_set_locked(struct bc_binding *binding,
 			   enum bc_binding_state state);
+
+/** Whether it may be granted delegations over it. [L] */
+void bc_binding_set_trial_locked(struct bc_binding *binding, bool on_trial);
+
+/** The binding to ask the client over: of those that may carry a request and whose
+ * session has a slot for one, that which was heard last.  NULL: there is none, or it
+ * was asked since there is doubt. [L]
+ */
+struct bc_binding *bc_client_unasked_locked(const struct bc_client *client);
+
+/* trust.c: whether a client answers */
+
+/** Whether the client is to be asked before it is granted anything. Lock-free. */
+bool bc_client_on_trial(const struct bc_client *client);
+
+/** A callback was given up without an answer. [L] */
+void bc_client_doubt_locked(struct bc_client *client);
+
+/** It has answered something on a session; NULL: on a binding that is gone. [L] */
+void bc_client_answered_locked(struct bc_session *session,
+			       struct bc_binding *binding);
+
+/** A request goes out over a connection: it asks as well as any. [L] */
+void bc_question_note_locked(const struct bc_session *session,
+			     const struct bc_conn *conn);
+
+/** What to ask with: CB_SEQUENCE alone; nobody waits for it. +1 ref, or NULL. */
+struct bc_call *bc_question_new(const struct bc_session *session);
+
+/** The answer is due by then. [L] */
+void bc_question_sent_locked(struct bc_client *client, uint64_t now);
+
+/**
+ * What was asked and not answered in time is no path any more. [L]
+ *
+ * @return when to look again, ms, or UINT64_MAX
+ */
+uint64_t bc_question_expire_locked(struct bc_client *client, uint64_t now);
+
+/** Look whether any slot of a session may still be answered or used. [L] */
+void bc_session_look_stuck_locked(struct bc_session *session, uint64_t now);
 
 /* probe.c */
 

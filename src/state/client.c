@@ -90,6 +90,8 @@ static struct bc_client *client_new(uint64_t clientid)
 	CDS_INIT_LIST_HEAD(&client->sessions);
 	CDS_INIT_LIST_HEAD(&client->queue);
 	client->queue_due = UINT64_MAX;
+	CDS_INIT_LIST_HEAD(&client->back_list);
+	client->doubts = 1;
 	CDS_INIT_LIST_HEAD(&client->timed);
 	CDS_INIT_LIST_HEAD(&client->backoff);
 	urcu_ref_init(&client->ref);

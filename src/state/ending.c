@@ -145,10 +145,12 @@ static void park_requests(struct bc_session *session,
 		parked++;
 	}
 	if (parked)
-		bc_log(BC_LOG_EVENT,
-		       "client %#lx: connection lost with %u callbacks in flight, %s",
-		       (unsigned long)session->client->clientid, parked,
-		       session->paths ? "failing over" : "no other is bound");
+		bc_log_limited(
+			BC_LIMITED_CONN_LOST, BC_LOG_EVENT,
+			"client %#lx: connection lost with %u callbacks in flight, %s",
+			(unsigned long)session->client->clientid, parked,
+			session->paths ? "failing over" :
+					 "no other is bound");
 }
 
 /* Unbind the connection from one session. @return whether there was one */
@@ -183,9 +185,10 @@ static bool unbind_one(struct bc_conn *conn)
 		park_requests(session, conn);
 		if (was_path && !client->paths) {
 			client->path_was_lost = true;
-			bc_log(BC_LOG_EVENT,
-			       "client %#lx: last back channel connection lost",
-			       (unsigned long)client->clientid);
+			bc_log_limited(
+				BC_LIMITED_PATH_LOST, BC_LOG_EVENT,
+				"client %#lx: last back channel connection lost",
+				(unsigned long)client->clientid);
 		}
 	}
 	pthread_mutex_unlock(&client->lock);

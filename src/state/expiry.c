@@ -24,6 +24,8 @@ static void held_expired(struct bc_call *call, uint64_t now)
 		bc_call_redo_locked(
 			call); /* another session of the client has a path */
 	} else if (now >= call->expires) {
+		if (slot->state == BC_SLOT_PARKED)
+			bc_client_doubt_locked(call->client);
 		bc_call_done_later_locked(call, slot->state == BC_SLOT_PARKED ?
 							BC_OUTCOME_FAILED :
 							BC_OUTCOME_DEFER);
@@ -144,6 +146,7 @@ static bool slot_unanswered(const struct bc_slot *slot, uint64_t now)
 static void silence_unanswered(struct bc_client *client, uint64_t now)
 {
 	struct bc_session *session;
+	bool any = false;
 
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
 		struct bc_slot_table *table = &session->slots;
@@ -157,8 +160,11 @@ static void silence_unanswered(struct bc_client *client, uint64_t now)
 			if (binding)
 				bc_binding_set_locked(binding,
 						      BC_BINDING_SILENT);
+			any = any || binding;
 		}
 	}
+	if (any)
+		bc_client_doubt_locked(client);
 }
 
 static void expire_queue(struct bc_client *client, uint64_t now)
@@ -175,11 +181,11 @@ static void expire_queue(struct bc_client *client, uint64_t now)
 				client->queue_due = call->when;
 			continue;
 		}
-		bc_log(BC_LOG_EVENT,
-		       "client %#lx: callback given up, %s for %lu ms",
-		       (unsigned long)client->clientid,
-		       client->paths ? "no free slot" : "no path",
-		       (unsigned long)bc_core.config.lease_time);
+		bc_log_limited(BC_LIMITED_NO_PATH, BC_LOG_EVENT,
+			       "client %#lx: callback given up, %s for %lu ms",
+			       (unsigned long)client->clientid,
+			       client->paths ? "no free slot" : "no path",
+			       (unsigned long)bc_core.config.lease_time);
 		if (client->paths)
 			silence_unanswered(client, now);
 		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
@@ -223,7 +229,7 @@ static uint64_t first_when(struct cds_list_head *list, uint64_t when)
 void bc_sender_expire(struct bc_client *client)
 {
 	struct bc_session *session;
-	uint64_t now, when;
+	uint64_t now, when, answer_by;
 
 	pthread_mutex_lock(&client->lock);
 	now = bc_now();
@@ -231,14 +237,16 @@ void bc_sender_expire(struct bc_client *client)
 	expire_timed(client, now);
 	expire_backoff(client, now);
 	expire_queue(client, now);
+	answer_by = bc_question_expire_locked(client, now);
 	bc_client_retire_locked(client);
 	when = first_when(&client->timed,
-			  first_when(&client->backoff, UINT64_MAX));
+			  first_when(&client->backoff, answer_by));
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
 		uint64_t delayed = expire_delayed(session, now);
 
 		if (delayed < when)
 			when = delayed;
+		bc_session_look_stuck_locked(session, now);
 	}
 	if (!cds_list_empty(&client->queue) && client->queue_due < when)
 		when = client->queue_due;

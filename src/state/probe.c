@@ -161,7 +161,7 @@ static void set_answering(struct bc_conn *conn, bool answers)
 
 		pthread_mutex_lock(&client->lock);
 		binding = bc_binding_find_locked(sessions[i], conn);
-		if (binding && binding->state == from)
+		if (binding && !binding->displaced && binding->state == from)
 			bc_binding_set_locked(binding, to);
 		pthread_mutex_unlock(&client->lock);
 		if (answers)
@@ -213,8 +213,9 @@ static void probe_replied(struct bc_request *req, struct bc_reply *reply)
 	if (reply->kind == BC_REPLY_RPC_ERROR) {
 		probe_failed(conn, "refused");
 	} else {
-		bc_log(BC_LOG_DEBUG, "client %#lx: back channel probe answered",
-		       (unsigned long)conn->probe.clientid);
+		bc_log_limited(BC_LIMITED_PROBE_ANSWERED, BC_LOG_DEBUG,
+			       "client %#lx: back channel probe answered",
+			       (unsigned long)conn->probe.clientid);
 		bc_conn_answered(conn);
 		set_answering(conn, true);
 	}

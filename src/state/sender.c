@@ -132,6 +132,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 	req->sequence.sequence = slot->sequence;
 	req->sequence.slot = (uint32_t)(slot - session->slots.slots);
 	req->sequence.highest_slot = bc_slots_highest(&session->slots);
+	req->sequence.alone = call->args_len == BC_CB_ALONE_SIZE;
 	bc_cb_compound_encode(req->body, call->minorversion, &req->sequence,
 			      call->args, call->args_len);
 	if (call->state == BC_CALL_SENT && call->slot == slot) {
@@ -139,6 +140,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 			call, now + bc_core.config.callback_timeout);
 		bc_call_look_again_locked(call, now);
 	}
+	bc_question_note_locked(session, conn);
 	return req;
 }
 
@@ -194,26 +196,88 @@ static struct bc_session *session_for(const struct bc_client *client,
 	return any;
 }
 
+/* A slot whose request is to be sent again.  One whose callback is over can wait
+ * until its client is known to answer.
+ */
+static struct bc_slot *parked_slot(const struct bc_session *session,
+				   bool any_over)
+{
+	const struct bc_slot_table *table = &session->slots;
+
+	for (uint32_t i = 0; table->waiting && i < table->end; i++) {
+		struct bc_slot *slot = &table->slots[i];
+
+		if (slot->state == BC_SLOT_PARKED &&
+		    (any_over || slot->call->state != BC_CALL_DONE))
+			return slot;
+	}
+	return NULL;
+}
+
 /* A request that lost its connection: same session, slot and sequence id. */
 static struct bc_request *next_parked(const struct bc_client *client,
 				      uint64_t now)
 {
+	bool any_over = !bc_client_on_trial(client);
 	struct bc_session *session;
 
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
-		struct bc_slot *slot = session->slots.slots;
+		struct bc_slot *slot = parked_slot(session, any_over);
 		struct bc_conn *conn;
 
-		if (!session->slots.waiting)
+		if (!slot)
 			continue;
 		conn = bc_session_path_locked(session);
-		if (!conn)
-			continue;
-		while (slot->state != BC_SLOT_PARKED)
-			slot++;
-		return slot_request(session, slot, conn, now);
+		if (conn)
+			return slot_request(session, slot, conn, now);
 	}
 	return NULL;
+}
+
+/* A slot to ask with: one that owes an answer, and lost its connection; else a
+ * free one. NULL: there is none.
+ */
+static struct bc_slot *question_slot(struct bc_session *session)
+{
+	struct bc_slot *slot = parked_slot(session, true);
+	struct bc_call *question;
+	int index;
+
+	if (slot)
+		return slot;
+	if (!bc_security_fits(session->security, session->max_request_size,
+			      BC_CB_ALONE_SIZE))
+		return NULL;
+	question = bc_question_new(session);
+	if (!question)
+		return NULL;
+	index = bc_slots_acquire(&session->slots);
+	if (index < 0) {
+		bc_call_put(question);
+		return NULL;
+	}
+	slot = &session->slots.slots[index];
+	slot->call = question;
+	return slot;
+}
+
+/* Nothing else goes out to a client on trial: ask whether it answers. */
+static struct bc_request *next_question(struct bc_client *client, uint64_t now)
+{
+	struct bc_binding *binding;
+	struct bc_request *req;
+	struct bc_slot *slot;
+
+	if (!client->paths || !bc_client_on_trial(client))
+		return NULL;
+	binding = bc_client_unasked_locked(client);
+	slot = binding ? question_slot(binding->session) : NULL;
+	if (!slot)
+		return NULL;
+	req = slot_request(binding->session, slot, binding->conn, now);
+	if (req)
+		bc_question_sent_locked(client, now);
+	return req;
 }
 
 static struct bc_request *next_queued(const struct bc_client *client,
@@ -263,6 +327,8 @@ static struct bc_request *ready_locked(struct bc_client *client, uint64_t now)
 		*end = next_parked(client, now);
 		if (!*end)
 			*end = next_queued(client, now);
+		if (!*end)
+			*end = next_question(client, now);
 	} while (*end && (end = &(*end)->next));
 	return ready;
 }
@@ -276,8 +342,9 @@ static void send_failed(struct bc_request *req, int error)
 	struct bc_client *client = session->client;
 	struct bc_slot *slot;
 
-	bc_log(BC_LOG_WARN, "client %#lx: cannot encode a callback: %s",
-	       (unsigned long)client->clientid, strerror(-error));
+	bc_log_limited(BC_LIMITED_ENCODE, BC_LOG_WARN,
+		       "client %#lx: cannot encode a callback: %s",
+		       (unsigned long)client->clientid, strerror(-error));
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
 	if (session->open && slot->req == req) {
@@ -483,15 +550,13 @@ static bool apply_verdict(enum bc_verdict verdict, struct bc_request *req,
 /* A connection that answers is not silent; but no path either while all that it
  * answers is that it takes no callbacks.
  */
-static void heard_on(const struct bc_session *session, struct bc_conn *conn,
+static void heard_on(struct bc_session *session, struct bc_conn *conn,
 		     enum bc_verdict verdict)
 {
-	struct bc_binding *binding = bc_binding_find_locked(session, conn);
-
 	bc_conn_answered(conn);
-	if (binding && binding->state == BC_BINDING_SILENT &&
-	    verdict != BC_VERDICT_REFUSED)
-		bc_binding_set_locked(binding, BC_BINDING_LIVE);
+	if (verdict != BC_VERDICT_REFUSED)
+		bc_client_answered_locked(
+			session, bc_binding_find_locked(session, conn));
 }
 
 /* Whether the slot waits for the reply to this request: it is out; or its
@@ -522,9 +587,11 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	bool failed;
 
 	if (verdict != BC_VERDICT_DONE && verdict != BC_VERDICT_DELAY)
-		bc_log(BC_LOG_INFO, "client %#lx slot %u sequence %u: %s",
-		       (unsigned long)client->clientid, req->sequence.slot,
-		       req->sequence.sequence, bc_verdict_name(verdict));
+		bc_log_limited(BC_LIMITED_VERDICT, BC_LOG_INFO,
+			       "client %#lx slot %u sequence %u: %s",
+			       (unsigned long)client->clientid,
+			       req->sequence.slot, req->sequence.sequence,
+			       bc_verdict_name(verdict));
 
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];

@@ -110,6 +110,7 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 	if (slots > bc_core.config.max_slots)
 		slots = bc_core.config.max_slots;
 	memcpy(session->id, attrs->id, BC_SESSIONID_SIZE);
+	session->minorversion = attrs->minorversion ? attrs->minorversion : 1;
 	session->max_request_size = attrs->max_request_size;
 	session->security = attrs->security;
 	session->principal_len = attrs->principal_len;
@@ -224,11 +225,14 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 		uatomic_set(&session->client->heard, now);
 	status.known = true;
 	status.client_has_path = uatomic_read(&session->client->paths) > 0;
+	status.client_trusted = status.client_has_path &&
+				!bc_client_on_trial(session->client);
+	status.client_forgiven = !uatomic_read(&session->client->bereaved);
 	if (!status.client_has_path)
 		status.flags |= BC_SEQ4_CB_PATH_DOWN;
 	if (!uatomic_read(&session->paths))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
-	if (uatomic_read(&session->fault))
+	if (uatomic_read(&session->fault) || uatomic_read(&session->stuck))
 		status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
 	if (has_revoked(session->client))
 		status.flags |= BC_SEQ4_RECALLABLE_STATE_REVOKED;

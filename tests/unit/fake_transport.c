@@ -28,6 +28,7 @@ const struct bc_config fake_config = {
 	.max_queue = 100,
 	.max_slots = 16,
 	.max_connections = 4,
+	.max_client_connections = 1000,
 	.max_server_connections = 1000,
 	.callback_timeout = 600 * 1000,
 	.retry_attempts = 2,
@@ -605,7 +606,7 @@ struct bc_reply fake_reply_ok(const struct bc_request *req)
 	return (struct bc_reply){
 		.kind = BC_REPLY_DECODED,
 		.status = NFS4_OK,
-		.num_results = BC_CB_COMPOUND_OPS,
+		.num_results = req->sequence.alone ? 1 : BC_CB_COMPOUND_OPS,
 		.sequence_status = NFS4_OK,
 		.sequence = req->sequence,
 		.target_highest_slot = UINT32_MAX,

@@ -27,6 +27,9 @@ static void check_call_in_slot(const struct bc_session *session,
 
 	CHECK(uatomic_read(&call->ref.refcount) > 0);
 	CHECK(call->client == session->client);
+	/* Nobody waits for a question. */
+	CHECK(call->args_len != BC_CB_ALONE_SIZE ||
+	      call->state == BC_CALL_DONE);
 	if (call->slot != slot)
 		return;
 	CHECK(call->state == BC_CALL_SENT);
@@ -49,7 +52,8 @@ static void check_request(const struct bc_session *session, uint32_t index)
 	for (uint32_t i = 0; i < index; i++)
 		CHECK(session->slots.slots[i].req != req);
 	binding = bc_binding_find_locked(session, req->conn);
-	CHECK(binding && (binding->channels & BC_CHANNEL_BACK));
+	CHECK(binding &&
+	      ((binding->channels & BC_CHANNEL_BACK) || binding->displaced));
 }
 
 static void check_slots(const struct bc_session *session)
@@ -83,42 +87,82 @@ static void check_slots(const struct bc_session *session)
 	CHECK(table->delayed == delayed);
 }
 
+static bool is_path(const struct bc_binding *binding)
+{
+	return (binding->channels & BC_CHANNEL_BACK) &&
+	       binding->state != BC_BINDING_SILENT && !binding->session->fault;
+}
+
+static void check_binding(const struct bc_session *session,
+			  struct bc_binding *binding)
+{
+	bool back = binding->channels & BC_CHANNEL_BACK;
+	const struct bc_binding *other;
+	unsigned int found = 0;
+
+	CHECK(binding->session == session);
+	CHECK(bc_binding_find_locked(session, binding->conn) == binding);
+	/* One that is silent is not trusted when it comes back. */
+	CHECK(!back || binding->on_trial ||
+	      binding->state != BC_BINDING_SILENT);
+	CHECK(!binding->displaced || !back);
+	pthread_mutex_lock(&binding->conn->lock);
+	check_list(&binding->conn->bindings);
+	cds_list_for_each_entry(other, &binding->conn->bindings, conn_link)
+		found += other == binding;
+	CHECK(!binding->reply || back);
+	pthread_mutex_unlock(&binding->conn->lock);
+	CHECK(found == 1);
+}
+
 static void check_bindings(const struct bc_session *session)
 {
-	struct bc_binding *binding, *other;
-	uint32_t paths = 0, back_bound = 0, up = 0;
+	uint32_t paths = 0, back_bound = 0, fore_bound = 0;
+	struct bc_binding *binding;
 
 	check_list(&session->bindings);
 	cds_list_for_each_entry(binding, &session->bindings, session_link) {
 		bool back = binding->channels & BC_CHANNEL_BACK;
-		unsigned int found = 0;
 
-		CHECK(binding->session == session);
-		CHECK(bc_binding_find_locked(session, binding->conn) ==
-		      binding);
+		check_binding(session, binding);
 		back_bound += back;
-		up += back && !uatomic_read(&binding->conn->down);
-		paths += back && binding->state != BC_BINDING_SILENT &&
-			 !session->fault;
-		pthread_mutex_lock(&binding->conn->lock);
-		check_list(&binding->conn->bindings);
-		cds_list_for_each_entry(other, &binding->conn->bindings,
-					conn_link)
-			found += other == binding;
-		CHECK(!binding->reply || back);
-		pthread_mutex_unlock(&binding->conn->lock);
-		CHECK(found == 1);
+		fore_bound += !back && !binding->displaced;
+		paths += is_path(binding);
 	}
 	CHECK(session->paths == paths);
 	CHECK(session->back_bound == back_bound);
-	CHECK(up <= bc_core.config.max_connections);
+	CHECK(session->fore_bound == fore_bound);
+	CHECK(back_bound <= bc_core.config.max_connections);
 	CHECK(!back_bound || session->security);
+}
+
+/* What a client's back-bound bindings say of it. */
+static void check_trust(const struct bc_client *client)
+{
+	const struct bc_binding *binding;
+	uint32_t back_bound = 0, trusted = 0;
+
+	check_list(&client->back_list);
+	cds_list_for_each_entry(binding, &client->back_list, client_link) {
+		CHECK(binding->session->client == client);
+		CHECK(binding->channels & BC_CHANNEL_BACK);
+		back_bound++;
+		trusted += is_path(binding) && !binding->on_trial;
+	}
+	CHECK(client->back_bound == back_bound);
+	CHECK(back_bound <= bc_core.config.max_client_connections);
+	CHECK(client->trusted == trusted);
+	CHECK(trusted <= client->paths);
+	CHECK(client->doubts > 0);
+	/* A question that is out is looked after. */
+	CHECK(!client->answer_by ||
+	      (client->armed && client->armed <= client->answer_by));
 }
 
 static uint32_t check_sessions(const struct bc_client *client)
 {
 	struct bc_session *session;
-	uint32_t paths = 0;
+	uint32_t paths = 0, back_bound = 0;
 
 	check_list(&client->sessions);
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
@@ -126,8 +170,11 @@ static uint32_t check_sessions(const struct bc_client *client)
 		CHECK(session->client == client);
 		check_bindings(session);
 		check_slots(session);
+		CHECK(!session->stuck || !bc_slots_available(&session->slots));
 		paths += session->paths;
+		back_bound += session->back_bound;
 	}
+	CHECK(client->back_bound == back_bound);
 	return paths;
 }
 
@@ -215,6 +262,7 @@ void assert_sane_client(struct bc_client *client)
 	CHECK(client->queued == queued);
 	CHECK(client->calls == queued + timed);
 	CHECK(client->paths == check_sessions(client));
+	check_trust(client);
 	check_revoked(client);
 	CHECK(client->dead == !needed(client));
 	pthread_mutex_unlock(&client->lock);

@@ -43,10 +43,10 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 
 	/* An OPEN that follows asks this before it grants a delegation. */
 	client = data->session->clientid_record;
-	if (get_cb_chan_down(client) == status.client_has_path) {
-		set_cb_chan_down(client, !status.client_has_path);
+	if (get_cb_chan_down(client) == status.client_trusted) {
+		set_cb_chan_down(client, !status.client_trusted);
 		/* What was revoked for want of a path is no fault of its own. */
-		if (status.client_has_path)
+		if (status.client_trusted && status.client_forgiven)
 			uatomic_set(&client->num_revokes, 0);
 	}
 	return result;
