@@ -495,6 +495,9 @@ void bc_client_retire_locked(struct bc_client *client);
 /** Let bc_sender_expire() run at @a when or earlier. */
 void bc_client_arm_locked(struct bc_client *client, uint64_t when);
 
+/** Whether it has no path that is trusted (trust.c). Lock-free. */
+bool bc_client_on_trial(const struct bc_client *client);
+
 /* revoked.c */
 
 /** Find a client's: +1 ref, or NULL. Context: lock-free. */
@@ -550,9 +553,6 @@ void bc_binding_set_trial_locked(struct bc_binding *binding, bool on_trial);
 struct bc_binding *bc_client_unasked_locked(const struct bc_client *client);
 
 /* trust.c: whether a client answers */
-
-/** Whether the client is to be asked before it is granted anything. Lock-free. */
-bool bc_client_on_trial(const struct bc_client *client);
 
 /** A callback was given up without an answer. [L] */
 void bc_client_doubt_locked(struct bc_client *client);

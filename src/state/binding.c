@@ -285,9 +285,9 @@ static struct bc_binding *least_heard(const struct bc_client *client,
 static void give_way(const struct bc_binding *added, struct bc_binding *least,
 		     enum bc_limited kind, const char *limit, uint32_t most)
 {
-	bool lost = uatomic_read(&least->conn->down);
+	bool gone = uatomic_read(&least->conn->down);
 
-	if (!lost)
+	if (!gone)
 		bc_log_limited(
 			kind, BC_LOG_WARN,
 			"client %#lx: more than %u back channel connections (%s): that which was heard least recently gave way",

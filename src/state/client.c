@@ -160,6 +160,12 @@ void bc_client_retire_locked(struct bc_client *client)
 	bc_client_put(client); /* the table's; our caller holds one */
 }
 
+bool bc_client_on_trial(const struct bc_client *client)
+{
+	return uatomic_read(&client->doubted) ||
+	       !uatomic_read(&client->trusted);
+}
+
 size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max)
 {
 	uint64_t now = bc_now();

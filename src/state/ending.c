@@ -149,8 +149,7 @@ static void park_requests(struct bc_session *session,
 			BC_LIMITED_CONN_LOST, BC_LOG_EVENT,
 			"client %#lx: connection lost with %u callbacks in flight, %s",
 			(unsigned long)session->client->clientid, parked,
-			session->paths ? "failing over" :
-					 "no other is bound");
+			session->paths ? "failing over" : "no other is bound");
 }
 
 /* Unbind the connection from one session. @return whether there was one */

@@ -97,8 +97,8 @@ bool bc_log_due(struct bc_log_limit *limit, uint32_t burst, uint64_t now,
 	uint64_t next = uatomic_read(&limit->next);
 
 	/* Of the threads that find the interval over, one begins the next. */
-	if (now >= next && uatomic_cmpxchg(&limit->next, next,
-					   now + BC_LOG_INTERVAL) == next)
+	if (now >= next &&
+	    uatomic_cmpxchg(&limit->next, next, now + BC_LOG_INTERVAL) == next)
 		uatomic_set(&limit->written, 0);
 	if (uatomic_read(&limit->written) >= burst ||
 	    uatomic_add_return(&limit->written, 1) > burst) {

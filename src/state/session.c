@@ -225,8 +225,8 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 		uatomic_set(&session->client->heard, now);
 	status.known = true;
 	status.client_has_path = uatomic_read(&session->client->paths) > 0;
-	status.client_trusted = status.client_has_path &&
-				!bc_client_on_trial(session->client);
+	status.client_trusted =
+		status.client_has_path && !bc_client_on_trial(session->client);
 	status.client_forgiven = !uatomic_read(&session->client->bereaved);
 	if (!status.client_has_path)
 		status.flags |= BC_SEQ4_CB_PATH_DOWN;

@@ -24,12 +24,6 @@
 
 #define OP_CB_SEQUENCE 11 /* nfs_cb_opnum4 */
 
-bool bc_client_on_trial(const struct bc_client *client)
-{
-	return uatomic_read(&client->doubted) ||
-	       !uatomic_read(&client->trusted);
-}
-
 void bc_client_doubt_locked(struct bc_client *client)
 {
 	bc_assert_locked(&client->lock);
@@ -84,10 +78,9 @@ void bc_question_note_locked(const struct bc_session *session,
 struct bc_call *bc_question_new(const struct bc_session *session)
 {
 	static const uint8_t no_referring_calls[BC_CB_ALONE_SIZE];
-	struct bc_call *call = bc_call_new(OP_CB_SEQUENCE,
-					   session->minorversion,
-					   no_referring_calls,
-					   sizeof(no_referring_calls), NULL);
+	struct bc_call *call = bc_call_new(
+		OP_CB_SEQUENCE, session->minorversion, no_referring_calls,
+		sizeof(no_referring_calls), NULL);
 
 	if (!call)
 		return NULL;

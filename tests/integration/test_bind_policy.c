@@ -310,9 +310,9 @@ static void be_honest(unsigned int number)
 	assert_int_equal(file.delegation.type, OPEN_DELEGATE_READ);
 	fixture_conflict(&own, name);
 	fixture_callback(&own, number);
-	assert_int_equal(nfs_delegreturn(&session, &file.fh,
-					 &file.delegation.stateid),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_delegreturn(&session, &file.fh, &file.delegation.stateid),
+		NFS4_OK);
 	assert_int_equal(nfs_close(&session, &file), NFS4_OK);
 	conn = nfs_conn_get(session.conn);
 	nfs_client_unmount(&session);

@@ -630,8 +630,7 @@ int main(void)
 			test_bind_beyond_max_connections_displaces_least_heard),
 		BIND_TEST(
 			test_bind_displaced_with_request_out_waits_for_its_end),
-		BIND_TEST(
-			test_bind_displaced_with_request_out_may_be_answered),
+		BIND_TEST(test_bind_displaced_with_request_out_may_be_answered),
 		FAKE_TEST(test_bind_beyond_clients_limit_displaces_its_own,
 			  &client_takes_3),
 		FAKE_TEST(test_bind_beyond_servers_limit_costs_no_other_client,

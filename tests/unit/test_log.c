@@ -30,11 +30,13 @@ static void test_log_within_interval_is_counted(void **state)
 	assert_true(bc_log_due(&limit, 1, NOW, &omitted));
 	for (unsigned int i = 0; i < 1000; i++)
 		assert_false(bc_log_due(&limit, 1, NOW + i, &omitted));
-	assert_false(bc_log_due(&limit, 1, NOW + BC_LOG_INTERVAL - 1, &omitted));
+	assert_false(
+		bc_log_due(&limit, 1, NOW + BC_LOG_INTERVAL - 1, &omitted));
 	assert_true(bc_log_due(&limit, 1, NOW + BC_LOG_INTERVAL, &omitted));
 	assert_int_equal(omitted, 1001);
 	/* Those are told of; the next interval has begun. */
-	assert_false(bc_log_due(&limit, 1, NOW + BC_LOG_INTERVAL + 1, &omitted));
+	assert_false(
+		bc_log_due(&limit, 1, NOW + BC_LOG_INTERVAL + 1, &omitted));
 	assert_true(bc_log_due(&limit, 1, NOW + 3 * BC_LOG_INTERVAL, &omitted));
 	assert_int_equal(omitted, 1);
 }
@@ -67,8 +69,8 @@ static void keep_line(enum bc_log_level level, const char *line)
 	assert_true(level <= BC_LOG_DEBUG);
 	assert_true(num_lines < 64);
 	strcpy(lines[num_lines++], line);
-	assert_int_equal(
-		pthread_getname_np(pthread_self(), name, sizeof(name)), 0);
+	assert_int_equal(pthread_getname_np(pthread_self(), name, sizeof(name)),
+			 0);
 	by_completions = by_completions && !strcmp(name, "bc_complete");
 }
 
@@ -126,9 +128,9 @@ static void test_log_of_every_kind_is_bounded_and_counted(void **state)
 			bc_log_limited((enum bc_limited)kind, BC_LOG_WARN, "x");
 		stop(state);
 		assert_in_range(num_lines, 2, 21);
-		assert_int_equal(sscanf(lines[num_lines - 1], "%u more lines",
-					&count),
-				 1);
+		assert_int_equal(
+			sscanf(lines[num_lines - 1], "%u more lines", &count),
+			1);
 		assert_int_equal(count + num_lines - 1, 1000);
 		assert_true(by_completions);
 	}

@@ -17,7 +17,8 @@
 #define LEASE 60 /* ms */
 #define LOOK 700 /* ms: more than one interval between two looks */
 #define LONG_LEASE 400 /* ms: half of it is noticeable on a slow machine */
-#define STUCK (NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT) /* and no slot is answered */
+#define STUCK                                                                  \
+	(NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT) /* and no slot is answered */
 
 /* No reply is noticed soon; a lease is long. */
 static const struct bc_config soon = {
