@@ -274,13 +274,16 @@ int bc_session_set_security(struct bc_session *session,
 /** Has any connection been back-bound? Context: any thread; holds no lock. */
 bool bc_session_had_back(struct bc_session *session);
 
+/* How a client stands with us: bits. */
+#define BC_STANDING_PATH 1 /* some session of it has a path */
+#define BC_STANDING_TRUSTED 2 /* and delegations may be granted over it */
+#define BC_STANDING_FORGIVEN 4 /* it has answered since one was revoked */
+
 /** What SEQUENCE has to say of a session's backchannel, and of its client. */
 struct bc_session_status {
 	bool known; /* the session is one of ours, and open */
 	uint32_t flags; /* SEQ4_STATUS_* bits, RFC 5661 18.46.3 */
-	bool client_has_path; /* some session of its client has a path */
-	bool client_trusted; /* and delegations may be granted over it */
-	bool client_forgiven; /* it has answered since it was last revoked one */
+	uint32_t standing; /* of its client: BC_STANDING_* */
 };
 
 /**

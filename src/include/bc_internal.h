@@ -351,8 +351,9 @@ struct bc_session {
 	uint32_t minorversion; /* [K] 1 or 2 */
 	uint32_t max_request_size; /* [K] bytes */
 	bool open; /* [A], changed under [L] */
-	bool fault; /* [A], set under [L]: no path any more until the session ends */
-	bool stuck; /* [A], changed under [L]: no slot is answered any more */
+	bool faulty; /* [A], changed under [L]: either of these: */
+	bool fault; /* [L] no path any more until the session ends */
+	bool stuck; /* [L] no slot is answered any more */
 	uint32_t paths; /* [A], changed under [L]: usable connections */
 	uint32_t back_bound; /* [L] back-bound connections, usable or not */
 	uint32_t
@@ -393,11 +394,13 @@ struct bc_client {
 	uint64_t called; /* [A] ms: last submission; 0: none */
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
-	uint32_t trusted; /* [A], changed under [L]: paths not on trial */
-	bool doubted; /* [A], changed under [L]: a callback was given up without
-			 an answer, and nothing has been answered since */
-	bool bereaved; /* [A], changed under [L]: a delegation was revoked, and
-			  nothing has been answered since */
+	uint32_t
+		standing; /* [A], changed under [L]: BC_STANDING_*, of these: */
+	uint32_t trusted; /* [L] paths not on trial */
+	bool doubted; /* [L] a callback was given up without an answer, and
+			 nothing has been answered since */
+	bool bereaved; /* [L] a delegation was revoked, and nothing has been
+			  answered since */
 	uint32_t doubts; /* [L] counts reasons to ask; never 0 */
 	uint64_t answer_by; /* [L] ms: a question is out until then; 0: none */
 	struct cds_list_head back_list; /* [L] its back-bound bindings */
@@ -495,7 +498,10 @@ void bc_client_retire_locked(struct bc_client *client);
 /** Let bc_sender_expire() run at @a when or earlier. */
 void bc_client_arm_locked(struct bc_client *client, uint64_t when);
 
-/** Whether it has no path that is trusted (trust.c). Lock-free. */
+/** What its standing is made of has changed: publish it. [L] */
+void bc_client_set_standing_locked(struct bc_client *client);
+
+/** Whether it has no path that is trusted (trust.c). [L] */
 bool bc_client_on_trial(const struct bc_client *client);
 
 /* revoked.c */
@@ -577,6 +583,9 @@ void bc_question_sent_locked(struct bc_client *client, uint64_t now);
  * @return when to look again, ms, or UINT64_MAX
  */
 uint64_t bc_question_expire_locked(struct bc_client *client, uint64_t now);
+
+/** Slots of a session are stuck, or not any more. [L] */
+void bc_session_set_stuck_locked(struct bc_session *session, bool stuck);
 
 /** Look whether any slot of a session may still be answered or used. [L] */
 void bc_session_look_stuck_locked(struct bc_session *session, uint64_t now);

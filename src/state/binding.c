@@ -72,8 +72,8 @@ static void binding_set(struct bc_binding *binding, enum bc_binding_state state,
 	if (was_path != is_path(binding))
 		count_path(binding->session, was_path ? -1 : 1);
 	if (was_trusted != is_trusted(binding))
-		uatomic_set(&client->trusted,
-			    client->trusted + (was_trusted ? -1U : 1U));
+		client->trusted += was_trusted ? -1U : 1U;
+	bc_client_set_standing_locked(client);
 }
 
 /* One that was silent is on trial when it comes back. */
@@ -157,7 +157,8 @@ void bc_session_fault_locked(struct bc_session *session)
 		return;
 	cds_list_for_each_entry(binding, &session->bindings, session_link)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
-	uatomic_set(&session->fault, true);
+	session->fault = true;
+	uatomic_set(&session->faulty, true);
 	bc_log_limited(BC_LIMITED_FAULT, BC_LOG_WARN,
 		       "client %#lx: back channel fault until its session ends",
 		       (unsigned long)session->client->clientid);

@@ -251,7 +251,7 @@ void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
 		call->slot = NULL;
 	bc_call_put(call);
 	if (session->stuck && bc_slots_available(&session->slots))
-		uatomic_set(&session->stuck, false);
+		bc_session_set_stuck_locked(session, false);
 	if (slot->state == BC_SLOT_LOST)
 		bc_log_limited(
 			BC_LIMITED_SLOT_LOST, BC_LOG_WARN,

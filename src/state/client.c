@@ -92,6 +92,7 @@ static struct bc_client *client_new(uint64_t clientid)
 	client->queue_due = UINT64_MAX;
 	CDS_INIT_LIST_HEAD(&client->back_list);
 	client->doubts = 1;
+	client->standing = BC_STANDING_FORGIVEN;
 	CDS_INIT_LIST_HEAD(&client->timed);
 	CDS_INIT_LIST_HEAD(&client->backoff);
 	urcu_ref_init(&client->ref);
@@ -160,10 +161,23 @@ void bc_client_retire_locked(struct bc_client *client)
 	bc_client_put(client); /* the table's; our caller holds one */
 }
 
+void bc_client_set_standing_locked(struct bc_client *client)
+{
+	uint32_t standing = 0;
+
+	bc_assert_locked(&client->lock);
+	if (client->paths)
+		standing |= BC_STANDING_PATH;
+	if (client->trusted && !client->doubted)
+		standing |= BC_STANDING_TRUSTED;
+	if (!client->bereaved)
+		standing |= BC_STANDING_FORGIVEN;
+	uatomic_set(&client->standing, standing);
+}
+
 bool bc_client_on_trial(const struct bc_client *client)
 {
-	return uatomic_read(&client->doubted) ||
-	       !uatomic_read(&client->trusted);
+	return !(client->standing & BC_STANDING_TRUSTED);
 }
 
 size_t bc_clients_called(uint64_t within, uint64_t *ids, size_t max)

@@ -201,7 +201,8 @@ void bc_revoked_link_locked(struct bc_client *client)
 		revoked->until = 0;
 		urcu_ref_get(&revoked->ref);
 		rcu_set_pointer(&client->revoked, revoked);
-		uatomic_set(&client->bereaved, true);
+		client->bereaved = true;
+		bc_client_set_standing_locked(client);
 	}
 	pthread_mutex_unlock(&revoked->lock);
 	bc_revoked_put(revoked);
@@ -293,7 +294,8 @@ static void link_to_client(uint64_t clientid)
 	if (!client)
 		return;
 	pthread_mutex_lock(&client->lock);
-	uatomic_set(&client->bereaved, true);
+	client->bereaved = true;
+	bc_client_set_standing_locked(client);
 	if (!cds_list_empty(&client->sessions))
 		bc_revoked_link_locked(client);
 	pthread_mutex_unlock(&client->lock);

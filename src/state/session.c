@@ -224,15 +224,12 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 	if (!bound)
 		uatomic_set(&session->client->heard, now);
 	status.known = true;
-	status.client_has_path = uatomic_read(&session->client->paths) > 0;
-	status.client_trusted =
-		status.client_has_path && !bc_client_on_trial(session->client);
-	status.client_forgiven = !uatomic_read(&session->client->bereaved);
-	if (!status.client_has_path)
+	status.standing = uatomic_read(&session->client->standing);
+	if (!(status.standing & BC_STANDING_PATH))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN;
 	if (!uatomic_read(&session->paths))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
-	if (uatomic_read(&session->fault) || uatomic_read(&session->stuck))
+	if (uatomic_read(&session->faulty))
 		status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
 	if (has_revoked(session->client))
 		status.flags |= BC_SEQ4_RECALLABLE_STATE_REVOKED;

@@ -12,7 +12,8 @@
  * Data: of each client, whether it is in doubt, and until when an answer is due;
  *   of each binding, whether it is on trial and was asked; of each session,
  *   whether no slot of it is answered any more.
- * Locking: the client's lock; bc_client_on_trial() is lock-free.
+ * Locking: the client's lock; SEQUENCE reads what it makes of a client's standing
+ *   and of a session's faults without.
  * Lifetime: a question is a callback that is DONE from the beginning: it is its
  *   slot's only, which settles its sequence id as that of any callback that has
  *   ended.
@@ -32,7 +33,8 @@ void bc_client_doubt_locked(struct bc_client *client)
 		client->doubts = 1;
 	if (client->doubted)
 		return;
-	uatomic_set(&client->doubted, true);
+	client->doubted = true;
+	bc_client_set_standing_locked(client);
 	bc_log_limited(
 		BC_LIMITED_ON_TRIAL, BC_LOG_EVENT,
 		"client %#lx: back channel on trial, no delegations until a callback is answered",
@@ -45,13 +47,13 @@ void bc_client_answered_locked(struct bc_session *session,
 	struct bc_client *client = session->client;
 
 	bc_assert_locked(&client->lock);
-	if (session->stuck)
-		uatomic_set(&session->stuck, false);
-	if (client->doubted)
-		uatomic_set(&client->doubted, false);
-	if (client->bereaved)
-		uatomic_set(&client->bereaved, false);
 	client->answer_by = 0;
+	bc_session_set_stuck_locked(session, false);
+	if (client->doubted || client->bereaved) {
+		client->doubted = false;
+		client->bereaved = false;
+		bc_client_set_standing_locked(client);
+	}
 	if (!binding || !(binding->channels & BC_CHANNEL_BACK))
 		return;
 	if (binding->state == BC_BINDING_SILENT)
@@ -116,6 +118,14 @@ uint64_t bc_question_expire_locked(struct bc_client *client, uint64_t now)
 
 /* Slots that nobody answers ------------------------------------------------- */
 
+void bc_session_set_stuck_locked(struct bc_session *session, bool stuck)
+{
+	if (session->stuck == stuck)
+		return;
+	session->stuck = stuck;
+	uatomic_set(&session->faulty, stuck || session->fault);
+}
+
 /* Whether a slot in use may still be answered: not if its request has been out for
  * a lease, or if its callback is over.
  */
@@ -160,7 +170,7 @@ void bc_session_look_stuck_locked(struct bc_session *session, uint64_t now)
 	}
 	if (!any_out)
 		return;
-	uatomic_set(&session->stuck, true);
+	bc_session_set_stuck_locked(session, true);
 	bc_log_limited(
 		BC_LIMITED_STUCK, BC_LOG_WARN,
 		"client %#lx: no slot of the back channel is answered, fault until one is",

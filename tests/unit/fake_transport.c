@@ -380,7 +380,8 @@ uint32_t fake_flags(const struct bc_session *session)
 	struct bc_session_status status = bc_session_heard(session, NULL);
 
 	CHECK(status.known);
-	CHECK(status.client_has_path == !(status.flags & BC_SEQ4_CB_PATH_DOWN));
+	CHECK(!(status.standing & BC_STANDING_PATH) ==
+	      !!(status.flags & BC_SEQ4_CB_PATH_DOWN));
 	return status.flags;
 }
 

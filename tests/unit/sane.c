@@ -152,7 +152,10 @@ static void check_trust(const struct bc_client *client)
 	CHECK(client->back_bound == back_bound);
 	CHECK(back_bound <= bc_core.config.max_client_connections);
 	CHECK(client->trusted == trusted);
-	CHECK(trusted <= client->paths);
+	CHECK(!(client->standing & BC_STANDING_PATH) == !client->paths);
+	CHECK(!(client->standing & BC_STANDING_TRUSTED) ==
+	      (client->doubted || !trusted));
+	CHECK(!(client->standing & BC_STANDING_FORGIVEN) == client->bereaved);
 	CHECK(client->doubts > 0);
 	/* A question that is out is looked after. */
 	CHECK(!client->answer_by ||
@@ -171,6 +174,7 @@ static uint32_t check_sessions(const struct bc_client *client)
 		check_bindings(session);
 		check_slots(session);
 		CHECK(!session->stuck || !bc_slots_available(&session->slots));
+		CHECK(session->faulty == (session->fault || session->stuck));
 		paths += session->paths;
 		back_bound += session->back_bound;
 	}
