@@ -39,7 +39,7 @@ static struct config_item backchannel_parameters[] = {
 		       max_slots),
 	CONF_ITEM_UI32((char *)"Max_Connections", 1, 1024, 16, bc_module_config,
 		       max_connections),
-	CONF_ITEM_UI32((char *)"Max_Client_Connections", 1, 65536, 256,
+	CONF_ITEM_UI32((char *)"Max_Client_Connections", 1, 65536, 1024,
 		       bc_module_config, max_client_connections),
 	CONF_ITEM_UI32((char *)"Max_Server_Connections", 1, 1048576, 262144,
 		       bc_module_config, max_server_connections),
