@@ -10,7 +10,8 @@
  * timers' lock.  Nothing is sent, completed or waited for under any of them.
  *
  * Who holds a reference
- *  client   its table, while it has sessions or callbacks; each session; its
+ *  client   its table, while it has sessions or callbacks, or for a lease if it
+ *           left a callback unanswered; each session; each question; its
  *           armed timer
  *  revoked  its table, while its client has a session, or for a lease; the client
  *           that is linked to it; its armed timer
@@ -402,6 +403,8 @@ struct bc_client {
 	bool bereaved; /* [L] a delegation was revoked, and nothing has been
 			  answered since */
 	uint32_t doubts; /* [L] counts reasons to ask; never 0 */
+	uint64_t
+		kept_until; /* [L] ms: without a session, for its doubts; or 0 */
 	uint64_t answer_by; /* [L] ms: a question is out until then; 0: none */
 	struct cds_list_head back_list; /* [L] its back-bound bindings */
 	uint32_t back_bound; /* [L] how many */

@@ -7,8 +7,8 @@
  * Locking: client->lock guards a client's sessions, their bindings and slots,
  *   and its callbacks.  Two clients share no lock.
  * Lifetime: see "who holds a reference" in bc_internal.h.  A client leaves the
- *   table when it has neither sessions nor callbacks ("dead"); who finds it dead
- *   looks again.
+ *   table when it has neither sessions nor callbacks ("dead"), or a lease after
+ *   that if it left one unanswered; who finds it dead looks again.
  * Invariants: client->paths is the sum over its sessions; a dead client has no
  *   sessions and no callbacks and never gets any again.
  */
@@ -151,10 +151,28 @@ void bc_client_arm_locked(struct bc_client *client, uint64_t when)
 		bc_client_put(client);
 }
 
+/* What it left unanswered is remembered for a lease: a new session is no answer. */
+static bool keeps_doubt(struct bc_client *client)
+{
+	uint64_t now;
+
+	if (!(client->doubted || client->bereaved) ||
+	    uatomic_read(&bc_core.stopping))
+		return false;
+	now = bc_now();
+	if (!client->kept_until)
+		client->kept_until = now + bc_core.config.lease_time;
+	if (now >= client->kept_until)
+		return false;
+	bc_client_arm_locked(client, client->kept_until);
+	return true;
+}
+
 void bc_client_retire_locked(struct bc_client *client)
 {
 	bc_assert_locked(&client->lock);
-	if (client->dead || client->calls || !cds_list_empty(&client->sessions))
+	if (client->dead || client->calls ||
+	    !cds_list_empty(&client->sessions) || keeps_doubt(client))
 		return;
 	client->dead = true;
 	bc_table_del(&bc_core.clients, &client->node);

@@ -59,6 +59,9 @@ void bc_client_destroy(uint64_t clientid)
 	if (!client)
 		return;
 	pthread_mutex_lock(&client->lock);
+	client->doubted = false;
+	client->bereaved = false;
+	bc_client_set_standing_locked(client);
 	bc_client_end_calls_locked(client, BC_OUTCOME_FAILED);
 	bc_client_retire_locked(client);
 	pthread_mutex_unlock(&client->lock);

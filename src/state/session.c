@@ -143,6 +143,7 @@ int bc_session_add(const struct bc_session_attrs *attrs,
 	if (node != &session->node)
 		goto exists;
 	cds_list_add(&session->client_link, &client->sessions);
+	client->kept_until = 0;
 	bc_revoked_link_locked(client);
 	bc_session_ref(session);
 	pthread_mutex_unlock(&client->lock);

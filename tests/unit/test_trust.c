@@ -32,6 +32,8 @@ static const struct bc_config once = {
 	.retry_attempts = FAKE_ZERO,
 };
 
+static const struct bc_config short_lease = { .lease_time = 60 };
+
 static bool is_trusted(const struct bc_session *session)
 {
 	struct bc_session_status status = bc_session_heard(session, NULL);
@@ -201,6 +203,41 @@ static void test_trust_is_not_mended_by_another_session(void **state)
 	assert_true(is_trusted(second));
 }
 
+/* Nor by a new session when the old ones are gone. */
+static void test_trust_is_not_mended_by_a_new_beginning(void **state)
+{
+	struct fake_out out = fake_out(16);
+	struct bc_session *second;
+
+	(void)state;
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_FAILED);
+	fake_close(out.session);
+	second = fake_session(ALICE, 2, 16);
+	fake_bind(second, out.conn);
+	assert_false(is_trusted(second));
+	fake_answer_ok(next_question());
+	assert_true(is_trusted(second));
+	/* Its client id gone, it is another one. */
+	fake_close(second);
+	bc_client_destroy(ALICE);
+	assert_int_equal(uatomic_read(&bc_core.clients.count), 0);
+}
+
+static void test_trust_lost_is_forgotten_after_a_lease(void **state)
+{
+	struct fake_out out = fake_out(16);
+	uint64_t until = bc_now() + FAKE_PATIENCE * 1000;
+
+	(void)state;
+	fake_down(out.conn);
+	assert_int_equal(fake_wait(out.call), BC_OUTCOME_FAILED);
+	fake_close(out.session);
+	while (uatomic_read(&bc_core.clients.count)) {
+		CHECK(bc_now() < until);
+		sched_yield();
+	}
+}
+
 static void test_trust_of_others_is_untouched(void **state)
 {
 	struct bc_session *bobs;
@@ -214,8 +251,6 @@ static void test_trust_of_others_is_untouched(void **state)
 }
 
 /* A request that is sent and waits a lease for a connection was not answered. */
-static const struct bc_config short_lease = { .lease_time = 60 };
-
 static void test_trust_is_lost_with_the_connection_for_a_lease(void **state)
 {
 	struct fake_out out = fake_out(16);
@@ -390,6 +425,9 @@ int main(void)
 		FAKE_TEST(test_trust_is_lost_on_all_connections_at_once,
 			  &later),
 		SOON_TEST(test_trust_is_not_mended_by_another_session),
+		ONCE_TEST(test_trust_is_not_mended_by_a_new_beginning),
+		FAKE_TEST(test_trust_lost_is_forgotten_after_a_lease,
+			  &short_lease),
 		SOON_TEST(test_trust_of_others_is_untouched),
 		FAKE_TEST(test_trust_is_lost_with_the_connection_for_a_lease,
 			  &short_lease),
