@@ -36,7 +36,8 @@ struct bc_config {
 	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */
 	uint32_t max_connections; /* back-bound per session, >= 1 */
-	uint32_t max_server_connections; /* the same over all sessions, >= 1 */
+	uint32_t max_client_connections; /* over a client's sessions, >= 1 */
+	uint32_t max_server_connections; /* over all sessions, >= 1 */
 	bool probe; /* CB_NULL once for each back channel of each connection */
 	uint64_t callback_timeout; /* ms until an unanswered attempt failed */
 	uint32_t retry_attempts; /* further attempts after the first, 0 .. 32 */
@@ -47,12 +48,30 @@ struct bc_config {
 
 enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };
 
-/** Lines that a peer can cause at will: written at most once in 10 s a kind. */
+/** Lines that a peer can cause at will: so many of a kind in 10 s (log.c). */
 enum bc_limited {
 	BC_LIMITED_PRINCIPAL, /* not the principal that created the session */
 	BC_LIMITED_SESSION_BINDINGS, /* max_connections reached */
+	BC_LIMITED_CLIENT_BINDINGS, /* max_client_connections reached */
 	BC_LIMITED_SERVER_BINDINGS, /* max_server_connections reached */
 	BC_LIMITED_PROBE, /* a probe was not answered, or refused */
+	BC_LIMITED_PROBE_ANSWERED,
+	BC_LIMITED_NO_BACK_CHANNEL, /* what a session offers cannot be used */
+	BC_LIMITED_PATH_UP,
+	BC_LIMITED_PATH_LOST,
+	BC_LIMITED_CONN_LOST, /* with callbacks in flight */
+	BC_LIMITED_STALLED, /* a connection acknowledges nothing */
+	BC_LIMITED_VERDICT, /* an answer that ends no callback */
+	BC_LIMITED_RETRY, /* a callback was not answered */
+	BC_LIMITED_GIVEN_UP, /* after the last attempt */
+	BC_LIMITED_NO_PATH, /* a callback waited too long */
+	BC_LIMITED_ON_TRIAL, /* a client must answer first */
+	BC_LIMITED_ENCODE,
+	BC_LIMITED_SLOT_LOST,
+	BC_LIMITED_STUCK, /* no slot of a session is answered */
+	BC_LIMITED_FAULT,
+	BC_LIMITED_REVOKED,
+	BC_LIMITED_NOT_REMEMBERED, /* a revoked stateid */
 	BC_LIMITED_BOOKKEEPING, /* Ganesha's delegations of a file were miscounted */
 	BC_LIMITED_KINDS,
 };
@@ -73,7 +92,7 @@ enum bc_outcome {
  * request_new() and those marked so.
  */
 struct bc_ops {
-	/** Write one line to the server's log. May be called under locks. */
+	/** Write one line to the server's log. */
 	void (*log)(enum bc_log_level level, const char *line);
 
 	/**
@@ -156,8 +175,9 @@ void bc_core_stop_calls(void);
 void bc_core_fini(void);
 
 /**
- * Write a line to the server's log, unless one of its kind was written less than
- * 10 s ago: then it is counted, and the next one says how many there were.
+ * Write a line to the server's log, a moment later, unless enough of its kind were
+ * written in the last 10 s: then it is counted, and how many there were is told by
+ * the next one, or when those 10 s are over.
  *
  * Context: any thread, whatever locks are held.
  */
@@ -174,6 +194,7 @@ void bc_log_limited(enum bc_limited kind, enum bc_log_level level,
 struct bc_session_attrs {
 	uint8_t id[BC_SESSIONID_SIZE];
 	uint64_t clientid;
+	uint32_t minorversion; /* 1 or 2; 0: 1 */
 	uint32_t max_requests; /* back channel's ca_maxrequests, >= 1 */
 	uint32_t max_request_size; /* back channel's ca_maxrequestsize, bytes */
 	struct bc_security *security; /* consumed; NULL: none */
@@ -273,11 +294,16 @@ int bc_session_set_security(struct bc_session *session,
 /** Has any connection been back-bound? Context: any thread; holds no lock. */
 bool bc_session_had_back(struct bc_session *session);
 
+/* How a client stands with us: bits. */
+#define BC_STANDING_PATH 1 /* some session of it has a path */
+#define BC_STANDING_TRUSTED 2 /* and delegations may be granted over it */
+#define BC_STANDING_FORGIVEN 4 /* it has answered since one was revoked */
+
 /** What SEQUENCE has to say of a session's backchannel, and of its client. */
 struct bc_session_status {
 	bool known; /* the session is one of ours, and open */
 	uint32_t flags; /* SEQ4_STATUS_* bits, RFC 5661 18.46.3 */
-	bool client_has_path; /* some session of its client has a path */
+	uint32_t standing; /* of its client: BC_STANDING_* */
 };
 
 /**
@@ -416,7 +442,9 @@ enum bc_bind_dir {
  * Bind a connection to a session's channels.
  *
  * A backchannel that this makes is used only from bc_bind_replied() on, so
- * that no callback overtakes the reply (RFC 5661 2.10.6.3's race).
+ * that no callback overtakes the reply (RFC 5661 2.10.6.3's race).  At a limit
+ * that of the client's back-bound connections which was heard least recently
+ * gives way.
  *
  * @param[in]  session
  * @param[in]  conn
@@ -427,9 +455,8 @@ enum bc_bind_dir {
  * @retval 0         bound, or was bound so already
  * @retval -EINVAL   an explicit binding to other channels exists, or @a dir is
  *                   not one of the four values
- * @retval -ENOSPC   the back channel was demanded and the session or the server
- *                   has as many connections as it may have, or the session has
- *                   no usable security
+ * @retval -ENOSPC   the back channel was demanded and the session has no usable
+ *                   security
  * @retval -ENOTCONN the connection or the session has just ended
  * @retval -ENOMEM
  *

@@ -10,9 +10,10 @@
  * timers' lock.  Nothing is sent, completed or waited for under any of them.
  *
  * Who holds a reference, and where it is dropped
- *  client   its table, while it has sessions or callbacks (bc_client_retire_locked());
- *           each session, and each callback from its submission on (with their
- *           last reference); its armed timer (once it has run)
+ *  client   its table, while it has sessions or callbacks, or for a lease if it left
+ *           a callback unanswered (bc_client_retire_locked()); each session, each
+ *           question, and each callback from its submission on (with their last
+ *           reference); its armed timer (once it has run)
  *  revoked  its table, while its client has a session, or for a lease
  *           (revoked_remove_locked()); the client that is linked to it
  *           (bc_revoked_unlink_locked()); its armed timer (once it has run)
@@ -27,10 +28,10 @@
  *           each request (with its last reference)
  *  request  the slot, the probe or the quiet connection that waits for its reply
  *           (bc_slot_drop_request_locked(), probe_end(), idle.c); the thread that
- *           sends it;
- *           the thread that handles a reply to it
+ *           sends it; the thread that handles a reply to it
  *  security its session (bc_session_set_security(), and with its last reference);
- *           each slot that has been sent (bc_slot_end_locked()); each request (with its last reference)
+ *           each slot that has been sent (bc_slot_end_locked()); each request (with its
+ *           last reference)
  *  channel  Ganesha's session, whose CLIENT it is, and each callback that Ganesha
  *           makes on it (hooks.c); its creator, until CREATE_SESSION has ended
  */
@@ -391,10 +392,14 @@ struct bc_binding {
 	struct bc_session *session; /* [K] counted */
 	struct bc_conn *conn; /* [K] counted */
 	struct cds_list_head session_link; /* [L] */
+	struct cds_list_head client_link; /* [L] back-bound: in back_list */
 	struct cds_list_head conn_link; /* [C] */
 	struct cds_list_head reply_link; /* [C] OPENING, while reply is set */
-	enum bc_channels channels; /* [K] */
+	enum bc_channels channels; /* [L] or [C], changed under both */
 	enum bc_binding_state state; /* [L] */
+	bool displaced; /* [L] fore only: its back channel gave way to another */
+	bool on_trial; /* [L] a path, but nothing is granted over it */
+	uint32_t asked; /* [L] the client's `doubts` when it was last asked */
 	const void *reply; /* [C] OPENING: the reply waited for */
 	bool answered; /* [L] once set, never cleared: something was, over it */
 	struct bc_probe probe;
@@ -430,14 +435,18 @@ struct bc_session {
 	struct bc_client *client; /* [K] counted */
 	struct cds_list_head client_link; /* [L] while open */
 	struct cds_list_head
-		reachable_link; /* [L] these four: in the client's */
+		reachable_link; /* [L] these five: in the client's */
 	struct cds_list_head ready_link; /* [L]  list of that name, if it is */
 	struct cds_list_head parked_link; /* [L]  what that says; else empty; */
 	struct cds_list_head delayed_link; /* [L]  bc_session_list_locked() */
+	struct cds_list_head full_link; /* [L] */
 	uint8_t id[BC_SESSIONID_SIZE]; /* [K] */
+	uint32_t minorversion; /* [K] 1 or 2 */
 	uint32_t max_request_size; /* [K] bytes */
 	bool open; /* [A], changed under [L] */
-	bool fault; /* [A], set under [L]: no path any more until the session ends */
+	bool faulty; /* [A], changed under [L]: either of these: */
+	bool fault; /* [L] no path any more until the session ends */
+	bool stuck; /* [L] no slot is answered any more */
 	uint32_t paths; /* [A], changed under [L]: usable connections */
 	uint32_t back_bound; /* [L] back-bound connections, usable or not */
 	uint32_t
@@ -489,6 +498,19 @@ struct bc_client {
 	bool path_was_lost; /* [L] for the log */
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
+	uint32_t
+		standing; /* [A], changed under [L]: BC_STANDING_*, of these: */
+	uint32_t trusted; /* [L] paths not on trial */
+	bool doubted; /* [L] a callback was given up without an answer, and
+			 nothing has been answered since */
+	bool bereaved; /* [L] a delegation was revoked, and nothing has been
+			  answered since */
+	uint32_t doubts; /* [L] counts reasons to ask; never 0 */
+	uint64_t
+		kept_until; /* [L] ms: without a session, for its doubts; or 0 */
+	uint64_t answer_by; /* [L] ms: a question is out until then; 0: none */
+	struct cds_list_head back_list; /* [L] its back-bound bindings */
+	uint32_t back_bound; /* [L] how many */
 	uint32_t calls; /* [L] accepted and not completed */
 	uint32_t queued; /* [L] calls that are QUEUED or BACKOFF */
 	struct cds_list_head sessions; /* [L] */
@@ -496,7 +518,8 @@ struct bc_client {
 		reachable; /* [L] sessions with a path; of these, */
 	struct cds_list_head ready; /* [L]  with a slot to be used as well, */
 	struct cds_list_head parked; /* [L]  with a slot that is PARKED; */
-	struct cds_list_head delayed; /* [L] sessions with a slot DELAYED */
+	struct cds_list_head delayed; /* [L] sessions with a slot DELAYED, */
+	struct cds_list_head full; /* [L]  and with no slot to be used */
 	struct cds_list_head queue; /* [L] calls, first in first out */
 	struct bc_heap due; /* [L] all calls, but those that are DONE */
 	struct bc_revoked *revoked; /* [R], set under [L]: counted, while it has
@@ -505,10 +528,11 @@ struct bc_client {
 	struct bc_timer timer;
 };
 
-/** Of one kind of lines in the log: when the next may be written. */
+/** Of one kind of lines in the log: how many may be written until when. */
 struct bc_log_limit {
-	uint64_t next; /* [A] ms */
-	uint32_t omitted; /* [A] since the last one */
+	uint64_t next; /* [A] ms: when the next interval begins */
+	uint32_t written; /* [A] in this one */
+	uint32_t omitted; /* [A] and not told of yet */
 };
 
 /** The core. */
@@ -533,7 +557,7 @@ extern struct bc_core bc_core;
 
 /* log.c */
 
-/** Write a line to the server's log. Context: whatever locks are held. */
+/** Write a line to the server's log. Context: holds no lock. */
 void bc_log(enum bc_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -543,10 +567,13 @@ void bc_log(enum bc_log_level level, const char *format, ...)
  * Whether a line of a limited kind may be written now.
  *
  * @param[in]  limit
+ * @param[in]  burst    so many may be in an interval
  * @param[in]  now      ms
- * @param[out] omitted  if so: how many were not since the last one
+ * @param[out] omitted  how many were left out and not told of yet; if this one
+ *                      must not be written, that is one of them
  */
-bool bc_log_due(struct bc_log_limit *limit, uint64_t now, uint32_t *omitted);
+bool bc_log_due(struct bc_log_limit *limit, uint32_t burst, uint64_t now,
+		uint32_t *omitted);
 
 /* globals.c */
 
@@ -584,6 +611,12 @@ void bc_client_retire_locked(struct bc_client *client);
 
 /** Let bc_expiry_run() run at @a when or earlier. */
 void bc_client_arm_locked(struct bc_client *client, uint64_t when);
+
+/** What its standing is made of has changed: publish it. [L] */
+void bc_client_set_standing_locked(struct bc_client *client);
+
+/** Whether it has no path that is trusted (trust.c). [L] */
+bool bc_client_on_trial(const struct bc_client *client);
 
 /* revoked.c */
 
@@ -637,6 +670,47 @@ struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
 /** Change a binding's state, keeping the counts of paths. [L] */
 void bc_binding_set_locked(struct bc_binding *binding,
 			   enum bc_binding_state state);
+
+/** Whether it may be granted delegations over it. [L] */
+void bc_binding_set_trial_locked(struct bc_binding *binding, bool on_trial);
+
+/** The binding to ask the client over: of those that may carry a request and whose
+ * session has a slot for one, that which was heard last.  NULL: there is none, or it
+ * was asked since there is doubt. [L]
+ */
+struct bc_binding *bc_client_unasked_locked(const struct bc_client *client);
+
+/* trust.c: whether a client answers */
+
+/** A callback was given up without an answer. [L] */
+void bc_client_doubt_locked(struct bc_client *client);
+
+/** It has answered something on a session; NULL: on a binding that is gone. [L] */
+void bc_client_answered_locked(struct bc_session *session,
+			       struct bc_binding *binding);
+
+/** A request goes out over a connection: it asks as well as any. [L] */
+void bc_question_note_locked(const struct bc_session *session,
+			     const struct bc_conn *conn);
+
+/** What to ask with: CB_SEQUENCE alone; nobody waits for it. +1 ref, or NULL. */
+struct bc_call *bc_question_new(const struct bc_session *session);
+
+/** The answer is due by then. [L] */
+void bc_question_sent_locked(struct bc_client *client, uint64_t now);
+
+/**
+ * What was asked and not answered in time is no path any more. [L]
+ *
+ * @return when to look again, ms, or UINT64_MAX
+ */
+uint64_t bc_question_expire_locked(struct bc_client *client, uint64_t now);
+
+/** Slots of a session are stuck, or not any more. [L] */
+void bc_session_set_stuck_locked(struct bc_session *session, bool stuck);
+
+/** Look whether any slot of a session may still be answered or used. [L] */
+void bc_session_look_stuck_locked(struct bc_session *session, uint64_t now);
 
 /* probe.c */
 

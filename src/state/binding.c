@@ -3,17 +3,22 @@
  * Bindings: which connections are associated with which channels of a session.
  *
  * Purpose: BIND_CONN_TO_SESSION's rules, RFC 5661 2.10.3.1 and 18.34, and
- *   whether a session and a client have a path, which is derived from the
- *   live bindings and kept nowhere else.
+ *   whether a session and a client have a path, and one that is trusted, which
+ *   is derived from the live bindings and kept nowhere else.  At a limit it is
+ *   not the one that asks that goes without: the client's binding that was heard
+ *   least recently gives way, most likely that of a connection which is gone
+ *   and whose end was never heard of.
  * Data: struct bc_binding, one for each explicit association, in a list of
- *   its session and one of its connection.  SEQUENCE's implicit association
- *   with the fore channel needs no record: it may be upgraded any time.
+ *   its session and one of its connection; the back-bound ones also in one of
+ *   their client.  SEQUENCE's implicit association with the fore channel needs
+ *   no record: it may be upgraded any time.
  * Locking: the client's lock, and inside it the connection's for its list.
  * Lifetime: from bc_bind() until the session closes or the connection ends.
  * Invariants: paths of session and client count the back-bound bindings that
  *   are not SILENT, of sessions without a fault; callbacks go out over LIVE
  *   ones only; none is added to a closed session or to a connection that
- *   is down; back_bound of session and core count the back-bound bindings.
+ *   is down; back_bound of session, client and core count the back-bound
+ *   bindings; no client's first binding is refused because of others.
  */
 #include "bc_internal.h"
 
@@ -34,6 +39,11 @@ static bool is_path(const struct bc_binding *binding)
 	       !binding->session->fault;
 }
 
+static bool is_trusted(const struct bc_binding *binding)
+{
+	return is_path(binding) && !binding->on_trial;
+}
+
 /* Change the counts of paths. SEQUENCE reads them without the lock. */
 static void count_path(struct bc_session *session, int by)
 {
@@ -44,20 +54,40 @@ static void count_path(struct bc_session *session, int by)
 	bc_session_list_locked(session);
 	if (by > 0 && client->paths == 1 && client->path_was_lost) {
 		client->path_was_lost = false;
-		bc_log(BC_LOG_EVENT, "client %#lx: back channel is up again",
-		       (unsigned long)client->clientid);
+		bc_log_limited(BC_LIMITED_PATH_UP, BC_LOG_EVENT,
+			       "client %#lx: back channel is up again",
+			       (unsigned long)client->clientid);
 	}
 }
 
+static void binding_set(struct bc_binding *binding, enum bc_binding_state state,
+			bool on_trial)
+{
+	struct bc_client *client = binding->session->client;
+	bool was_path = is_path(binding);
+	bool was_trusted = is_trusted(binding);
+
+	bc_assert_locked(&client->lock);
+	binding->state = state;
+	binding->on_trial = on_trial;
+	if (was_path != is_path(binding))
+		count_path(binding->session, was_path ? -1 : 1);
+	if (was_trusted != is_trusted(binding))
+		client->trusted += was_trusted ? -1U : 1U;
+	bc_client_set_standing_locked(client);
+}
+
+/* One that was silent is on trial when it comes back. */
 void bc_binding_set_locked(struct bc_binding *binding,
 			   enum bc_binding_state state)
 {
-	bool was_path = is_path(binding);
+	binding_set(binding, state,
+		    binding->on_trial || state == BC_BINDING_SILENT);
+}
 
-	bc_assert_locked(&binding->session->client->lock);
-	binding->state = state;
-	if (was_path != is_path(binding))
-		count_path(binding->session, was_path ? -1 : 1);
+void bc_binding_set_trial_locked(struct bc_binding *binding, bool on_trial)
+{
+	binding_set(binding, binding->state, on_trial);
 }
 
 struct bc_binding *bc_binding_find_locked(const struct bc_session *session,
@@ -95,6 +125,27 @@ struct bc_conn *bc_binding_path_locked(const struct bc_session *session)
 	return best;
 }
 
+struct bc_binding *bc_client_unasked_locked(const struct bc_client *client)
+{
+	struct bc_binding *best = NULL, *binding;
+	uint64_t latest = 0;
+
+	cds_list_for_each_entry(binding, &client->back_list, client_link) {
+		const struct bc_slot_table *slots = &binding->session->slots;
+		uint64_t activity = uatomic_read(&binding->conn->activity);
+
+		if (binding->state != BC_BINDING_LIVE || !is_path(binding) ||
+		    uatomic_read(&binding->conn->down) ||
+		    !(bc_slots_available(slots) || slots->waiting))
+			continue;
+		if (!best || activity > latest) {
+			best = binding;
+			latest = activity;
+		}
+	}
+	return best && best->asked != client->doubts ? best : NULL;
+}
+
 /* "BACKCHANNEL_FAULT: The server has encountered an unrecoverable fault with
  * the backchannel (e.g., it has lost track of the sequence ID for a slot in
  * the backchannel)." 18.46.3
@@ -107,25 +158,28 @@ void bc_binding_fault_session_locked(struct bc_session *session)
 		return;
 	cds_list_for_each_entry(binding, &session->bindings, session_link)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
-	uatomic_set(&session->fault, true);
-	bc_log(BC_LOG_WARN,
-	       "client %#lx: back channel fault until its session ends",
-	       (unsigned long)session->client->clientid);
+	session->fault = true;
+	uatomic_set(&session->faulty, true);
+	bc_log_limited(BC_LIMITED_FAULT, BC_LOG_WARN,
+		       "client %#lx: back channel fault until its session ends",
+		       (unsigned long)session->client->clientid);
 }
 
-/* One more back-bound connection on the server, if the limit allows. */
-static bool server_acquire(void)
+/* The binding is one more of its session, client and server's back channels, or
+ * one less.
+ */
+static void back_count(struct bc_binding *binding, int by)
 {
-	if (uatomic_add_return(&bc_core.back_bound, 1) <=
-	    bc_core.config.max_server_connections)
-		return true;
-	uatomic_dec(&bc_core.back_bound);
-	return false;
-}
+	struct bc_session *session = binding->session;
+	struct bc_client *client = session->client;
 
-static void server_release(void)
-{
-	uatomic_dec(&bc_core.back_bound);
+	session->back_bound += (uint32_t)by;
+	client->back_bound += (uint32_t)by;
+	uatomic_add(&bc_core.back_bound, (uint32_t)by);
+	if (by > 0)
+		cds_list_add(&binding->client_link, &client->back_list);
+	else
+		cds_list_del(&binding->client_link);
 }
 
 void bc_binding_forget_reply(struct bc_binding *binding)
@@ -145,12 +199,10 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	bc_binding_set_locked(binding, BC_BINDING_SILENT);
 	bc_probe_binding_lost_locked(binding);
 	cds_list_del(&binding->session_link);
-	if (binding->channels & BC_CHANNEL_BACK) {
-		session->back_bound--;
-		server_release();
-	} else {
+	if (binding->channels & BC_CHANNEL_BACK)
+		back_count(binding, -1);
+	else if (!binding->displaced)
 		session->fore_bound--;
-	}
 	pthread_mutex_lock(&conn->lock);
 	cds_list_del(&binding->conn_link);
 	bc_binding_forget_reply(binding);
@@ -160,56 +212,136 @@ void bc_binding_remove_locked(struct bc_binding *binding)
 	bc_conn_put(conn);
 }
 
-/* Whether the session may have one more back-bound connection.  Those that are
- * down but not yet taken apart do not count.
+/* Limits ------------------------------------------------------------------- */
+
+/* Whether a request of the session waits for its reply on the connection. */
+static bool in_flight(const struct bc_binding *binding)
+{
+	const struct bc_slot_table *table = &binding->session->slots;
+
+	for (uint32_t i = 0; table->slots && i < table->end; i++)
+		if (table->slots[i].req &&
+		    table->slots[i].req->conn == binding->conn)
+			return true;
+	return false;
+}
+
+/* The back channel gives way to another.  "A requester MUST NOT retry a request,
+ * unless the connection it used to send the request disconnects." 2.10.6.2: what
+ * is in flight stays there, and the binding is remembered for its sake, until it
+ * is answered or the connection ends.  The client may bind it anew any time.
  */
-static bool session_has_room(const struct bc_session *session)
+static void displace(struct bc_binding *binding)
 {
-	const struct bc_binding *binding;
-	uint32_t bound = 0;
+	struct bc_conn *conn = binding->conn;
 
-	if (session->back_bound < bc_core.config.max_connections)
-		return true;
-	cds_list_for_each_entry(binding, &session->bindings, session_link)
-		bound += (binding->channels & BC_CHANNEL_BACK) &&
-			 !uatomic_read(&binding->conn->down);
-	return bound < bc_core.config.max_connections;
+	if (!in_flight(binding)) {
+		bc_binding_remove_locked(binding);
+		return;
+	}
+	bc_binding_set_locked(binding, BC_BINDING_SILENT);
+	back_count(binding, -1);
+	binding->displaced = true;
+	pthread_mutex_lock(&conn->lock);
+	binding->channels = BC_CHANNEL_FORE;
+	bc_binding_forget_reply(binding);
+	pthread_mutex_unlock(&conn->lock);
 }
 
-/* Whether one more connection may be back-bound: then the server counts it. */
-static bool back_acquire(const struct bc_session *session)
+/* Those of a session that gave way, and whose requests have ended since. */
+static void displaced_remove(struct bc_session *session)
 {
-	unsigned long clientid = (unsigned long)session->client->clientid;
+	struct bc_binding *binding, *next;
 
-	if (!session->security)
-		return false;
-	if (!session_has_room(session)) {
-		bc_log_limited(
-			BC_LIMITED_SESSION_BINDINGS, BC_LOG_WARN,
-			"client %#lx: back channel refused, its session has %u connections (Max_Connections)",
-			clientid, session->back_bound);
-		return false;
-	}
-	if (!server_acquire()) {
-		bc_log_limited(
-			BC_LIMITED_SERVER_BINDINGS, BC_LOG_WARN,
-			"client %#lx: back channel refused, the server has %u connections (Max_Server_Connections)",
-			clientid, bc_core.config.max_server_connections);
-		return false;
-	}
-	return true;
+	cds_list_for_each_entry_safe(binding, next, &session->bindings,
+				     session_link)
+		if (binding->displaced && !in_flight(binding))
+			bc_binding_remove_locked(binding);
 }
+
+/* Of a client's back-bound bindings, or of its session's: that which was heard
+ * least recently, but the one given.  One that is down comes before all others,
+ * an older one before one that was heard at the same time.
+ */
+static struct bc_binding *least_heard(const struct bc_client *client,
+				      const struct bc_session *session,
+				      const struct bc_binding *but)
+{
+	struct bc_binding *least = NULL, *binding;
+	uint64_t earliest = 0;
+
+	cds_list_for_each_entry(binding, &client->back_list, client_link) {
+		struct bc_conn *conn = binding->conn;
+		uint64_t heard = uatomic_read(&conn->down) ?
+					 0 :
+					 uatomic_read(&conn->activity);
+
+		if (binding == but || (session && binding->session != session))
+			continue;
+		if (!least || heard <= earliest) {
+			least = binding;
+			earliest = heard;
+		}
+	}
+	return least;
+}
+
+static void give_way(const struct bc_binding *added, struct bc_binding *least,
+		     enum bc_limited kind, const char *limit, uint32_t most)
+{
+	bool gone = uatomic_read(&least->conn->down);
+
+	if (!gone)
+		bc_log_limited(
+			kind, BC_LOG_WARN,
+			"client %#lx: more than %u back channel connections (%s): that which was heard least recently gave way",
+			(unsigned long)added->session->client->clientid, most,
+			limit);
+	displace(least);
+}
+
+/* A binding was added: keep the limits.  The server's is for those that have more
+ * than one: what a client does costs no other its only one.
+ */
+static void limits_keep(struct bc_binding *added)
+{
+	const struct bc_config *config = &bc_core.config;
+	struct bc_session *session = added->session;
+	struct bc_client *client = session->client;
+	struct bc_binding *least;
+
+	if (session->back_bound > config->max_connections) {
+		displaced_remove(session);
+		give_way(added, least_heard(client, session, added),
+			 BC_LIMITED_SESSION_BINDINGS, "Max_Connections",
+			 config->max_connections);
+	}
+	if (client->back_bound > config->max_client_connections &&
+	    client->back_bound > 1)
+		give_way(added, least_heard(client, NULL, added),
+			 BC_LIMITED_CLIENT_BINDINGS, "Max_Client_Connections",
+			 config->max_client_connections);
+	if (uatomic_read(&bc_core.back_bound) <= config->max_server_connections)
+		return;
+	least = least_heard(client, session, added);
+	if (!least)
+		least = least_heard(client, NULL, added);
+	if (least)
+		give_way(added, least, BC_LIMITED_SERVER_BINDINGS,
+			 "Max_Server_Connections",
+			 config->max_server_connections);
+}
+
+/* Binding ------------------------------------------------------------------ */
 
 /* Channels for a connection that has no explicit association yet.
  * "If the client specified CDFC4_FORE, the server MUST return CDFS4_FORE ..."
  * 18.34.3.  The back channel is given whenever it is asked for and can be.
- * Then back_acquire() has counted it on the server: who does not make the binding
- * after all gives that back (server_release()).
  */
 static int choose_channels(const struct bc_session *session,
 			   enum bc_bind_dir dir, enum bc_channels *channels)
 {
-	bool back = dir != BC_BIND_FORE && back_acquire(session);
+	bool back = session->security;
 
 	switch (dir) {
 	case BC_BIND_FORE:
@@ -248,6 +380,23 @@ static bool dir_satisfied(enum bc_channels channels, enum bc_bind_dir dir)
 	return false;
 }
 
+/* A binding has its channels: count it. */
+static void binding_count(struct bc_binding *binding)
+{
+	struct bc_session *session = binding->session;
+	const struct bc_client *client = session->client;
+
+	if (!(binding->channels & BC_CHANNEL_BACK)) {
+		session->fore_bound++;
+		return;
+	}
+	back_count(binding, 1);
+	session->had_back = true;
+	bc_binding_set_trial_locked(binding,
+				    client->doubted || client->bereaved);
+	limits_keep(binding);
+}
+
 /* bc_conn_down() marks, and the timers' thread then looks at the connection's
  * bindings.  conn->lock orders the two: we see the mark, or it our binding.
  */
@@ -273,20 +422,26 @@ static int binding_new(struct bc_session *session, struct bc_conn *conn,
 	bc_session_ref(session);
 	bc_conn_ref(conn);
 	cds_list_add(&binding->session_link, &session->bindings);
-	if (channels & BC_CHANNEL_BACK) {
-		session->back_bound++;
-		session->had_back = true;
-	} else {
-		session->fore_bound++;
-	}
+	binding_count(binding);
 	*result = binding;
 	return 0;
+}
+
+/* One whose back channel gave way is bound anew, to whatever is asked. */
+static void binding_renew(struct bc_binding *binding, enum bc_channels channels)
+{
+	pthread_mutex_lock(&binding->conn->lock);
+	binding->channels = channels;
+	pthread_mutex_unlock(&binding->conn->lock);
+	binding->displaced = false;
+	binding_count(binding);
 }
 
 /* The reply that opens the path, or opens it again, is the one given. */
 static void expect_reply(struct bc_binding *binding, const void *reply)
 {
 	bc_binding_set_locked(binding, BC_BINDING_OPENING);
+	binding->asked = 0;
 	pthread_mutex_lock(&binding->conn->lock);
 	if (!binding->reply) {
 		uatomic_inc(&bc_core.opening);
@@ -306,7 +461,8 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 
 	if (!session->open || uatomic_read(&conn->down))
 		return -ENOTCONN;
-	if (binding) {
+	uatomic_set(&conn->activity, bc_now_ns());
+	if (binding && !binding->displaced) {
 		if (!dir_satisfied(binding->channels, dir))
 			return -EINVAL;
 		*channels = binding->channels;
@@ -314,19 +470,18 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 		rc = choose_channels(session, dir, channels);
 		if (rc)
 			return rc;
-		if (*channels == BC_CHANNEL_FORE &&
+		if (!binding && *channels == BC_CHANNEL_FORE &&
 		    session->fore_bound >= FORE_BOUND_MAX)
 			return 0;
-		rc = binding_new(session, conn, *channels, &binding);
-		if (rc) {
-			if (*channels & BC_CHANNEL_BACK)
-				server_release();
+		rc = binding ? 0 :
+			       binding_new(session, conn, *channels, &binding);
+		if (rc)
 			return rc;
-		}
+		if (binding->displaced)
+			binding_renew(binding, *channels);
 	}
 	if ((*channels & BC_CHANNEL_BACK) && binding->state != BC_BINDING_LIVE)
 		expect_reply(binding, reply);
-	uatomic_set(&conn->activity, bc_now_ns());
 	return 0;
 }
 

@@ -237,15 +237,19 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 	if (call->attempts < config->retry_attempts &&
 	    bc_now() + delay < call->deadline) {
 		call->attempts++;
-		bc_log(BC_LOG_INFO,
-		       "client %#lx: callback not answered, retry %u of %u in %lu ms",
-		       (unsigned long)call->client->clientid, call->attempts,
-		       config->retry_attempts, (unsigned long)delay);
+		bc_log_limited(
+			BC_LIMITED_RETRY, BC_LOG_INFO,
+			"client %#lx: callback not answered, retry %u of %u in %lu ms",
+			(unsigned long)call->client->clientid, call->attempts,
+			config->retry_attempts, (unsigned long)delay);
 		call_time_backoff(call, bc_now() + delay);
 		return;
 	}
-	bc_log(BC_LOG_EVENT, "client %#lx: callback given up after %u attempts",
-	       (unsigned long)call->client->clientid, call->attempts + 1);
+	bc_log_limited(BC_LIMITED_GIVEN_UP, BC_LOG_EVENT,
+		       "client %#lx: callback given up after %u attempts",
+		       (unsigned long)call->client->clientid,
+		       call->attempts + 1);
+	bc_client_doubt_locked(call->client);
 	binding =
 		session && conn ? bc_binding_find_locked(session, conn) : NULL;
 	if (binding)
@@ -277,9 +281,12 @@ void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
 	if (call->slot == slot)
 		call->slot = NULL;
 	bc_call_put(call);
+	if (session->stuck && bc_slots_available(&session->slots))
+		bc_session_set_stuck_locked(session, false);
 	if (slot->state == BC_SLOT_LOST)
-		bc_log(BC_LOG_WARN,
-		       "client %#lx: a back channel slot's sequence is lost (%u of %u)",
-		       (unsigned long)session->client->clientid,
-		       session->slots.lost, session->slots.size);
+		bc_log_limited(
+			BC_LIMITED_SLOT_LOST, BC_LOG_WARN,
+			"client %#lx: a back channel slot's sequence is lost (%u of %u)",
+			(unsigned long)session->client->clientid,
+			session->slots.lost, session->slots.size);
 }

@@ -8,8 +8,8 @@
  *   and its callbacks.  Two clients share none but the timers', which is held for
  *   a moment when one that was idle is called.
  * Lifetime: see "who holds a reference" in bc_internal.h.  A client leaves the
- *   table when it has neither sessions nor callbacks ("dead"); who finds it dead
- *   looks again.
+ *   table when it has neither sessions nor callbacks ("dead"), or a lease after
+ *   that if it left one unanswered; who finds it dead looks again.
  * Invariants: client->paths is the sum over its sessions; a dead client has no
  *   sessions and no callbacks and never gets any again.
  */
@@ -93,7 +93,11 @@ static struct bc_client *client_new(uint64_t clientid)
 	CDS_INIT_LIST_HEAD(&client->ready);
 	CDS_INIT_LIST_HEAD(&client->parked);
 	CDS_INIT_LIST_HEAD(&client->delayed);
+	CDS_INIT_LIST_HEAD(&client->full);
 	CDS_INIT_LIST_HEAD(&client->queue);
+	CDS_INIT_LIST_HEAD(&client->back_list);
+	client->doubts = 1;
+	client->standing = BC_STANDING_FORGIVEN;
 	urcu_ref_init(&client->ref);
 	urcu_ref_get(&client->ref);
 	return client;
@@ -150,12 +154,49 @@ void bc_client_arm_locked(struct bc_client *client, uint64_t when)
 		bc_client_put(client);
 }
 
+/* What it left unanswered is remembered for a lease: a new session is no answer. */
+static bool keeps_doubt(struct bc_client *client)
+{
+	uint64_t now;
+
+	if (!(client->doubted || client->bereaved) ||
+	    uatomic_read(&bc_core.stopping))
+		return false;
+	now = bc_now();
+	if (!client->kept_until)
+		client->kept_until = now + bc_core.config.lease_time;
+	if (now >= client->kept_until)
+		return false;
+	bc_client_arm_locked(client, client->kept_until);
+	return true;
+}
+
 void bc_client_retire_locked(struct bc_client *client)
 {
 	bc_assert_locked(&client->lock);
-	if (client->dead || client->calls || !cds_list_empty(&client->sessions))
+	if (client->dead || client->calls ||
+	    !cds_list_empty(&client->sessions) || keeps_doubt(client))
 		return;
 	client->dead = true;
 	bc_table_del(&bc_core.clients, &client->node);
 	bc_client_put(client); /* the table's; our caller holds one */
+}
+
+void bc_client_set_standing_locked(struct bc_client *client)
+{
+	uint32_t standing = 0;
+
+	bc_assert_locked(&client->lock);
+	if (client->paths)
+		standing |= BC_STANDING_PATH;
+	if (client->trusted && !client->doubted)
+		standing |= BC_STANDING_TRUSTED;
+	if (!client->bereaved)
+		standing |= BC_STANDING_FORGIVEN;
+	uatomic_set(&client->standing, standing);
+}
+
+bool bc_client_on_trial(const struct bc_client *client)
+{
+	return !(client->standing & BC_STANDING_TRUSTED);
 }

@@ -78,8 +78,9 @@ static void conn_examine_work(struct bc_work *work)
 	uatomic_set(&conn->examined, false);
 	if (!uatomic_read(&conn->down) &&
 	    bc_core.ops->conn_close_if_stalled(conn))
-		bc_log(BC_LOG_EVENT,
-		       "a back channel connection acknowledges nothing while its client is heard on another: closed");
+		bc_log_limited(
+			BC_LIMITED_STALLED, BC_LOG_EVENT,
+			"a back channel connection acknowledges nothing while its client is heard on another: closed");
 	bc_conn_put(conn); /* bc_conn_examine()'s */
 }
 

@@ -170,6 +170,7 @@ static void fail_all_clients(void)
 	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node) {
 		pthread_mutex_lock(&client->lock);
 		bc_client_end_calls_locked(client, BC_OUTCOME_FAILED);
+		bc_client_retire_locked(client);
 		pthread_mutex_unlock(&client->lock);
 	}
 	rcu_read_unlock();

@@ -55,6 +55,9 @@ void bc_client_destroy(uint64_t clientid)
 	if (!client)
 		return;
 	pthread_mutex_lock(&client->lock);
+	client->doubted = false;
+	client->bereaved = false;
+	bc_client_set_standing_locked(client);
 	bc_client_end_calls_locked(client, BC_OUTCOME_FAILED);
 	bc_client_retire_locked(client);
 	pthread_mutex_unlock(&client->lock);
@@ -102,6 +105,7 @@ void bc_session_close(struct bc_session *session)
 	if (cds_list_empty(&client->sessions))
 		bc_revoked_unlink_locked(client);
 	requeue_all(session);
+	bc_session_list_locked(session); /* in none any more */
 	bc_client_ref(client);
 	bc_client_retire_locked(client);
 	pthread_mutex_unlock(&client->lock);
@@ -142,10 +146,11 @@ static void park_requests(struct bc_session *session,
 	}
 	bc_session_list_locked(session);
 	if (parked)
-		bc_log(BC_LOG_EVENT,
-		       "client %#lx: connection lost with %u callbacks in flight, %s",
-		       (unsigned long)session->client->clientid, parked,
-		       session->paths ? "failing over" : "no other is bound");
+		bc_log_limited(
+			BC_LIMITED_CONN_LOST, BC_LOG_EVENT,
+			"client %#lx: connection lost with %u callbacks in flight, %s",
+			(unsigned long)session->client->clientid, parked,
+			session->paths ? "failing over" : "no other is bound");
 }
 
 /* Unbind the connection from one session. @return whether there was one */
@@ -180,9 +185,10 @@ static bool unbind_one(struct bc_conn *conn)
 		park_requests(session, conn);
 		if (was_path && !client->paths) {
 			client->path_was_lost = true;
-			bc_log(BC_LOG_EVENT,
-			       "client %#lx: last back channel connection lost",
-			       (unsigned long)client->clientid);
+			bc_log_limited(
+				BC_LIMITED_PATH_LOST, BC_LOG_EVENT,
+				"client %#lx: last back channel connection lost",
+				(unsigned long)client->clientid);
 		}
 	}
 	pthread_mutex_unlock(&client->lock);

@@ -46,6 +46,8 @@ static void held_expired(struct bc_call *call, uint64_t now)
 		bc_call_redo_locked(
 			call); /* another session of the client has a path */
 	} else if (now >= call->expires) {
+		if (slot->state == BC_SLOT_PARKED && !call->patience)
+			bc_client_doubt_locked(call->client);
 		bc_call_done_later_locked(call, slot->state == BC_SLOT_PARKED ?
 							BC_OUTCOME_FAILED :
 							BC_OUTCOME_DEFER);
@@ -145,6 +147,7 @@ static bool slot_unanswered(const struct bc_slot *slot, uint64_t now)
 static void silence_unanswered(struct bc_client *client, uint64_t now)
 {
 	struct bc_session *session, *next;
+	bool any = false;
 
 	cds_list_for_each_entry_safe(session, next, &client->reachable,
 				     reachable_link) {
@@ -159,19 +162,24 @@ static void silence_unanswered(struct bc_client *client, uint64_t now)
 			if (binding)
 				bc_binding_set_locked(binding,
 						      BC_BINDING_SILENT);
+			any = any || binding;
 		}
 	}
+	if (any)
+		bc_client_doubt_locked(client);
 }
 
 static void queue_expired(struct visit *visit, struct bc_call *call)
 {
 	struct bc_client *client = visit->client;
 
-	bc_log(BC_LOG_EVENT, "client %#lx: callback given up, %s for %lu ms",
-	       (unsigned long)client->clientid,
-	       client->paths ? "no free slot" : "no path",
-	       (unsigned long)(call->patience ? call->patience :
-						bc_core.config.lease_time));
+	bc_log_limited(BC_LIMITED_NO_PATH, BC_LOG_EVENT,
+		       "client %#lx: callback given up, %s for %lu ms",
+		       (unsigned long)client->clientid,
+		       client->paths ? "no free slot" : "no path",
+		       (unsigned long)(call->patience ?
+					       call->patience :
+					       bc_core.config.lease_time));
 	if (client->paths && !visit->silenced)
 		silence_unanswered(client, visit->now);
 	visit->silenced = true;
@@ -243,14 +251,17 @@ static uint64_t expire_delayed(struct bc_session *session, uint64_t now)
 void bc_expiry_run(struct bc_client *client)
 {
 	struct bc_session *session, *next;
-	uint64_t now, when;
+	uint64_t now, when, due;
 
 	pthread_mutex_lock(&client->lock);
 	now = bc_now();
 	client->armed = 0;
 	expire_calls(client, now);
+	when = bc_question_expire_locked(client, now);
 	bc_client_retire_locked(client);
-	when = client->due.first ? client->due.first->when : UINT64_MAX;
+	due = client->due.first ? client->due.first->when : UINT64_MAX;
+	if (due < when)
+		when = due;
 	cds_list_for_each_entry_safe(session, next, &client->delayed,
 				     delayed_link) {
 		uint64_t delayed = expire_delayed(session, now);
@@ -258,6 +269,8 @@ void bc_expiry_run(struct bc_client *client)
 		if (delayed < when)
 			when = delayed;
 	}
+	cds_list_for_each_entry(session, &client->full, full_link)
+		bc_session_look_stuck_locked(session, now);
 	if (when != UINT64_MAX)
 		bc_client_arm_locked(client, when);
 	pthread_mutex_unlock(&client->lock);

@@ -2,67 +2,183 @@
 /*
  * The log: lines of the core, and those that a peer can cause at will.
  *
- * Purpose: format a line; write those of a kind that a peer can cause at most
- *   once in BC_LOG_INTERVAL, with the number of those that were left out.
- * Data: one struct bc_log_limit a kind, in bc_core.
+ * Purpose: format a line; write only some of each kind that a peer can cause in
+ *   BC_LOG_INTERVAL, and tell the number of those that were left out.  Such
+ *   lines are written by the completions' thread: who notices what they say may
+ *   hold a lock, which a slow log must not prolong.
+ * Data: one struct bc_log_limit a kind, in bc_core; a struct log_line for each
+ *   line that waits to be written.
  * Locking: none; any lock may be held.
- * Lifetime: the core's.
- * Invariant: of the threads that find a kind's interval over, one writes.
+ * Lifetime: the core's; a line is freed when it has been written.
+ * Invariants: the lines that wait are at most as many as the limits of all kinds
+ *   allow; what was left out is told when the interval is over, at the latest.
  */
 #include "bc_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LINE_MAX_SIZE 256
 
-static void write_line(enum bc_log_level level, uint32_t omitted,
-		       const char *format, va_list args)
-	__attribute__((format(printf, 3, 0)));
+/* A line that waits for the completions' thread. */
+struct log_line {
+	struct bc_work work;
+	enum bc_log_level level;
+	char text[LINE_MAX_SIZE];
+};
 
-static void write_line(enum bc_log_level level, uint32_t omitted,
-		       const char *format, va_list args)
-{
-	char line[LINE_MAX_SIZE];
-	int len = vsnprintf(line, sizeof(line), format, args);
+/** Of a kind: how many in an interval, and what they say, for the count of
+ * those left out.
+ */
+struct kind {
+	uint32_t burst;
+	enum bc_log_level level;
+	const char *what;
+};
 
-	if (omitted && len >= 0 && (size_t)len < sizeof(line))
-		snprintf(line + len, sizeof(line) - (size_t)len,
-			 " (%u more since the last such line)", omitted);
-	bc_core.ops->log(level, line);
-}
+/* What happens to one client at a time is told of a few. */
+#define SOME 20
+
+static const struct kind kinds[BC_LIMITED_KINDS] = {
+	[BC_LIMITED_PRINCIPAL] = { 1, BC_LOG_WARN, "principal refused" },
+	[BC_LIMITED_SESSION_BINDINGS] = { 1, BC_LOG_WARN, "Max_Connections" },
+	[BC_LIMITED_CLIENT_BINDINGS] = { 1, BC_LOG_WARN,
+					 "Max_Client_Connections" },
+	[BC_LIMITED_SERVER_BINDINGS] = { 1, BC_LOG_WARN,
+					 "Max_Server_Connections" },
+	[BC_LIMITED_PROBE] = { 1, BC_LOG_WARN, "back channel probe failed" },
+	[BC_LIMITED_BOOKKEEPING] = { SOME, BC_LOG_WARN,
+				     "bookkeeping of delegations mended" },
+	[BC_LIMITED_PROBE_ANSWERED] = { 1, BC_LOG_DEBUG,
+					"back channel probe answered" },
+	[BC_LIMITED_NO_BACK_CHANNEL] = { SOME, BC_LOG_INFO, "no back channel" },
+	[BC_LIMITED_PATH_UP] = { SOME, BC_LOG_EVENT,
+				 "back channel is up again" },
+	[BC_LIMITED_PATH_LOST] = { SOME, BC_LOG_EVENT,
+				   "last back channel connection lost" },
+	[BC_LIMITED_CONN_LOST] = { SOME, BC_LOG_EVENT,
+				   "connection lost with callbacks in flight" },
+	[BC_LIMITED_STALLED] = { SOME, BC_LOG_EVENT,
+				 "connection acknowledges nothing" },
+	[BC_LIMITED_VERDICT] = { SOME, BC_LOG_INFO, "callback not done" },
+	[BC_LIMITED_RETRY] = { SOME, BC_LOG_INFO, "callback not answered" },
+	[BC_LIMITED_GIVEN_UP] = { SOME, BC_LOG_EVENT, "callback given up" },
+	[BC_LIMITED_NO_PATH] = { SOME, BC_LOG_EVENT,
+				 "callback given up while waiting" },
+	[BC_LIMITED_ON_TRIAL] = { SOME, BC_LOG_EVENT,
+				  "back channel not trusted" },
+	[BC_LIMITED_ENCODE] = { 1, BC_LOG_WARN, "cannot encode a callback" },
+	[BC_LIMITED_SLOT_LOST] = { SOME, BC_LOG_WARN, "slot's sequence lost" },
+	[BC_LIMITED_STUCK] = { SOME, BC_LOG_WARN,
+			       "no slot of the back channel is answered" },
+	[BC_LIMITED_FAULT] = { SOME, BC_LOG_WARN, "back channel fault" },
+	[BC_LIMITED_REVOKED] = { SOME, BC_LOG_EVENT,
+				 "a delegation was revoked" },
+	[BC_LIMITED_NOT_REMEMBERED] = { 1, BC_LOG_WARN,
+					"a revoked delegation is not remembered" },
+};
+
+static void omitted_run(struct bc_timer *timer);
+static struct bc_timer omitted_timer = { .run = omitted_run };
 
 void bc_log(enum bc_log_level level, const char *format, ...)
 {
+	char line[LINE_MAX_SIZE];
 	va_list args;
 
 	va_start(args, format);
-	write_line(level, 0, format, args);
+	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	bc_core.ops->log(level, line);
 }
 
-bool bc_log_due(struct bc_log_limit *limit, uint64_t now, uint32_t *omitted)
+bool bc_log_due(struct bc_log_limit *limit, uint32_t burst, uint64_t now,
+		uint32_t *omitted)
 {
 	uint64_t next = uatomic_read(&limit->next);
 
-	if (now < next || uatomic_cmpxchg(&limit->next, next,
-					  now + BC_LOG_INTERVAL) != next) {
-		uatomic_inc(&limit->omitted);
+	/* Of the threads that find the interval over, one begins the next. */
+	if (now >= next &&
+	    uatomic_cmpxchg(&limit->next, next, now + BC_LOG_INTERVAL) == next)
+		uatomic_set(&limit->written, 0);
+	if (uatomic_read(&limit->written) >= burst ||
+	    uatomic_add_return(&limit->written, 1) > burst) {
+		*omitted = uatomic_add_return(&limit->omitted, 1);
 		return false;
 	}
 	*omitted = uatomic_xchg(&limit->omitted, 0);
 	return true;
 }
 
+static void line_run(struct bc_work *work)
+{
+	struct log_line *line = caa_container_of(work, struct log_line, work);
+
+	bc_core.ops->log(line->level, line->text);
+	free(line);
+}
+
+static void line_queue(struct log_line *line, enum bc_log_level level)
+{
+	line->level = level;
+	line->work = (struct bc_work){ .run = line_run };
+	bc_completion_queue(&line->work);
+}
+
 void bc_log_limited(enum bc_limited kind, enum bc_log_level level,
 		    const char *format, ...)
 {
+	struct bc_log_limit *limit = &bc_core.limits[kind];
+	struct log_line *line;
 	uint32_t omitted;
 	va_list args;
+	int len;
 
-	if (!bc_log_due(&bc_core.limits[kind], bc_now(), &omitted))
+	if (!bc_log_due(limit, kinds[kind].burst, bc_now(), &omitted)) {
+		if (omitted == 1)
+			bc_timer_arm(&omitted_timer,
+				     uatomic_read(&limit->next));
+		return;
+	}
+	line = malloc(sizeof(*line));
+	if (!line)
 		return;
 	va_start(args, format);
-	write_line(level, omitted, format, args);
+	len = vsnprintf(line->text, sizeof(line->text), format, args);
 	va_end(args);
+	if (omitted && len >= 0 && (size_t)len < sizeof(line->text))
+		snprintf(line->text + len, sizeof(line->text) - (size_t)len,
+			 " (%u more since the last such line)", omitted);
+	line_queue(line, level);
+}
+
+/* Tell what was left out of the kinds whose interval is over.  Context: the
+ * timers' thread; at the core's end it is not over, but nothing more comes.
+ */
+static void omitted_run(struct bc_timer *timer)
+{
+	bool stopping = uatomic_read(&bc_core.stopping);
+	uint64_t now = bc_now();
+
+	for (int kind = 0; kind < BC_LIMITED_KINDS; kind++) {
+		struct bc_log_limit *limit = &bc_core.limits[kind];
+		struct log_line *line;
+		uint32_t omitted;
+
+		if (!uatomic_read(&limit->omitted))
+			continue;
+		if (!stopping && uatomic_read(&limit->next) > now) {
+			bc_timer_arm(timer, uatomic_read(&limit->next));
+			continue;
+		}
+		line = malloc(sizeof(*line));
+		omitted = uatomic_xchg(&limit->omitted, 0);
+		if (!line)
+			continue;
+		snprintf(line->text, sizeof(line->text),
+			 "%u more lines like this were left out: %s", omitted,
+			 kinds[kind].what);
+		line_queue(line, kinds[kind].level);
+	}
 }

@@ -48,7 +48,7 @@ void bc_bind_replied(const void *transport, const void *reply)
 
 		pthread_mutex_lock(&client->lock);
 		binding = bc_binding_find_locked(session, conn);
-		if (binding) {
+		if (binding && !binding->displaced) {
 			bc_binding_set_locked(binding, BC_BINDING_LIVE);
 			bc_probe_add_locked(binding);
 		}

@@ -135,7 +135,8 @@ static struct bc_binding *probed_binding(const struct bc_request *req)
  */
 static bool probe_silences(struct bc_binding *binding)
 {
-	if (binding->answered || binding->state != BC_BINDING_LIVE)
+	if (binding->answered || binding->displaced ||
+	    binding->state != BC_BINDING_LIVE)
 		return false;
 	bc_binding_set_locked(binding, BC_BINDING_SILENT);
 	return true;
@@ -192,15 +193,16 @@ static void probe_answered(struct bc_request *req)
 	binding = probed_binding(req);
 	if (binding) {
 		binding->answered = true;
-		if (binding->state == BC_BINDING_SILENT)
+		if (binding->state == BC_BINDING_SILENT && !binding->displaced)
 			bc_binding_set_locked(binding, BC_BINDING_LIVE);
 		probe_end(&binding->probe);
 	}
 	pthread_mutex_unlock(&client->lock);
 	if (!binding)
 		return;
-	bc_log(BC_LOG_DEBUG, "client %#lx: back channel probe answered",
-	       (unsigned long)client->clientid);
+	bc_log_limited(BC_LIMITED_PROBE_ANSWERED, BC_LOG_DEBUG,
+		       "client %#lx: back channel probe answered",
+		       (unsigned long)client->clientid);
 	bc_sender_run(client);
 }
 

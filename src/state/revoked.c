@@ -217,6 +217,8 @@ void bc_revoked_link_locked(struct bc_client *client)
 		revoked->until = 0;
 		urcu_ref_get(&revoked->ref);
 		rcu_set_pointer(&client->revoked, revoked);
+		client->bereaved = true;
+		bc_client_set_standing_locked(client);
 	}
 	pthread_mutex_unlock(&revoked->lock);
 	bc_revoked_put(revoked);
@@ -301,7 +303,8 @@ static int revoked_remember(struct bc_revoked *revoked, const uint8_t *other)
 }
 
 /* If the client has a session already, that must lead to them.  One that is just
- * added finds them in the table, or we find it there.
+ * added finds them in the table, or we find it there.  What it answers from now on
+ * it answers after the revocation.
  */
 static void link_to_client(uint64_t clientid)
 {
@@ -310,6 +313,8 @@ static void link_to_client(uint64_t clientid)
 	if (!client)
 		return;
 	pthread_mutex_lock(&client->lock);
+	client->bereaved = true;
+	bc_client_set_standing_locked(client);
 	if (!cds_list_empty(&client->sessions))
 		bc_revoked_link_locked(client);
 	pthread_mutex_unlock(&client->lock);
@@ -334,12 +339,14 @@ void bc_revoked_add(uint64_t clientid,
 		bc_revoked_put(revoked);
 	}
 	if (rc)
-		bc_log(BC_LOG_WARN,
-		       "client %#lx: a revoked delegation is not remembered: %s",
-		       (unsigned long)clientid, strerror(-rc));
+		bc_log_limited(
+			BC_LIMITED_NOT_REMEMBERED, BC_LOG_WARN,
+			"client %#lx: a revoked delegation is not remembered: %s",
+			(unsigned long)clientid, strerror(-rc));
 	else
-		bc_log(BC_LOG_EVENT, "client %#lx: a delegation was revoked",
-		       (unsigned long)clientid);
+		bc_log_limited(BC_LIMITED_REVOKED, BC_LOG_EVENT,
+			       "client %#lx: a delegation was revoked",
+			       (unsigned long)clientid);
 }
 
 /* The session's client's, if it has any: +1 ref; or NULL. */

@@ -196,7 +196,9 @@ static struct bc_request *slot_request(struct bc_session *session,
 	if (!slot->retry)
 		slot->highest = bc_slots_highest(&session->slots);
 	req->sequence.highest_slot = slot->highest;
+	req->sequence.alone = call->args_len == BC_CB_ALONE_SIZE;
 	encode_call(req, left_out);
+	bc_question_note_locked(session, conn);
 	return req;
 }
 
@@ -258,22 +260,40 @@ static struct bc_session *session_for(struct bc_client *client,
 	return NULL;
 }
 
+/* A slot whose request is to be sent again.  One whose callback is over can wait
+ * until its client is known to answer.
+ */
+static struct bc_slot *parked_slot(const struct bc_session *session,
+				   bool any_over)
+{
+	const struct bc_slot_table *table = &session->slots;
+
+	for (uint32_t i = 0; table->waiting && i < table->end; i++) {
+		struct bc_slot *slot = &table->slots[i];
+
+		if (slot->state == BC_SLOT_PARKED &&
+		    (any_over || slot->call->state != BC_CALL_DONE))
+			return slot;
+	}
+	return NULL;
+}
+
 /* A request that lost its connection: same session, slot and sequence id. */
 static struct bc_request *next_parked(const struct bc_client *client,
 				      uint64_t now)
 {
+	bool any_over = !bc_client_on_trial(client);
 	struct bc_session *session;
 
 	cds_list_for_each_entry(session, &client->parked, parked_link) {
-		struct bc_slot *slot = session->slots.slots;
-		struct bc_conn *conn = bc_binding_path_locked(session);
+		struct bc_slot *slot = parked_slot(session, any_over);
+		struct bc_conn *conn =
+			slot ? bc_binding_path_locked(session) : NULL;
 		struct bc_request *req;
 		struct bc_call *call;
 
 		if (!conn)
 			continue;
-		while (slot->state != BC_SLOT_PARKED)
-			slot++;
 		req = slot_request(session, slot, conn, now);
 		call = slot->call;
 		if (req && call->state == BC_CALL_SENT && call->slot == slot)
@@ -281,6 +301,52 @@ static struct bc_request *next_parked(const struct bc_client *client,
 		return req;
 	}
 	return NULL;
+}
+
+/* A slot to ask with: one that owes an answer, and lost its connection; else a
+ * free one. NULL: there is none.
+ */
+static struct bc_slot *question_slot(struct bc_session *session)
+{
+	struct bc_slot *slot = parked_slot(session, true);
+	struct bc_call *question;
+	int index;
+
+	if (slot)
+		return slot;
+	if (!bc_security_fits(session->security, session->max_request_size,
+			      BC_CB_ALONE_SIZE))
+		return NULL;
+	question = bc_question_new(session);
+	if (!question)
+		return NULL;
+	index = bc_slots_acquire(&session->slots);
+	if (index < 0) {
+		bc_call_put(question);
+		return NULL;
+	}
+	slot = &session->slots.slots[index];
+	slot->call = question;
+	return slot;
+}
+
+/* Nothing else goes out to a client on trial: ask whether it answers. */
+static struct bc_request *next_question(struct bc_client *client, uint64_t now)
+{
+	struct bc_binding *binding;
+	struct bc_request *req;
+	struct bc_slot *slot;
+
+	if (!client->paths || !bc_client_on_trial(client))
+		return NULL;
+	binding = bc_client_unasked_locked(client);
+	slot = binding ? question_slot(binding->session) : NULL;
+	if (!slot)
+		return NULL;
+	req = slot_request(binding->session, slot, binding->conn, now);
+	if (req)
+		bc_question_sent_locked(client, now);
+	return req;
 }
 
 static struct bc_request *next_queued(struct bc_client *client, uint64_t now)
@@ -340,6 +406,8 @@ static struct bc_request *ready_locked(struct bc_client *client, uint64_t now)
 		*end = next_parked(client, now);
 		if (!*end)
 			*end = next_queued(client, now);
+		if (!*end)
+			*end = next_question(client, now);
 	} while (*end && (end = &(*end)->next));
 	return ready;
 }
@@ -353,8 +421,9 @@ static void send_failed(struct bc_request *req, int error)
 	struct bc_client *client = session->client;
 	struct bc_slot *slot;
 
-	bc_log(BC_LOG_WARN, "client %#lx: cannot encode a callback: %s",
-	       (unsigned long)client->clientid, strerror(-error));
+	bc_log_limited(BC_LIMITED_ENCODE, BC_LOG_WARN,
+		       "client %#lx: cannot encode a callback: %s",
+		       (unsigned long)client->clientid, strerror(-error));
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
 	if (session->open && slot->req == req) {
@@ -561,16 +630,15 @@ static bool apply_verdict(enum bc_verdict verdict, struct bc_request *req,
 /* A connection that answers is not silent; but no path either while all that it
  * answers is that it takes no callbacks.
  */
-static void heard_on(const struct bc_session *session, struct bc_conn *conn,
+static void heard_on(struct bc_session *session, struct bc_conn *conn,
 		     enum bc_verdict verdict)
 {
 	struct bc_binding *binding = bc_binding_find_locked(session, conn);
 
 	if (binding)
 		binding->answered = true;
-	if (binding && binding->state == BC_BINDING_SILENT &&
-	    verdict != BC_VERDICT_REFUSED)
-		bc_binding_set_locked(binding, BC_BINDING_LIVE);
+	if (verdict != BC_VERDICT_REFUSED)
+		bc_client_answered_locked(session, binding);
 }
 
 /* Whether the slot waits for the reply to this request: it is out; or its
@@ -601,9 +669,11 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	bool failed;
 
 	if (verdict != BC_VERDICT_DONE && verdict != BC_VERDICT_DELAY)
-		bc_log(BC_LOG_INFO, "client %#lx slot %u sequence %u: %s",
-		       (unsigned long)client->clientid, req->sequence.slot,
-		       req->sequence.sequence, bc_verdict_name(verdict));
+		bc_log_limited(BC_LIMITED_VERDICT, BC_LOG_INFO,
+			       "client %#lx slot %u sequence %u: %s",
+			       (unsigned long)client->clientid,
+			       req->sequence.slot, req->sequence.sequence,
+			       bc_verdict_name(verdict));
 
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];

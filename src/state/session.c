@@ -13,7 +13,7 @@
  * Invariants: session->paths counts its bindings that are a path (is_path() in
  *   binding.c), also those that wait for the reply that opens them; a closed
  *   session has no bindings and nothing in its slots.  The client's lists
- *   `reachable`, `ready`, `parked` and `delayed` have exactly the sessions that are
+ *   `reachable`, `ready`, `parked`, `delayed` and `full` have exactly the sessions that are
  *   so: a callback's step never walks past those that are not.
  */
 #include "bc_internal.h"
@@ -77,6 +77,8 @@ void bc_session_list_locked(struct bc_session *session)
 	list_keep(&session->parked_link, &client->parked,
 		  reachable && table->waiting);
 	list_keep(&session->delayed_link, &client->delayed, table->delayed);
+	list_keep(&session->full_link, &client->full,
+		  session->open && table->slots && !bc_slots_available(table));
 }
 
 struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE])
@@ -159,6 +161,7 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 	if (slots > bc_core.config.max_slots)
 		slots = bc_core.config.max_slots;
 	memcpy(session->id, attrs->id, BC_SESSIONID_SIZE);
+	session->minorversion = attrs->minorversion ? attrs->minorversion : 1;
 	session->max_request_size = attrs->max_request_size;
 	session->security = attrs->security;
 	session->principal_len = attrs->principal_len;
@@ -175,6 +178,7 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 	CDS_INIT_LIST_HEAD(&session->ready_link);
 	CDS_INIT_LIST_HEAD(&session->parked_link);
 	CDS_INIT_LIST_HEAD(&session->delayed_link);
+	CDS_INIT_LIST_HEAD(&session->full_link);
 	bc_slots_init(&session->slots, slots);
 	urcu_ref_init(&session->ref);
 	return session;
@@ -199,6 +203,7 @@ int bc_session_add(const struct bc_session_attrs *attrs,
 	if (node != &session->node)
 		goto exists;
 	cds_list_add(&session->client_link, &client->sessions);
+	client->kept_until = 0;
 	bc_revoked_link_locked(client);
 	bc_session_ref(session);
 	pthread_mutex_unlock(&client->lock);
@@ -280,12 +285,12 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 	if (!bound)
 		uatomic_set(&session->client->heard, now);
 	status.known = true;
-	status.client_has_path = uatomic_read(&session->client->paths) > 0;
-	if (!status.client_has_path)
+	status.standing = uatomic_read(&session->client->standing);
+	if (!(status.standing & BC_STANDING_PATH))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN;
 	if (!uatomic_read(&session->paths))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
-	if (uatomic_read(&session->fault))
+	if (uatomic_read(&session->faulty))
 		status.flags |= BC_SEQ4_BACKCHANNEL_FAULT;
 	if (has_revoked(session->client))
 		status.flags |= BC_SEQ4_RECALLABLE_STATE_REVOKED;

@@ -93,6 +93,7 @@ void null_start(void)
 		.max_queue = 1048576,
 		.max_slots = SLOTS,
 		.max_connections = 16,
+		.max_client_connections = UINT32_MAX,
 		.max_server_connections = UINT32_MAX,
 		.callback_timeout = 600 * 1000,
 		.retry_attempts = 3,

@@ -55,6 +55,8 @@ struct cb_responder {
 	unsigned int log_size;
 	unsigned int nulls;
 	uint32_t null_programs[NULL_PROGRAMS]; /* of the first ones */
+	unsigned int questions;
+	struct cb_call *last_question; /* and the older ones behind it */
 	unsigned int in_flight;
 	unsigned int max_in_flight;
 	unsigned int violations;
@@ -476,6 +478,12 @@ static struct cb_answer next_answer(struct cb_responder *responder)
 	return answer;
 }
 
+/* CB_SEQUENCE alone. */
+static bool is_question(const struct cb_call *call)
+{
+	return call->minorversion > 0 && call->nops == 1 && call->op == 0;
+}
+
 /* [L] How to answer this call, and its slot while it has no answer. */
 static struct cb_answer choose(struct cb_responder *responder,
 			       struct cb_call *call)
@@ -489,6 +497,8 @@ static struct cb_answer choose(struct cb_responder *responder,
 	}
 	if (call->verdict != NFS4_OK)
 		return answer;
+	if (is_question(call))
+		responder->questions++;
 	if (call->session) {
 		slot = &call->session->slots[call->seq.slot];
 		if (slot->last && call->seq.sequence == slot->sequence) {
@@ -501,12 +511,25 @@ static struct cb_answer choose(struct cb_responder *responder,
 			responder->max_in_flight = responder->in_flight;
 		slot->in_flight = call;
 	}
+	if (is_question(call))
+		return (struct cb_answer){
+			.when = responder->default_answer.when == CB_NEVER ?
+					CB_NEVER :
+					CB_NOW,
+			.rpc = responder->default_answer.rpc,
+			.seq_status = responder->default_answer.seq_status,
+		};
 	return next_answer(responder);
 }
 
 /* [L] */
 static void append(struct cb_responder *responder, struct cb_call *call)
 {
+	if (is_question(call)) {
+		call->older_question = responder->last_question;
+		responder->last_question = call;
+		return;
+	}
 	if (responder->count == responder->log_size) {
 		responder->log_size = 2 * responder->log_size + 16;
 		responder->log =
@@ -619,6 +642,13 @@ void cb_responder_free(struct cb_responder *responder)
 	for (unsigned int i = 0; i < responder->count; i++) {
 		nfs_conn_put(responder->log[i]->conn);
 		free(responder->log[i]);
+	}
+	while (responder->last_question) {
+		struct cb_call *call = responder->last_question;
+
+		responder->last_question = call->older_question;
+		nfs_conn_put(call->conn);
+		free(call);
 	}
 	while (responder->pushed)
 		next_answer(responder);
@@ -772,6 +802,11 @@ uint32_t cb_responder_null_program(struct cb_responder *responder,
 		program = responder->null_programs[n];
 	pthread_mutex_unlock(&responder->lock);
 	return program;
+}
+
+unsigned int cb_responder_questions(struct cb_responder *responder)
+{
+	return read_counter(responder, &responder->questions);
 }
 
 unsigned int cb_responder_nulls(struct cb_responder *responder)

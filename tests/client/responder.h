@@ -6,6 +6,10 @@
  *
  * An answer is the correct one changed in the fields that are not zero; so
  * `{ 0 }` is correct, and `{ .seq_status = NFS4ERR_DELAY }` says just that.
+ *
+ * CB_SEQUENCE alone only asks whether anybody answers.  It is checked like all
+ * others, but is in no log and takes none of the answers: at once, with `rpc` and
+ * `seq_status` of the default answer, or never if that says so.
  */
 #ifndef NFS41_CLIENT_RESPONDER_H
 #define NFS41_CLIENT_RESPONDER_H
@@ -68,6 +72,7 @@ struct cb_call {
 
 	/* Private. */
 	struct cb_session *session;
+	struct cb_call *older_question;
 	uint64_t body_hash; /* of what follows CB_SEQUENCE */
 };
 
@@ -166,6 +171,8 @@ uint32_t cb_responder_null_program(struct cb_responder *responder,
 				   unsigned int n);
 unsigned int cb_responder_count(struct cb_responder *responder);
 unsigned int cb_responder_nulls(struct cb_responder *responder);
+/** CB_SEQUENCEs alone that have come. */
+unsigned int cb_responder_questions(struct cb_responder *responder);
 /**
  * The most callbacks that were ever unanswered at one time, of those that were
  * read: what is answered at once counts alone.

@@ -156,19 +156,38 @@ void fixture_end(struct fixture *fixture)
 	assert_int_equal(fixture_stop(fixture), 0);
 }
 
-void fixture_hold(struct fixture *fixture, const char *name,
-		  struct nfs_file *file)
+/* The holder opens a file that exists. @return whether it is granted a delegation */
+static bool holder_opens(struct fixture *fixture, const char *name,
+			 struct nfs_file *file)
 {
 	char path[128];
 
-	server_make_file(fixture->server, name, "contents");
 	snprintf(path, sizeof(path), "export/%s", name);
 	assert_int_equal(nfs_open(&fixture->session, path,
 				  OPEN4_SHARE_ACCESS_READ |
 					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
 				  file),
 			 NFS4_OK);
-	assert_int_equal(file->delegation.type, OPEN_DELEGATE_READ);
+	return file->delegation.type == OPEN_DELEGATE_READ;
+}
+
+void fixture_hold(struct fixture *fixture, const char *name,
+		  struct nfs_file *file)
+{
+	server_make_file(fixture->server, name, "contents");
+	assert_true(holder_opens(fixture, name, file));
+}
+
+void fixture_hold_again(struct fixture *fixture, const char *name,
+			struct nfs_file *file)
+{
+	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
+
+	server_make_file(fixture->server, name, "contents");
+	while (!holder_opens(fixture, name, file)) {
+		assert_true(nfs_now_ns() < until);
+		assert_int_equal(nfs_close(&fixture->session, file), NFS4_OK);
+	}
 }
 
 uint64_t fixture_conflict(struct fixture *fixture, const char *name)

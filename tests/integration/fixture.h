@@ -93,6 +93,13 @@ void fixture_hold(struct fixture *fixture, const char *name,
 		  struct nfs_file *file);
 
 /**
+ * The same for a holder that is back after it left a callback unanswered or lost a
+ * delegation: a delegation is granted, within SOON.
+ */
+void fixture_hold_again(struct fixture *fixture, const char *name,
+			struct nfs_file *file);
+
+/**
  * Open file @a name for writing as the opener: answered with NFS4ERR_DELAY,
  * and the delegation is recalled.
  * @return when it was sent, CLOCK_MONOTONIC in ns

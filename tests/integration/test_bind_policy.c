@@ -307,6 +307,7 @@ static void test_bind_refusals_are_logged_once(void **state)
 		assert_int_equal(bind_as(&own, &cred, conn, &dir),
 				 NFS4ERR_BADSESSION);
 	snprintf(text, sizeof(text), "%s refused, " REFUSED, own.holder.source);
+	assert_true(server_wait_log(own.server, REFUSED, 1, SOON));
 	assert_int_equal(server_log_count(own.server, REFUSED), 1);
 	assert_int_equal(server_log_count(own.server, text), 1);
 	fixture_end(&own);
@@ -314,8 +315,13 @@ static void test_bind_refusals_are_logged_once(void **state)
 
 /* Limits ------------------------------------------------------------------- */
 
-#define SESSION_FULL "its session has 2 connections (Max_Connections)"
-#define SERVER_FULL "the server has 4 connections (Max_Server_Connections)"
+#define SESSION_FULL "more than 2 back channel connections (Max_Connections)"
+#define CLIENT_FULL                                                            \
+	"more than 4 back channel connections (Max_Client_Connections)"
+#define SERVER_FULL                                                            \
+	"more than 5 back channel connections (Max_Server_Connections)"
+#define GREEDY 40 /* sessions */
+#define HONEST 10 /* clients */
 
 static uint32_t bind_another(struct nfs_session *session)
 {
@@ -328,51 +334,91 @@ static uint32_t bind_another(struct nfs_session *session)
 	return dir;
 }
 
-static void test_bind_limits_are_kept_and_logged_once(void **state)
+/* One client with many sessions on one connection: each gets a back channel. */
+static void be_greedy(struct nfs_session sessions[GREEDY])
 {
-	struct nfs_session session, *other = &own.opener_session;
+	struct nfs_conn *conn = fixture_connect(&own, &own.holder);
 
-	(void)state;
-	fixture_begin(&own, "Max_Connections = 2; Max_Server_Connections = 4;");
-	/* CREATE_SESSION's are the first two. */
-	assert_int_equal(bind_another(&own.session), CDFS4_BOTH);
-	for (int i = 0; i < 5; i++)
-		assert_int_equal(bind_another(&own.session), CDFS4_FORE);
-	assert_int_equal(server_log_count(own.server, SESSION_FULL), 1);
-	assert_int_equal(server_log_count(own.server, SERVER_FULL), 0);
-
-	assert_int_equal(bind_another(other), CDFS4_BOTH);
-	for (int i = 0; i < 5; i++) {
-		struct nfs_conn *conn = fixture_connect(&own, &own.holder);
+	for (int i = 0; i < GREEDY; i++) {
 		uint32_t flags;
 
-		assert_int_equal(
-			nfs_create_session(&session, &own.holder, conn, NULL),
-			NFS4_OK);
-		assert_int_equal(
-			session.flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN, 0);
-		assert_int_equal(
-			nfs_replay_create_session(&session, conn, NULL, &flags),
-			NFS4_OK);
-		assert_int_equal(flags, session.flags);
-		assert_int_equal(
-			nfs_bind_conn(&session, conn, CDFC4_BACK, NULL),
-			NFS4ERR_SERVERFAULT);
-		assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
-		nfs_session_fini(&session);
+		assert_int_equal(nfs_create_session(&sessions[i], &own.holder,
+						    conn, NULL),
+				 NFS4_OK);
+		assert_true(sessions[i].flags &
+			    CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
+		assert_int_equal(nfs_replay_create_session(&sessions[i], conn,
+							   NULL, &flags),
+				 NFS4_OK);
+		assert_int_equal(flags, sessions[i].flags);
 	}
-	assert_int_equal(server_log_count(own.server, SESSION_FULL), 1);
-	assert_int_equal(server_log_count(own.server, SERVER_FULL), 1);
-	fixture_assert_flags(&own, 0);
+}
 
-	/* What ends makes room. */
-	assert_int_equal(nfs_destroy_session(other, NULL), NFS4_OK);
-	nfs_session_fini(other);
-	assert_int_equal(nfs_create_session(other, &own.opener,
-					    fixture_connect(&own, &own.opener),
-					    NULL),
+/* A client that comes when the server has what it may have. */
+static void be_honest(unsigned int number)
+{
+	struct nfs_session session;
+	struct nfs_client client;
+	struct nfs_conn *conn;
+	struct nfs_file file;
+	char name[32], path[64];
+	uint32_t flags;
+
+	fixture_client(&own, &client);
+	client.responder = own.responder;
+	assert_int_equal(nfs_client_mount(&client, &session), 0);
+	assert_true(session.flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
+	assert_int_equal(nfs_sequence(&session, &flags), NFS4_OK);
+	assert_int_equal(flags & (SEQ4_STATUS_CB_PATH_DOWN |
+				  SEQ4_STATUS_CB_PATH_DOWN_SESSION),
+			 0);
+	snprintf(name, sizeof(name), "honest-%u", number);
+	snprintf(path, sizeof(path), "export/%s", name);
+	server_make_file(own.server, name, "contents");
+	assert_int_equal(nfs_open(&session, path,
+				  OPEN4_SHARE_ACCESS_READ |
+					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
+				  &file),
 			 NFS4_OK);
-	assert_true(other->flags & CREATE_SESSION4_FLAG_CONN_BACK_CHAN);
+	assert_int_equal(file.delegation.type, OPEN_DELEGATE_READ);
+	fixture_conflict(&own, name);
+	fixture_callback(&own, number);
+	assert_int_equal(
+		nfs_delegreturn(&session, &file.fh, &file.delegation.stateid),
+		NFS4_OK);
+	assert_int_equal(nfs_close(&session, &file), NFS4_OK);
+	conn = nfs_conn_get(session.conn);
+	nfs_client_unmount(&session);
+	nfs_conn_close(conn, NFS_CLOSE_FIN); /* the responder's log keeps it */
+	nfs_conn_put(conn);
+}
+
+static void test_bind_limits_cost_no_other_client(void **state)
+{
+	static struct nfs_session sessions[GREEDY];
+
+	(void)state;
+	fixture_begin(&own, "Max_Connections = 2; Max_Client_Connections = 4; "
+			    "Max_Server_Connections = 5;");
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(bind_another(&own.session), CDFS4_BOTH);
+	be_greedy(sessions);
+	for (unsigned int i = 0; i < HONEST; i++)
+		be_honest(i);
+	/* A further one of a client is in place of one that it has. */
+	assert_int_equal(bind_another(&own.opener_session), CDFS4_BOTH);
+	assert_int_equal(bind_another(&own.opener_session), CDFS4_BOTH);
+	for (int i = 0; i < GREEDY; i++) {
+		assert_int_equal(nfs_destroy_session(&sessions[i], NULL),
+				 NFS4_OK);
+		nfs_session_fini(&sessions[i]);
+	}
+	/* What ends makes room. */
+	assert_int_equal(bind_another(&own.session), CDFS4_BOTH);
+	fixture_assert_flags(&own, 0);
+	assert_int_equal(server_log_count(own.server, SESSION_FULL), 1);
+	assert_int_equal(server_log_count(own.server, CLIENT_FULL), 1);
+	assert_int_equal(server_log_count(own.server, SERVER_FULL), 1);
 	fixture_end(&own);
 }
 
@@ -399,7 +445,7 @@ int main(void)
 			test_default_refuses_another_principal_elsewhere),
 		cmocka_unit_test(test_bind_policy_any_accepts),
 		cmocka_unit_test(test_bind_refusals_are_logged_once),
-		cmocka_unit_test(test_bind_limits_are_kept_and_logged_once),
+		cmocka_unit_test(test_bind_limits_cost_no_other_client),
 	};
 
 	return fixture_run(tests, &params);

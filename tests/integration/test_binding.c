@@ -279,23 +279,37 @@ static void test_bind_rdma_mode_is_answered_false(void **state)
 	nfs_compound_fini(&compound);
 }
 
-static void test_bind_beyond_max_connections_gets_fore_only(void **state)
+/* The 17th, beside 16 that are idle, or gone for all that the server knows. */
+static void test_bind_beyond_max_connections_displaces_idle(void **state)
 {
+	static const uint32_t dirs[] = { CDFC4_FORE_OR_BOTH, CDFC4_BACK_OR_BOTH,
+					 CDFC4_BACK };
+	static const uint32_t expected[] = { CDFS4_BOTH, CDFS4_BOTH,
+					     CDFS4_BACK };
 	struct fixture *f = *state;
-	uint32_t dir;
+	struct nfs_file file;
+	char name[32];
 
 	for (int i = 1; i < 16; i++) /* CREATE_SESSION's is the first */
 		fixture_bind(f);
-	assert_int_equal(nfs_bind_conn(&f->session,
-				       fixture_connect(f, &f->holder),
-				       CDFC4_FORE_OR_BOTH, &dir),
-			 NFS4_OK);
-	assert_int_equal(dir, CDFS4_FORE);
-	assert_int_equal(nfs_bind_conn(&f->session,
-				       fixture_connect(f, &f->holder),
-				       CDFC4_BACK, &dir),
-			 NFS4ERR_SERVERFAULT);
-	fixture_assert_flags(f, 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		struct nfs_conn *conn = fixture_connect(f, &f->holder);
+		uint32_t dir;
+
+		snprintf(name, sizeof(name), "displaced-%u", i);
+		fixture_hold(f, name, &file);
+		assert_int_equal(
+			nfs_bind_conn(&f->session, conn, dirs[i], &dir),
+			NFS4_OK);
+		assert_int_equal(dir, expected[i]);
+		fixture_assert_flags(f, 0);
+		/* The client is heard there, and nowhere else since. */
+		assert_int_equal(nfs_sequence_on(&f->session, conn, NULL),
+				 NFS4_OK);
+		fixture_conflict(f, name);
+		assert_ptr_equal(fixture_callback(f, i)->conn, conn);
+		fixture_return(f, &file);
+	}
 }
 
 /* Statement 3 -------------------------------------------------------------- */
@@ -483,7 +497,7 @@ int main(void)
 		FIXTURE_TEST(test_bind_again_changes_nothing_or_is_refused),
 		FIXTURE_TEST(test_sequence_associates_fore_and_may_be_upgraded),
 		FIXTURE_TEST(test_bind_rdma_mode_is_answered_false),
-		FIXTURE_TEST(test_bind_beyond_max_connections_gets_fore_only),
+		FIXTURE_TEST(test_bind_beyond_max_connections_displaces_idle),
 		FIXTURE_TEST(
 			test_connection_serves_sessions_of_several_clients),
 		FIXTURE_TEST(

@@ -286,6 +286,7 @@ static void test_module_unknown_words_plain_export_served(void **state)
 RANGE_TEST(max_queue, "Max_Queue", 1, 1048576)
 RANGE_TEST(max_slots, "Max_Slots", 1, 1024)
 RANGE_TEST(max_connections, "Max_Connections", 1, 1024)
+RANGE_TEST(max_client_connections, "Max_Client_Connections", 1, 65536)
 RANGE_TEST(max_server_connections, "Max_Server_Connections", 1, 1048576)
 RANGE_TEST(callback_timeout, "Callback_Timeout", 1, 600)
 RANGE_TEST(retry_attempts, "Retry_Attempts", 0, 16)
@@ -431,6 +432,8 @@ int main(void)
 			test_module_max_slots_out_of_range_plain_export_served),
 		MODULE_TEST(
 			test_module_max_connections_out_of_range_plain_export_served),
+		MODULE_TEST(
+			test_module_max_client_connections_out_of_range_plain_export_served),
 		MODULE_TEST(
 			test_module_max_server_connections_out_of_range_plain_export_served),
 		MODULE_TEST(

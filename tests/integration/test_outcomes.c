@@ -48,6 +48,7 @@ static void refused(struct fixture *f, const char *name,
 	unsigned int before = server_log_count(f->server, RETRY);
 
 	next_is(f, name, answer, 0, 1);
+	assert_true(server_wait_log(f->server, RETRY, before + 1, SOON));
 	assert_int_equal(server_log_count(f->server, RETRY), before + 1);
 }
 
@@ -79,6 +80,7 @@ static void garbled(struct fixture *f, const char *name,
 	unsigned int before = server_log_count(f->server, RETRY);
 
 	next_is(f, name, answer, 0, 2);
+	assert_true(server_wait_log(f->server, RETRY, before + 1, SOON));
 	assert_int_equal(server_log_count(f->server, RETRY), before + 1);
 }
 

@@ -47,7 +47,7 @@ static void test_silent_client_spaced_attempts_then_path_down(void **state)
 				       CDFC4_FORE_OR_BOTH, NULL),
 			 NFS4_OK);
 	fixture_assert_flags(f, 0);
-	fixture_hold(f, "silent-again", &again);
+	fixture_hold_again(f, "silent-again", &again);
 	fixture_conflict(f, "silent-again");
 	fixture_callback(f, 3);
 	fixture_return(f, &again);

@@ -47,6 +47,7 @@ static const struct bc_config config = {
 	.max_queue = 50,
 	.max_slots = 8,
 	.max_connections = 4,
+	.max_client_connections = 12,
 	.max_server_connections = 24,
 	.probe = true,
 	.callback_timeout = 20,
@@ -299,7 +300,7 @@ static struct bc_reply make_reply(struct random *random,
 {
 	struct bc_reply reply = {
 		.kind = BC_REPLY_DECODED,
-		.num_results = BC_CB_COMPOUND_OPS,
+		.num_results = req->sequence.alone ? 1 : BC_CB_COMPOUND_OPS,
 		.sequence = req->sequence,
 		.target_highest_slot = pick(random, 10),
 	};

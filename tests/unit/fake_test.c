@@ -19,6 +19,7 @@ int fake_setup(void **state)
 		.max_queue = CHANGED(max_queue),
 		.max_slots = CHANGED(max_slots),
 		.max_connections = CHANGED(max_connections),
+		.max_client_connections = CHANGED(max_client_connections),
 		.max_server_connections = CHANGED(max_server_connections),
 		.probe = changed->probe,
 		.callback_timeout = CHANGED(callback_timeout),

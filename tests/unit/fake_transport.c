@@ -28,6 +28,7 @@ const struct bc_config fake_config = {
 	.max_queue = 100,
 	.max_slots = 16,
 	.max_connections = 4,
+	.max_client_connections = 1000,
 	.max_server_connections = 1000,
 	.callback_timeout = 600 * 1000,
 	.retry_attempts = 2,
@@ -82,8 +83,25 @@ static void wait_more(const struct timespec *until)
 
 /* The core's operations ---------------------------------------------------- */
 
+/* No line is written under a client's lock: hangs if the caller holds one. */
+static void check_unlocked(void)
+{
+	struct cds_lfht_iter iter;
+	struct bc_client *client;
+
+	if (uatomic_read(&bc_core.stopping))
+		return;
+	rcu_read_lock();
+	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node) {
+		pthread_mutex_lock(&client->lock);
+		pthread_mutex_unlock(&client->lock);
+	}
+	rcu_read_unlock();
+}
+
 static void fake_log(enum bc_log_level level, const char *line)
 {
+	check_unlocked();
 	if (getenv("FAKE_LOG"))
 		fprintf(stderr, "core [%d] %s\n", (int)level, line);
 }
@@ -379,7 +397,8 @@ uint32_t fake_flags(const struct bc_session *session)
 	struct bc_session_status status = bc_session_heard(session, NULL);
 
 	CHECK(status.known);
-	CHECK(status.client_has_path == !(status.flags & BC_SEQ4_CB_PATH_DOWN));
+	CHECK(!(status.standing & BC_STANDING_PATH) ==
+	      !!(status.flags & BC_SEQ4_CB_PATH_DOWN));
 	return status.flags;
 }
 
@@ -631,7 +650,7 @@ struct bc_reply fake_reply_ok(const struct bc_request *req)
 	return (struct bc_reply){
 		.kind = BC_REPLY_DECODED,
 		.status = NFS4_OK,
-		.num_results = BC_CB_COMPOUND_OPS,
+		.num_results = req->sequence.alone ? 1 : BC_CB_COMPOUND_OPS,
 		.sequence_status = NFS4_OK,
 		.sequence = req->sequence,
 		.target_highest_slot = UINT32_MAX,

@@ -5,8 +5,8 @@
  * What the core sends is kept in order, and the test plays the client: it
  * takes the requests with fake_next() and answers them.  The fake checks what
  * no core may ever do: two requests out in one slot, more out than the session
- * allows, a callback completed twice or inside its own submission, sending or
- * completing under a client's lock.  The steps below leave all clients sane
+ * allows, a callback completed twice or inside its own submission, sending,
+ * completing or writing to the log under a client's lock.  The steps below leave all clients sane
  * (sane.h), and fake_stop() finds everything freed.
  */
 #ifndef FAKE_TRANSPORT_H

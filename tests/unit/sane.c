@@ -28,6 +28,9 @@ static void check_call_in_slot(const struct bc_session *session,
 	CHECK(uatomic_read(&call->ref.refcount) > 0);
 	CHECK(call->client == session->client);
 	CHECK(call->state != BC_CALL_NEW);
+	/* Nobody waits for a question. */
+	CHECK(call->args_len != BC_CB_ALONE_SIZE ||
+	      call->state == BC_CALL_DONE);
 	if (call->slot != slot)
 		return;
 	CHECK(call->state == BC_CALL_SENT);
@@ -51,7 +54,10 @@ static void check_request(const struct bc_session *session, uint32_t index)
 	for (uint32_t i = 0; i < index; i++)
 		CHECK(session->slots.slots[i].req != req);
 	binding = bc_binding_find_locked(session, req->conn);
-	CHECK(binding && (binding->channels & BC_CHANNEL_BACK));
+	/* Its back channel may have given way meanwhile; but what is out on the
+	 * connection is found when that ends.
+	 */
+	CHECK(binding);
 }
 
 static void check_slots(const struct bc_session *session)
@@ -98,47 +104,90 @@ static void check_opening(const struct bc_binding *binding)
 	CHECK(found == (binding->reply != NULL));
 }
 
+static bool is_path(const struct bc_binding *binding)
+{
+	return (binding->channels & BC_CHANNEL_BACK) &&
+	       binding->state != BC_BINDING_SILENT && !binding->session->fault;
+}
+
+static void check_binding(const struct bc_session *session,
+			  struct bc_binding *binding)
+{
+	bool back = binding->channels & BC_CHANNEL_BACK;
+	const struct bc_binding *other;
+	unsigned int found = 0;
+
+	CHECK(binding->session == session);
+	CHECK(bc_binding_find_locked(session, binding->conn) == binding);
+	/* One that is silent is not trusted when it comes back. */
+	CHECK(!back || binding->on_trial ||
+	      binding->state != BC_BINDING_SILENT);
+	CHECK(!binding->displaced || !back);
+	CHECK(!binding->probe.req || binding->probe.begun);
+	CHECK(!binding->probe.req ||
+	      (binding->probe.req->session == session &&
+	       binding->probe.req->conn == binding->conn));
+	pthread_mutex_lock(&binding->conn->lock);
+	check_list(&binding->conn->bindings);
+	cds_list_for_each_entry(other, &binding->conn->bindings, conn_link)
+		found += other == binding;
+	CHECK(!binding->reply || back);
+	check_opening(binding);
+	pthread_mutex_unlock(&binding->conn->lock);
+	CHECK(found == 1);
+}
+
 static void check_bindings(const struct bc_session *session)
 {
-	struct bc_binding *binding, *other;
-	uint32_t paths = 0, back_bound = 0, up = 0;
+	uint32_t paths = 0, back_bound = 0, fore_bound = 0;
+	struct bc_binding *binding;
 
 	check_list(&session->bindings);
 	cds_list_for_each_entry(binding, &session->bindings, session_link) {
 		bool back = binding->channels & BC_CHANNEL_BACK;
-		unsigned int found = 0;
 
-		CHECK(binding->session == session);
-		CHECK(!binding->probe.req || (binding->probe.begun && back));
-		CHECK(!binding->probe.req ||
-		      (binding->probe.req->session == session &&
-		       binding->probe.req->conn == binding->conn));
-		CHECK(bc_binding_find_locked(session, binding->conn) ==
-		      binding);
+		check_binding(session, binding);
 		back_bound += back;
-		up += back && !uatomic_read(&binding->conn->down);
-		paths += back && binding->state != BC_BINDING_SILENT &&
-			 !session->fault;
-		pthread_mutex_lock(&binding->conn->lock);
-		check_list(&binding->conn->bindings);
-		cds_list_for_each_entry(other, &binding->conn->bindings,
-					conn_link)
-			found += other == binding;
-		CHECK(!binding->reply || back);
-		check_opening(binding);
-		pthread_mutex_unlock(&binding->conn->lock);
-		CHECK(found == 1);
+		fore_bound += !back && !binding->displaced;
+		paths += is_path(binding);
 	}
 	CHECK(session->paths == paths);
 	CHECK(session->back_bound == back_bound);
-	CHECK(up <= bc_core.config.max_connections);
+	CHECK(session->fore_bound == fore_bound);
+	CHECK(back_bound <= bc_core.config.max_connections);
 	CHECK(!back_bound || session->security);
+}
+
+/* What a client's back-bound bindings say of it. */
+static void check_trust(const struct bc_client *client)
+{
+	const struct bc_binding *binding;
+	uint32_t back_bound = 0, trusted = 0;
+
+	check_list(&client->back_list);
+	cds_list_for_each_entry(binding, &client->back_list, client_link) {
+		CHECK(binding->session->client == client);
+		CHECK(binding->channels & BC_CHANNEL_BACK);
+		back_bound++;
+		trusted += is_path(binding) && !binding->on_trial;
+	}
+	CHECK(client->back_bound == back_bound);
+	CHECK(back_bound <= bc_core.config.max_client_connections);
+	CHECK(client->trusted == trusted);
+	CHECK(!(client->standing & BC_STANDING_PATH) == !client->paths);
+	CHECK(!(client->standing & BC_STANDING_TRUSTED) ==
+	      (client->doubted || !trusted));
+	CHECK(!(client->standing & BC_STANDING_FORGIVEN) == client->bereaved);
+	CHECK(client->doubts > 0);
+	/* A question that is out is looked after. */
+	CHECK(!client->answer_by ||
+	      (client->armed && client->armed <= client->answer_by));
 }
 
 static uint32_t check_sessions(const struct bc_client *client)
 {
 	struct bc_session *session;
-	uint32_t paths = 0;
+	uint32_t paths = 0, back_bound = 0;
 
 	check_list(&client->sessions);
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
@@ -146,8 +195,12 @@ static uint32_t check_sessions(const struct bc_client *client)
 		CHECK(session->client == client);
 		check_bindings(session);
 		check_slots(session);
+		CHECK(!session->stuck || !bc_slots_available(&session->slots));
+		CHECK(session->faulty == (session->fault || session->stuck));
 		paths += session->paths;
+		back_bound += session->back_bound;
 	}
+	CHECK(client->back_bound == back_bound);
 	return paths;
 }
 
@@ -247,7 +300,7 @@ static bool is_listed(const struct cds_list_head *link)
 /* The client's lists have the sessions that belong there, and no others. */
 static void check_lists(const struct bc_client *client)
 {
-	uint32_t reachable = 0, ready = 0, parked = 0, delayed = 0;
+	uint32_t reachable = 0, ready = 0, parked = 0, delayed = 0, full = 0;
 	struct bc_session *session;
 
 	cds_list_for_each_entry(session, &client->sessions, client_link) {
@@ -261,6 +314,9 @@ static void check_lists(const struct bc_client *client)
 		      (session->paths && table->waiting));
 		CHECK(is_listed(&session->delayed_link) ==
 		      (table->delayed > 0));
+		CHECK(is_listed(&session->full_link) ==
+		      (table->slots && !bc_slots_available(table)));
+		full += is_listed(&session->full_link);
 		reachable += is_listed(&session->reachable_link);
 		ready += is_listed(&session->ready_link);
 		parked += is_listed(&session->parked_link);
@@ -270,6 +326,7 @@ static void check_lists(const struct bc_client *client)
 	check_length(&client->ready, ready);
 	check_length(&client->parked, parked);
 	check_length(&client->delayed, delayed);
+	check_length(&client->full, full);
 }
 
 static void check_revoked(struct bc_client *client)
@@ -305,8 +362,12 @@ void assert_sane_client(struct bc_client *client)
 	CHECK(client->calls == calls.queued + calls.sent + calls.backoff);
 	CHECK(client->paths == check_sessions(client));
 	check_lists(client);
+	check_trust(client);
 	check_revoked(client);
-	CHECK(client->dead == !needed(client));
+	CHECK(!client->dead || !needed(client));
+	/* One that nothing needs is kept for its doubts, for a time. */
+	CHECK(client->dead || needed(client) ||
+	      (client->kept_until && client->armed));
 	pthread_mutex_unlock(&client->lock);
 }
 

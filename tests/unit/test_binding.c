@@ -239,50 +239,174 @@ static struct bc_session *full_session(struct bc_conn *conns[4])
 	return fake_paths(conns, fake_config.max_connections);
 }
 
-static void test_bind_beyond_max_connections_is_enospc_or_fore(void **state)
+static bool is_bound(struct bc_session *session, struct bc_conn *conn)
 {
+	const struct bc_binding *binding;
+	bool bound;
+
+	pthread_mutex_lock(&session->client->lock);
+	binding = bc_binding_find_locked(session, conn);
+	bound = binding && (binding->channels & BC_CHANNEL_BACK);
+	pthread_mutex_unlock(&session->client->lock);
+	return bound;
+}
+
+/* Whoever asks is bound; that which was heard least recently gives way. */
+static void test_bind_beyond_max_connections_displaces_least_heard(void **state)
+{
+	static const int expected[] = { BC_CHANNEL_BACK, BC_CHANNEL_BOTH,
+					BC_CHANNEL_BOTH };
+	static const enum bc_bind_dir back[] = { BC_BIND_BACK,
+						 BC_BIND_FORE_OR_BOTH,
+						 BC_BIND_BACK_OR_BOTH };
 	struct bc_conn *conns[4];
 	struct bc_session *session;
 
 	(void)state;
 	session = full_session(conns);
-	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_BACK), -ENOSPC);
-	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_BACK_OR_BOTH),
-			 -ENOSPC);
-	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_FORE_OR_BOTH),
-			 BC_CHANNEL_FORE);
+	fake_heard(conns[0]); /* the second is now the least recently heard */
+	for (int i = 0; i < 3; i++) {
+		struct bc_conn *conn = fake_conn();
+
+		assert_int_equal(bind_to(session, conn, back[i]), expected[i]);
+		replied(conn);
+		assert_true(is_bound(session, conn));
+		assert_false(is_bound(session, conns[i + 1]));
+		assert_int_equal(session->paths, 4);
+	}
+	assert_true(is_bound(session, conns[0]));
 	assert_int_equal(bind_to(session, fake_conn(), BC_BIND_FORE),
 			 BC_CHANNEL_FORE);
 	assert_int_equal(bind_to(session, conns[0], BC_BIND_BACK_OR_BOTH),
 			 BC_CHANNEL_BOTH);
+	/* What gave way may be bound again, as any. */
+	assert_int_equal(bind_to(session, conns[1], BC_BIND_BACK_OR_BOTH),
+			 BC_CHANNEL_BOTH);
+	replied(conns[1]);
 	assert_int_equal(session->paths, 4);
+}
+
+/* "A requester MUST NOT retry a request, unless the connection it used to send
+ * the request disconnects." 2.10.6.2
+ */
+static void test_bind_displaced_with_request_out_waits_for_its_end(void **state)
+{
+	struct bc_conn *conns[4], *conn;
+	struct bc_session *session;
+	struct bc_request *req;
+
+	(void)state;
+	session = full_session(conns);
+	fake_heard(conns[0]);
+	fake_submit(ALICE);
+	req = fake_next();
+	assert_ptr_equal(req->conn, conns[0]);
+	for (int i = 1; i < 4; i++)
+		fake_heard(conns[i]);
+	conn = fake_conn_to(session);
+	assert_false(is_bound(session, conns[0]));
+	assert_int_equal(fake_pending(), 0);
+	/* Bound anew, and displaced once more. */
+	fake_heard(conn);
+	for (int i = 1; i < 4; i++)
+		fake_heard(conns[i]);
+	fake_bind(session, conns[0]);
+	assert_true(is_bound(session, conns[0]));
+	assert_false(is_bound(session, conn));
+	for (int i = 1; i < 4; i++)
+		fake_heard(conns[i]);
+	fake_bind(session, conn);
+	assert_false(is_bound(session, conns[0]));
+	assert_int_equal(fake_pending(), 0);
+
+	fake_down(conns[0]);
+	req = assert_next(0, 1);
+	assert_true(req->retry);
+	fake_answer_ok(req);
+}
+
+static void test_bind_displaced_with_request_out_may_be_answered(void **state)
+{
+	struct bc_conn *conns[4];
+	struct bc_session *session;
+	struct fake_call *call;
+	struct bc_request *req;
+
+	(void)state;
+	session = full_session(conns);
+	fake_heard(conns[0]);
+	call = fake_submit(ALICE);
+	req = fake_next();
+	for (int i = 1; i < 4; i++)
+		fake_heard(conns[i]);
+	fake_conn_to(session);
+	assert_answer_completes(req, call);
+	assert_false(is_bound(session, conns[0]));
+	assert_int_equal(fake_flags(session), 0);
+	/* The record is swept when room is made the next time. */
+	fake_conn_to(session);
+	assert_true(cds_list_empty(&conns[0]->bindings));
+}
+
+static const struct bc_config client_takes_3 = { .max_client_connections = 3 };
+
+/* A client has its limit whatever it binds to what; and no other pays for it. */
+static void test_bind_beyond_clients_limit_displaces_its_own(void **state)
+{
+	struct bc_session *first, *sessions[10], *bobs;
+	struct bc_conn *conn;
+
+	(void)state;
+	bobs = fake_path(BOB, 99, 16, &conn);
+	first = fake_path(ALICE, 1, 16, &conn);
+	for (uint8_t i = 0; i < 10; i++) {
+		sessions[i] = fake_session(ALICE, (uint8_t)(i + 2), 16);
+		fake_bind(sessions[i], conn); /* one connection for all */
+		assert_int_equal(fake_flags(sessions[i]), 0);
+	}
+	assert_int_equal(first->client->back_bound, 3);
+	assert_int_equal(bc_core.back_bound, 4);
+	assert_int_equal(fake_flags(first), BC_SEQ4_CB_PATH_DOWN_SESSION);
+	assert_int_equal(fake_flags(sessions[7]), 0);
+	assert_int_equal(fake_flags(bobs), 0);
 }
 
 static const struct bc_config server_takes_2 = { .max_server_connections = 2 };
 
-static void test_bind_beyond_servers_limit_is_enospc_or_fore(void **state)
+/* A first binding is never refused, and takes nothing from others; a further one
+ * replaces one of the same client.
+ */
+static void test_bind_beyond_servers_limit_costs_no_other_client(void **state)
 {
-	struct bc_session *alices, *bobs;
-	struct bc_conn *conn;
+	struct bc_session *alices, *bobs, *carols;
+	struct bc_conn *conns[3], *conn;
 
 	(void)state;
-	alices = fake_path(ALICE, 1, 16, &conn);
-	bobs = fake_session(BOB, 2, 16);
-	fake_bind(bobs, conn); /* the same connection, and it counts again */
-	conn = fake_conn();
-	assert_int_equal(bind_to(alices, conn, BC_BIND_BACK), -ENOSPC);
-	assert_int_equal(bind_to(bobs, conn, BC_BIND_BACK_OR_BOTH), -ENOSPC);
-	assert_int_equal(bind_to(alices, conn, BC_BIND_FORE_OR_BOTH),
-			 BC_CHANNEL_FORE);
+	alices = fake_path(ALICE, 1, 16, &conns[0]);
+	conns[1] = fake_conn_to(alices);
 	assert_int_equal(bc_core.back_bound, 2);
+	bobs = fake_path(BOB, 2, 16, &conn);
+	carols = fake_path(0xca401, 3, 16, &conn);
+	assert_int_equal(fake_flags(bobs), 0);
+	assert_int_equal(fake_flags(carols), 0);
+	assert_int_equal(bc_core.back_bound, 4);
 
-	/* What ends makes room: a session, a connection. */
-	fake_close(bobs);
+	fake_heard(conns[1]);
+	conns[2] = fake_conn_to(alices);
+	assert_int_equal(bc_core.back_bound, 4);
+	assert_false(is_bound(alices, conns[0]));
+	assert_true(is_bound(alices, conns[1]));
+	conn = fake_conn();
+	fake_bind(bobs, conn);
+	assert_int_equal(bobs->back_bound, 1);
+	assert_true(is_bound(bobs, conn));
+
+	/* What ends makes room: a session, connections. */
+	fake_close(alices);
+	fake_close(carols);
 	assert_int_equal(bc_core.back_bound, 1);
-	conn = fake_conn_to(alices);
-	fake_down(conn);
-	assert_int_equal(bc_core.back_bound, 1);
-	fake_conn_to(alices);
+	fake_conn_to(bobs);
+	assert_int_equal(bc_core.back_bound, 2);
 }
 
 static void test_bind_that_fails_does_not_count(void **state)
@@ -502,8 +626,14 @@ int main(void)
 		BIND_TEST(test_bind_reply_opens_all_that_wait_for_it),
 		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_conn),
 		BIND_TEST(test_bind_whose_reply_never_goes_ends_with_session),
-		BIND_TEST(test_bind_beyond_max_connections_is_enospc_or_fore),
-		FAKE_TEST(test_bind_beyond_servers_limit_is_enospc_or_fore,
+		BIND_TEST(
+			test_bind_beyond_max_connections_displaces_least_heard),
+		BIND_TEST(
+			test_bind_displaced_with_request_out_waits_for_its_end),
+		BIND_TEST(test_bind_displaced_with_request_out_may_be_answered),
+		FAKE_TEST(test_bind_beyond_clients_limit_displaces_its_own,
+			  &client_takes_3),
+		FAKE_TEST(test_bind_beyond_servers_limit_costs_no_other_client,
 			  &server_takes_2),
 		BIND_TEST(test_bind_that_fails_does_not_count),
 		BIND_TEST(test_bind_after_one_ended_is_possible_again),

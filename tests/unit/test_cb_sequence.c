@@ -66,6 +66,23 @@ static void test_compound_without_args_is_sequence_only(void **state)
 	assert_int_equal(body[52], 0x55);
 }
 
+static void test_compound_alone_says_one_operation(void **state)
+{
+	static const uint8_t none[BC_CB_ALONE_SIZE];
+	struct bc_cb_sequence alone = sent;
+	uint8_t body[64];
+
+	(void)state;
+	memset(body, 0x55, sizeof(body));
+	alone.alone = true;
+	bc_cb_compound_encode(body, 1, &alone, none, sizeof(none));
+	assert_int_equal(body[15], 1); /* argarray<>: one */
+	assert_int_equal(body[19], 11); /* OP_CB_SEQUENCE */
+	assert_memory_equal(body + 52, none, sizeof(none));
+	assert_int_equal(bc_cb_compound_size(sizeof(none)), 56);
+	assert_int_equal(body[56], 0x55);
+}
+
 /* Verdicts ----------------------------------------------------------------- */
 
 static struct bc_reply reply_ok(void)
@@ -140,6 +157,20 @@ static void test_verdict_ok_without_second_result_is_garbled(void **state)
 	(void)state;
 	reply.num_results = 1;
 	assert_both(reply, BC_VERDICT_GARBLED);
+}
+
+static void test_verdict_alone_has_one_result(void **state)
+{
+	struct bc_reply reply = reply_ok();
+	struct bc_cb_sequence alone = sent;
+
+	(void)state;
+	alone.alone = true;
+	assert_int_equal(bc_cb_sequence_verdict(&reply, &alone, false),
+			 BC_VERDICT_GARBLED);
+	reply.num_results = 1;
+	assert_int_equal(bc_cb_sequence_verdict(&reply, &alone, false),
+			 BC_VERDICT_DONE);
 }
 
 static void test_verdict_ok_without_results_is_garbled(void **state)
@@ -278,6 +309,8 @@ int main(void)
 			test_verdict_operation_uncached_is_as_of_sequence),
 		cmocka_unit_test(
 			test_verdict_ok_without_second_result_is_garbled),
+		cmocka_unit_test(test_compound_alone_says_one_operation),
+		cmocka_unit_test(test_verdict_alone_has_one_result),
 		cmocka_unit_test(test_verdict_ok_without_results_is_garbled),
 		cmocka_unit_test(test_verdict_undecodable_is_garbled),
 		cmocka_unit_test(test_verdict_rpc_error_is_refused),

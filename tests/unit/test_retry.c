@@ -17,6 +17,8 @@
 #define LEASE 60 /* ms */
 #define LOOK 700 /* ms: more than one interval between two looks */
 #define LONG_LEASE 400 /* ms: half of it is noticeable on a slow machine */
+#define STUCK                                                                  \
+	(NO_PATH | BC_SEQ4_BACKCHANNEL_FAULT) /* and no slot is answered */
 
 /* No reply is noticed soon; a lease is long. */
 static const struct bc_config soon = {
@@ -406,7 +408,7 @@ static void test_queue_expired_marks_unanswered_conn_only(void **state)
 	assert_int_equal(fake_wait(call), BC_OUTCOME_FAILED);
 	assert_int_equal(fake_flags(out.session), 0);
 	assert_int_equal(fake_wait(fake_submit(ALICE)), BC_OUTCOME_FAILED);
-	assert_int_equal(fake_flags(out.session), NO_PATH);
+	assert_int_equal(fake_flags(out.session), STUCK);
 }
 
 static void test_queue_of_unknown_client_fails_after_a_lease(void **state)
@@ -506,7 +508,7 @@ static void test_queue_without_free_slot_for_a_lease_is_path_down(void **state)
 	(void)state;
 	waits = fake_submit(ALICE);
 	assert_int_equal(fake_wait(waits), BC_OUTCOME_FAILED);
-	assert_int_equal(fake_flags(out.session), NO_PATH);
+	assert_int_equal(fake_flags(out.session), STUCK);
 	fake_answer_ok(out.req);
 	assert_int_equal(fake_flags(out.session), 0);
 }

@@ -54,7 +54,7 @@ static void test_session_unknown_is_not_found(void **state)
 	assert_null(bc_session_get(id));
 	status = bc_session_heard(NULL, NULL);
 	assert_false(status.known);
-	assert_false(status.client_has_path);
+	assert_false(status.standing & BC_STANDING_PATH);
 	assert_int_equal(status.flags, 0);
 }
 

@@ -41,7 +41,8 @@ struct bc_module_config {
 	uint32_t max_queue; /* callbacks waiting per client */
 	uint32_t max_slots; /* callbacks in flight per session */
 	uint32_t max_connections; /* back-bound connections per session */
-	uint32_t max_server_connections; /* the same over all sessions */
+	uint32_t max_client_connections; /* over all sessions of a client */
+	uint32_t max_server_connections; /* over all sessions */
 	uint32_t bind_policy; /* enum bc_bind_policy */
 	uint32_t security_order; /* enum bc_security_order */
 	uint32_t probe; /* enum bc_probe_when */

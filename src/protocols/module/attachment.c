@@ -356,6 +356,7 @@ int bc_attach(void)
 		.max_queue = from->max_queue,
 		.max_slots = from->max_slots,
 		.max_connections = from->max_connections,
+		.max_client_connections = from->max_client_connections,
 		.max_server_connections = from->max_server_connections,
 		.probe = from->probe == BC_PROBE_WHEN_ON_BIND,
 		.callback_timeout = from->callback_timeout * UINT64_C(1000),

@@ -80,10 +80,10 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 		args->csa_sec_parms.csa_sec_parms_len,
 		(enum bc_security_order)bc_module_config.security_order);
 	if (!*security) {
-		LogInfo(COMPONENT_NFS_CB,
-			"client %#" PRIx64
-			": no back channel, it offers neither AUTH_SYS nor AUTH_NONE",
-			args->csa_clientid);
+		bc_log_limited(
+			BC_LIMITED_NO_BACK_CHANNEL, BC_LOG_INFO,
+			"client %#lx: no back channel, it offers neither AUTH_SYS nor AUTH_NONE",
+			(unsigned long)args->csa_clientid);
 		return UNUSABLE;
 	}
 	if (bc_security_fits(*security,
@@ -92,11 +92,10 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 		return USABLE;
 	bc_security_put(*security);
 	*security = NULL;
-	LogInfo(COMPONENT_NFS_CB,
-		"client %#" PRIx64
-		": no back channel, a recall does not fit into %" PRIu32
-		" bytes",
-		args->csa_clientid,
+	bc_log_limited(
+		BC_LIMITED_NO_BACK_CHANNEL, BC_LOG_INFO,
+		"client %#lx: no back channel, a recall does not fit into %u bytes",
+		(unsigned long)args->csa_clientid,
 		args->csa_back_chan_attrs.ca_maxrequestsize);
 	return TOO_SMALL;
 }
@@ -113,6 +112,7 @@ static bool session_register(const CREATE_SESSION4args *args,
 	bool bound = asks_for_back(args) && security;
 	struct bc_session_attrs attrs = {
 		.clientid = args->csa_clientid,
+		.minorversion = data->minorversion,
 		.max_requests = resok->csr_back_chan_attrs.ca_maxrequests,
 		.max_request_size =
 			resok->csr_back_chan_attrs.ca_maxrequestsize,

@@ -28,6 +28,7 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	enum nfs_req_result result = bc_operation_original(op, data, resp);
 	struct bc_session_status status;
 	nfs_client_id_t *client;
+	bool trusted;
 
 	/* A replay has the answer of the first time. */
 	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK ||
@@ -43,10 +44,11 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 
 	/* An OPEN that follows asks this before it grants a delegation. */
 	client = data->session->clientid_record;
-	if (get_cb_chan_down(client) == status.client_has_path) {
-		set_cb_chan_down(client, !status.client_has_path);
+	trusted = status.standing & BC_STANDING_TRUSTED;
+	if (get_cb_chan_down(client) == trusted) {
+		set_cb_chan_down(client, !trusted);
 		/* What was revoked for want of a path is no fault of its own. */
-		if (status.client_has_path)
+		if (trusted && (status.standing & BC_STANDING_FORGIVEN))
 			uatomic_set(&client->num_revokes, 0);
 	}
 	return result;

@@ -47,6 +47,11 @@ size_t bc_cb_compound_size(size_t args_len)
 	       args_len;
 }
 
+static uint32_t operations(const struct bc_cb_sequence *sequence)
+{
+	return sequence->alone ? 1 : BC_CB_COMPOUND_OPS;
+}
+
 void bc_cb_compound_encode(uint8_t *body, uint32_t minorversion,
 			   const struct bc_cb_sequence *sequence,
 			   const uint8_t *args, size_t args_len)
@@ -56,7 +61,7 @@ void bc_cb_compound_encode(uint8_t *body, uint32_t minorversion,
 	p = put_word(p, 0); /* tag: empty */
 	p = put_word(p, minorversion);
 	p = put_word(p, 0); /* callback_ident: not used in v4.1, 20.2.3 */
-	p = put_word(p, BC_CB_COMPOUND_OPS); /* argarray<> */
+	p = put_word(p, operations(sequence)); /* argarray<> */
 
 	/* "CB_SEQUENCE MUST appear once and MUST be the first operation" */
 	p = put_word(p, OP_CB_SEQUENCE);
@@ -98,7 +103,9 @@ static enum bc_verdict judge_accepted(const struct bc_reply *reply,
 	/* NFS4_OK claims that every operation ran; an error without a result
 	 * of the operation says that it did not, which the status tells.
 	 */
-	if (reply->status == NFS4_OK && reply->num_results < BC_CB_COMPOUND_OPS)
+	if (reply->status == NFS4_OK && reply->num_results < operations(sent))
+		return BC_VERDICT_GARBLED;
+	if (reply->num_results > operations(sent))
 		return BC_VERDICT_GARBLED;
 	/* "... the original results to the SEQUENCE or CB_SEQUENCE operation,
 	 * and with the next operation in COMPOUND or CB_COMPOUND having the

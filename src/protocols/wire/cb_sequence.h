@@ -13,8 +13,13 @@
 
 #define BC_SESSIONID_SIZE 16 /* NFS4_SESSIONID_SIZE */
 
-/** Operations of a CB_COMPOUND that we send: CB_SEQUENCE and one other. */
+/** Operations of a CB_COMPOUND that we send: CB_SEQUENCE and one other, at most. */
 #define BC_CB_COMPOUND_OPS 2
+
+/** Bytes of arguments (see bc_cb_compound_encode()) of CB_SEQUENCE alone: an empty
+ * list of referring calls, and no operation after it.
+ */
+#define BC_CB_ALONE_SIZE 4
 
 /** Lists of referring calls in a CB_SEQUENCE, of one call each. */
 #define BC_REFERRING_MAX 8
@@ -32,6 +37,7 @@ struct bc_cb_sequence {
 	uint32_t sequence;
 	uint32_t slot;
 	uint32_t highest_slot; /* highest slot in use, this one included */
+	bool alone; /* not an argument: no operation follows */
 };
 
 /** How far a reply could be understood. */
@@ -116,12 +122,13 @@ const char *bc_verdict_name(enum bc_verdict verdict);
 size_t bc_cb_compound_size(size_t args_len);
 
 /**
- * Encode CB_COMPOUND4args: CB_SEQUENCE and one operation.
+ * Encode CB_COMPOUND4args: CB_SEQUENCE and one operation, or none.
  *
  * @param[out] body          bc_cb_compound_size(args_len) bytes
  * @param[in]  minorversion
  * @param[in]  sequence
- * @param[in]  args          csa_referring_call_lists and the operation as XDR
+ * @param[in]  args          csa_referring_call_lists and the operation, if there
+ *                           is one, as XDR
  * @param[in]  args_len      a multiple of 4
  */
 void bc_cb_compound_encode(uint8_t *body, uint32_t minorversion,
