@@ -328,6 +328,14 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 bool bc_client_defer_calls(uint64_t clientid);
 
 /**
+ * Is there no use in asking a client any more?  It has lost a delegation, has
+ * answered nothing since, and has left a callback unanswered or is not heard.
+ *
+ * Context: any thread, also under locks of the server.
+ */
+bool bc_client_is_given_up(uint64_t clientid);
+
+/**
  * The client id is gone: complete all its callbacks with BC_OUTCOME_FAILED,
  * forget its revoked stateids.
  *
@@ -512,6 +520,15 @@ void bc_call_set_referring(struct bc_call *call, size_t len);
  *                  waiting for a path
  */
 void bc_call_set_patience(struct bc_call *call, uint64_t ms);
+
+/**
+ * Let a callback end at a given time at the latest, with as many attempts as that
+ * allows; earlier if its own attempts are over.
+ *
+ * @param[in] call  not submitted yet
+ * @param[in] ms    from its submission, > 0
+ */
+void bc_call_set_limit(struct bc_call *call, uint64_t ms);
 
 void *bc_call_cookie(const struct bc_call *call);
 uint32_t bc_call_opcode(const struct bc_call *call);

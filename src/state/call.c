@@ -43,6 +43,11 @@ void bc_call_set_patience(struct bc_call *call, uint64_t ms)
 	call->patience = ms;
 }
 
+void bc_call_set_limit(struct bc_call *call, uint64_t ms)
+{
+	call->limit = ms;
+}
+
 static void call_release(struct urcu_ref *ref)
 {
 	struct bc_call *call = caa_container_of(ref, struct bc_call, ref);

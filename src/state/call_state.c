@@ -75,7 +75,8 @@ uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now)
 }
 
 /* Ganesha revokes a delegation when a recall fails more than two leases after the
- * first: attempts that last longer would only keep others waiting.
+ * first: attempts that last longer would only keep others waiting, and so would
+ * one that ends a little earlier.
  */
 uint64_t bc_call_deadline(const struct bc_call *call, uint64_t now)
 {
@@ -85,6 +86,8 @@ uint64_t bc_call_deadline(const struct bc_call *call, uint64_t now)
 
 	if (call->patience)
 		return now + call->patience;
+	if (call->limit)
+		return now + (call->limit < longest ? call->limit : longest);
 	for (uint32_t i = 0; i < config->retry_attempts; i++)
 		attempts += (config->retry_first_delay << i) +
 			    config->callback_timeout;

@@ -70,15 +70,15 @@ void bc_session_list_locked(struct bc_session *session)
 	const struct bc_slot_table *table = &session->slots;
 	struct bc_client *client = session->client;
 	bool reachable = session->paths > 0;
+	bool available = bc_slots_available(table);
 
 	list_keep(&session->reachable_link, &client->reachable, reachable);
-	list_keep(&session->ready_link, &client->ready,
-		  reachable && bc_slots_available(table));
+	list_keep(&session->ready_link, &client->ready, reachable && available);
 	list_keep(&session->parked_link, &client->parked,
 		  reachable && table->waiting);
 	list_keep(&session->delayed_link, &client->delayed, table->delayed);
 	list_keep(&session->full_link, &client->full,
-		  session->open && table->slots && !bc_slots_available(table));
+		  !available && table->slots && session->open);
 }
 
 struct bc_session *bc_session_get(const uint8_t id[BC_SESSIONID_SIZE])

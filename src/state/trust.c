@@ -62,6 +62,25 @@ void bc_client_answered_locked(struct bc_session *session,
 		bc_binding_set_trial_locked(binding, false);
 }
 
+bool bc_client_is_given_up(uint64_t clientid)
+{
+	struct bc_client *client = bc_client_get(clientid);
+	uint64_t heard;
+	bool given_up;
+
+	if (!client)
+		return false;
+	pthread_mutex_lock(&client->lock);
+	heard = uatomic_read(&client->heard) / 1000000;
+	given_up = client->bereaved &&
+		   (client->doubted ||
+		    (!client->paths &&
+		     bc_now() - heard >= bc_core.config.lease_time));
+	pthread_mutex_unlock(&client->lock);
+	bc_client_put(client);
+	return given_up;
+}
+
 /* Questions ---------------------------------------------------------------- */
 
 void bc_question_note_locked(const struct bc_session *session,

@@ -6,8 +6,10 @@
 #include "callbacks/submission.h"
 
 #include "callbacks/op_context.h"
+#include "callbacks/recalled.h"
 #include "callbacks/referring.h"
 #include "ganesha/configuration.h"
+#include "ganesha/layout.h"
 
 #include "nfsv41.h"
 #include "sal_data.h"
@@ -96,6 +98,27 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 	return result;
 }
 
+/* A recall ends when Ganesha is ready to revoke the delegation: at once, where
+ * nobody is there to answer.
+ * @return whether there is no use in sending it
+ */
+static bool limit_recall(struct bc_call *submitted, const nfs_cb_argop4 *op,
+			 clientid4 clientid)
+{
+	bool given_up;
+	uint64_t left;
+
+	if (op->argop != NFS4_OP_CB_RECALL ||
+	    !bc_module_config.shield_conflicts ||
+	    bc_layout_of_delegations() != BC_LAYOUT_FITS)
+		return false;
+	given_up = bc_client_is_given_up(clientid);
+	left = bc_recalled_time_left(&op->nfs_cb_argop4_u.opcbrecall, given_up);
+	if (left)
+		bc_call_set_limit(submitted, left);
+	return left && given_up;
+}
+
 enum clnt_stat bc_submission_run(rpc_call_t *call)
 {
 	nfs41_session_t *session;
@@ -116,6 +139,10 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 	if (!encoded) {
 		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
 			sequence[1].argop);
+		bc_call_defer(submitted);
+		return RPC_SUCCESS;
+	}
+	if (limit_recall(submitted, &sequence[1], session->clientid)) {
 		bc_call_defer(submitted);
 		return RPC_SUCCESS;
 	}
