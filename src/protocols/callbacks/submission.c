@@ -98,6 +98,11 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 	return result;
 }
 
+/* With less time than this nothing is asked: what is not answered in it says
+ * nothing of the client.
+ */
+#define RECALL_SHORTEST 1000 /* ms */
+
 /* A recall ends when Ganesha is ready to revoke the delegation: at once, where
  * nobody is there to answer.
  * @return whether there is no use in sending it
@@ -116,7 +121,7 @@ static bool limit_recall(struct bc_call *submitted, const nfs_cb_argop4 *op,
 	left = bc_recalled_time_left(&op->nfs_cb_argop4_u.opcbrecall, given_up);
 	if (left)
 		bc_call_set_limit(submitted, left);
-	return left && given_up;
+	return left && (given_up || left < RECALL_SHORTEST);
 }
 
 enum clnt_stat bc_submission_run(rpc_call_t *call)
