@@ -97,7 +97,7 @@ struct bc_ops {
 
 	/**
 	 * Allocate a request with room for @a body_len bytes of CB_COMPOUND;
-	 * 0: it will be a CB_NULL, and have neither session nor call.
+	 * 0: it will be a CB_NULL, and have no call, and a session only as a probe.
 	 * Called with the client's lock held; must not block.
 	 *
 	 * @return the request with ->body set, or NULL: out of memory.

@@ -498,6 +498,7 @@ struct bc_client {
 	bool dead; /* [L] removed from the table: look it up anew */
 	bool path_was_lost; /* [L] for the log */
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
+	uint64_t spoke; /* [A] ns: heard on any, to the second */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
 	uint32_t
 		standing; /* [A], changed under [L]: BC_STANDING_*, of these: */
@@ -692,7 +693,7 @@ void bc_client_answered_locked(struct bc_session *session,
 
 /** A request goes out over a connection: it asks as well as any. [L] */
 void bc_question_note_locked(const struct bc_session *session,
-			     const struct bc_conn *conn);
+			     const struct bc_conn *conn, uint64_t now);
 
 /** What to ask with: CB_SEQUENCE alone; nobody waits for it. +1 ref, or NULL. */
 struct bc_call *bc_question_new(const struct bc_session *session);
@@ -710,8 +711,12 @@ uint64_t bc_question_expire_locked(struct bc_client *client, uint64_t now);
 /** Slots of a session are stuck, or not any more. [L] */
 void bc_session_set_stuck_locked(struct bc_session *session, bool stuck);
 
-/** Look whether any slot of a session may still be answered or used. [L] */
-void bc_session_look_stuck_locked(struct bc_session *session, uint64_t now);
+/**
+ * Look whether any slot of a session may still be answered or used. [L]
+ *
+ * @return when to look again, ms, or UINT64_MAX
+ */
+uint64_t bc_session_look_stuck_locked(struct bc_session *session, uint64_t now);
 
 /* probe.c */
 

@@ -180,6 +180,9 @@ static void back_count(struct bc_binding *binding, int by)
 		cds_list_add(&binding->client_link, &client->back_list);
 	else
 		cds_list_del(&binding->client_link);
+	/* Nobody is left who could answer. */
+	if (!client->back_bound)
+		client->answer_by = 0;
 }
 
 void bc_binding_forget_reply(struct bc_binding *binding)
@@ -297,6 +300,8 @@ static void give_way(const struct bc_binding *added, struct bc_binding *least,
 			"client %#lx: more than %u back channel connections (%s): that which was heard least recently gave way",
 			(unsigned long)added->session->client->clientid, most,
 			limit);
+	if (least->session != added->session)
+		displaced_remove(least->session);
 	displace(least);
 }
 

@@ -220,6 +220,20 @@ void bc_call_redo_locked(struct bc_call *call)
 		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
 }
 
+/* Whether a callback with only a short time was cut short of what an answer may
+ * take.
+ */
+static bool too_short_to_tell(const struct bc_call *call, uint64_t now)
+{
+	const struct bc_config *config = &bc_core.config;
+	uint64_t fair = config->callback_timeout < config->lease_time ?
+				config->callback_timeout :
+				config->lease_time;
+
+	return call->patience || (call->limit && !call->attempts &&
+				  call->slot && now - call->slot->when < fair);
+}
+
 /* No answer, or a refusal. Attempts are spaced 5, 10, 20 s; after the last the
  * connection counts as no path until it is bound anew or answers.  One that has
  * only a short time is not tried again, and was too short to tell.
@@ -229,6 +243,7 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 	const struct bc_config *config = &bc_core.config;
 	struct bc_session *session = call->session;
 	struct bc_binding *binding;
+	bool too_short = too_short_to_tell(call, bc_now());
 	uint64_t delay;
 
 	bc_call_unlink_locked(call);
@@ -252,6 +267,10 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 		       "client %#lx: callback given up after %u attempts",
 		       (unsigned long)call->client->clientid,
 		       call->attempts + 1);
+	if (too_short) {
+		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+		return;
+	}
 	bc_client_doubt_locked(call->client);
 	binding =
 		session && conn ? bc_binding_find_locked(session, conn) : NULL;

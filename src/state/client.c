@@ -5,8 +5,8 @@
  * Purpose: find a client's sender; let it live as long as it is needed.
  * Data: struct bc_client, in a lock-free hash table by client id.
  * Locking: client->lock guards a client's sessions, their bindings and slots,
- *   and its callbacks.  Two clients share none but the timers', which is held for
- *   a moment when one that was idle is called.
+ *   and its callbacks.  Two clients share none but the timers' and the probes',
+ *   each held for a moment.
  * Lifetime: see "who holds a reference" in bc_internal.h.  A client leaves the
  *   table when it has neither sessions nor callbacks ("dead"), or a lease after
  *   that if it left one unanswered; who finds it dead looks again.
@@ -97,6 +97,7 @@ static struct bc_client *client_new(uint64_t clientid)
 	CDS_INIT_LIST_HEAD(&client->queue);
 	CDS_INIT_LIST_HEAD(&client->back_list);
 	client->doubts = 1;
+	client->spoke = bc_now_ns();
 	client->standing = BC_STANDING_FORGIVEN;
 	urcu_ref_init(&client->ref);
 	urcu_ref_get(&client->ref);

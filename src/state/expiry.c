@@ -269,8 +269,11 @@ void bc_expiry_run(struct bc_client *client)
 		if (delayed < when)
 			when = delayed;
 	}
-	cds_list_for_each_entry(session, &client->full, full_link)
-		bc_session_look_stuck_locked(session, now);
+	cds_list_for_each_entry(session, &client->full, full_link) {
+		due = bc_session_look_stuck_locked(session, now);
+		if (due < when)
+			when = due;
+	}
 	if (when != UINT64_MAX)
 		bc_client_arm_locked(client, when);
 	pthread_mutex_unlock(&client->lock);

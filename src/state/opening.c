@@ -32,8 +32,20 @@ static struct bc_session *awaits_reply(struct bc_conn *conn, const void *reply)
 	return session;
 }
 
+/* Whether it waits for another reply already: it was bound anew meanwhile. */
+static bool waits(struct bc_binding *binding)
+{
+	bool waits_for_reply;
+
+	pthread_mutex_lock(&binding->conn->lock);
+	waits_for_reply = binding->reply != NULL;
+	pthread_mutex_unlock(&binding->conn->lock);
+	return waits_for_reply;
+}
+
 void bc_bind_replied(const void *transport, const void *reply)
 {
+	bool any = false;
 	struct bc_session *session;
 	struct bc_conn *conn;
 
@@ -46,9 +58,10 @@ void bc_bind_replied(const void *transport, const void *reply)
 		struct bc_client *client = session->client;
 		struct bc_binding *binding;
 
+		any = true;
 		pthread_mutex_lock(&client->lock);
 		binding = bc_binding_find_locked(session, conn);
-		if (binding && !binding->displaced) {
+		if (binding && !binding->displaced && !waits(binding)) {
 			bc_binding_set_locked(binding, BC_BINDING_LIVE);
 			bc_probe_add_locked(binding);
 		}
@@ -56,7 +69,9 @@ void bc_bind_replied(const void *transport, const void *reply)
 		bc_sender_run(client);
 		bc_session_put(session);
 	}
-	bc_probe_run();
-	bc_idle_watch(conn);
+	if (any) {
+		bc_probe_run();
+		bc_idle_watch(conn);
+	}
 	bc_conn_put(conn);
 }

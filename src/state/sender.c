@@ -198,7 +198,8 @@ static struct bc_request *slot_request(struct bc_session *session,
 	req->sequence.highest_slot = slot->highest;
 	req->sequence.alone = call->args_len == BC_CB_ALONE_SIZE;
 	encode_call(req, left_out);
-	bc_question_note_locked(session, conn);
+	if (!call->patience)
+		bc_question_note_locked(session, conn, now);
 	return req;
 }
 
@@ -318,11 +319,12 @@ static struct bc_slot *question_slot(struct bc_session *session)
 			      BC_CB_ALONE_SIZE))
 		return NULL;
 	question = bc_question_new(session);
-	if (!question)
-		return NULL;
-	index = bc_slots_acquire(&session->slots);
+	index = question ? bc_slots_acquire(&session->slots) : -ENOMEM;
 	if (index < 0) {
-		bc_call_put(question);
+		if (question)
+			bc_call_put(question);
+		/* Out of memory: nothing else comes back to it. */
+		bc_client_arm_locked(session->client, bc_now() + DELAY_FIRST);
 		return NULL;
 	}
 	slot = &session->slots.slots[index];
@@ -635,10 +637,11 @@ static void heard_on(struct bc_session *session, struct bc_conn *conn,
 {
 	struct bc_binding *binding = bc_binding_find_locked(session, conn);
 
+	if (verdict == BC_VERDICT_REFUSED)
+		return;
 	if (binding)
 		binding->answered = true;
-	if (verdict != BC_VERDICT_REFUSED)
-		bc_client_answered_locked(session, binding);
+	bc_client_answered_locked(session, binding);
 }
 
 /* Whether the slot waits for the reply to this request: it is out; or its

@@ -21,6 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How exactly it is kept when a client was heard at all: SEQUENCE writes it seldom. */
+#define SPOKE_PRECISION UINT64_C(1000000000) /* ns */
+
 static int session_match(struct cds_lfht_node *node, const void *key)
 {
 	const struct bc_session *session =
@@ -254,6 +257,9 @@ int bc_session_set_security(struct bc_session *session,
 	}
 	pthread_mutex_unlock(&session->client->lock);
 	bc_security_put(unused);
+	/* What was too large with the old credential may fit now. */
+	if (!rc)
+		bc_sender_run(session->client);
 	return rc;
 }
 
@@ -284,6 +290,8 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 		return status;
 	if (!bound)
 		uatomic_set(&session->client->heard, now);
+	if (now - uatomic_read(&session->client->spoke) > SPOKE_PRECISION)
+		uatomic_set(&session->client->spoke, now);
 	status.known = true;
 	status.standing = uatomic_read(&session->client->standing);
 	if (!(status.standing & BC_STANDING_PATH))

@@ -7,7 +7,7 @@
  *   answers nothing.  So a client that left a callback unanswered, or lost a
  *   delegation, comes back on trial: what waits goes out to it, but nothing is
  *   granted until it has answered something.  If there is nothing else to send it
- *   is asked, with CB_SEQUENCE alone, once on each connection that it binds; or
+ *   is asked, with CB_SEQUENCE alone, on the connection that was heard last; or
  *   with what it owes an answer to anyway, a request whose callback is over.
  * Data: of each client, whether it is in doubt, and until when an answer is due;
  *   of each binding, whether it is on trial and was asked; of each session,
@@ -65,17 +65,17 @@ void bc_client_answered_locked(struct bc_session *session,
 bool bc_client_is_given_up(uint64_t clientid)
 {
 	struct bc_client *client = bc_client_get(clientid);
-	uint64_t heard;
+	uint64_t spoke;
 	bool given_up;
 
 	if (!client)
 		return false;
 	pthread_mutex_lock(&client->lock);
-	heard = uatomic_read(&client->heard) / 1000000;
+	spoke = uatomic_read(&client->spoke) / 1000000;
 	given_up = client->bereaved &&
 		   (client->doubted ||
 		    (!client->paths &&
-		     bc_now() - heard >= bc_core.config.lease_time));
+		     bc_now() - spoke >= bc_core.config.lease_time));
 	pthread_mutex_unlock(&client->lock);
 	bc_client_put(client);
 	return given_up;
@@ -83,17 +83,21 @@ bool bc_client_is_given_up(uint64_t clientid)
 
 /* Questions ---------------------------------------------------------------- */
 
+/* Of all that are asked the last one has its time to answer. */
 void bc_question_note_locked(const struct bc_session *session,
-			     const struct bc_conn *conn)
+			     const struct bc_conn *conn, uint64_t now)
 {
-	const struct bc_client *client = session->client;
+	struct bc_client *client = session->client;
 	struct bc_binding *binding;
 
 	if (!bc_client_on_trial(client))
 		return;
 	binding = bc_binding_find_locked(session, conn);
-	if (binding)
-		binding->asked = client->doubts;
+	if (!binding || binding->asked == client->doubts)
+		return;
+	binding->asked = client->doubts;
+	if (client->answer_by)
+		client->answer_by = now + bc_core.config.callback_timeout;
 }
 
 struct bc_call *bc_question_new(const struct bc_session *session)
@@ -122,7 +126,7 @@ uint64_t bc_question_expire_locked(struct bc_client *client, uint64_t now)
 	uint32_t round = client->doubts;
 	struct bc_binding *binding;
 
-	if (!client->answer_by)
+	if (!client->answer_by || uatomic_read(&bc_core.stopping))
 		return UINT64_MAX;
 	if (now < client->answer_by)
 		return client->answer_by;
@@ -145,53 +149,55 @@ void bc_session_set_stuck_locked(struct bc_session *session, bool stuck)
 	uatomic_set(&session->faulty, stuck || session->fault);
 }
 
-/* Whether a slot in use may still be answered: not if its request has been out for
- * a lease, or if its callback is over.
+/* Until when a slot in use may still be answered, ms: not if its request has been
+ * out for a lease, or if its callback is over; UINT64_MAX: as long as it takes.
  */
-static bool may_be_answered(const struct bc_slot *slot, uint64_t now)
+static uint64_t may_be_answered_until(const struct bc_slot *slot)
 {
 	bool over = slot->call->state == BC_CALL_DONE;
 
 	switch (slot->state) {
 	case BC_SLOT_BUSY:
-		return now - slot->when <
-		       (over ? bc_core.config.callback_timeout :
-			       bc_core.config.lease_time);
+		return slot->when + (over ? bc_core.config.callback_timeout :
+					    bc_core.config.lease_time);
 	case BC_SLOT_PARKED:
-		return !over;
+		return over ? 0 : UINT64_MAX;
 	case BC_SLOT_DELAYED:
-		return true;
+		return UINT64_MAX;
 	case BC_SLOT_FREE:
 	case BC_SLOT_LOST:
 		break;
 	}
-	return false;
+	return 0;
 }
 
 /* A client that was away has every slot waiting for it, perhaps: it is not stuck
  * before it has left one unanswered.
  */
-void bc_session_look_stuck_locked(struct bc_session *session, uint64_t now)
+uint64_t bc_session_look_stuck_locked(struct bc_session *session, uint64_t now)
 {
 	const struct bc_slot_table *table = &session->slots;
 	bool any_out = false;
+	uint64_t until = 0;
 
 	if (session->stuck || !table->slots || bc_slots_available(table))
-		return;
+		return UINT64_MAX;
 	for (uint32_t i = 0; i < table->end; i++) {
 		const struct bc_slot *slot = &table->slots[i];
+		uint64_t answered;
 
 		if (!slot->call)
 			continue;
-		if (may_be_answered(slot, now))
-			return;
+		answered = may_be_answered_until(slot);
+		until = answered > until ? answered : until;
 		any_out = any_out || slot->state == BC_SLOT_BUSY;
 	}
-	if (!any_out)
-		return;
+	if (until > now || !any_out)
+		return until > now ? until : UINT64_MAX;
 	bc_session_set_stuck_locked(session, true);
 	bc_log_limited(
 		BC_LIMITED_STUCK, BC_LOG_WARN,
 		"client %#lx: no slot of the back channel is answered, fault until one is",
 		(unsigned long)session->client->clientid);
+	return UINT64_MAX;
 }

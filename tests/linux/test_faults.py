@@ -137,6 +137,35 @@ link_down_30.deadline = 180
 link_down_90.deadline = 300
 
 
+# A client that does not come back --------------------------------------------
+
+FILES = 100
+
+
+def dead_client(world):
+    """The holder of many delegations is gone for good: whoever removes its files
+    waits for two leases, once."""
+    lease = 10
+    holder, other = pair(world, lease=lease)
+    paths = [make_file(world, f"file-{i}") for i in range(FILES)]
+    for path in paths:
+        hold(holder, path, READ)
+    world.network.unplug(holder)
+    removing = other.submit("run", argv=["rm", *paths])
+    lab.wait_until(removing.done, "the files are removed", 2 * ENDS)
+    removed = removing.result()
+    world.note_blocked(removed.seconds)
+    world.server.check()
+    # Linux asks again after 0.1, 0.2, 0.4 ... 15 s.
+    if removed.seconds > 2 * lease + 16:
+        raise LabError(f"rm of {FILES} files took {removed.seconds:.1f} s")
+    world.server.stop()
+    return {f"rm of {FILES} files": f"{removed.seconds:.1f} s"}
+
+
+dead_client.deadline = 240
+
+
 # The server's restart -------------------------------------------------------
 
 def server_restart(world):
@@ -296,7 +325,7 @@ def rebind_on_the_wire(world):
 
 
 SCENARIOS = (healthy, reset, black_hole, link_down_5, server_restart,
-             version_4_2, version_4_0_beside, nconnect_4, two_addresses,
+             dead_client, version_4_2, version_4_0_beside, nconnect_4, two_addresses,
              many_clients, checksums, rebind_on_the_wire)
 LONG = (link_down_30, link_down_90)
 

@@ -14,10 +14,11 @@ import sys
 
 import lab
 from lab import LabError
-from files import (KINDS, NEW, READ, WRITE, expect_read, hold,
+from files import (KINDS, NEW, OLD, READ, WRITE, expect_read, hold,
                    holds_delegation, make_file, pair)
 
 LIMIT = 0.3  # s, for the second client's open() during a recall
+RETRY = 0.1  # s, after which Linux asks again where it was told to wait
 
 
 def recall(world, holder, other, path, kind, handle):
@@ -110,7 +111,26 @@ def multiplex_off(world):
     return recall_each_kind(world, multiplex=False)
 
 
-SCENARIOS = (without_module, healthy, closed, reset, multiplex_off)
+def editor(world):
+    """A client opens for reading, then for writing: its own delegation is no
+    conflict, and another's open recalls it as before."""
+    holder, other = pair(world)
+    path = make_file(world, "file")
+    reading = hold(holder, path, READ)
+    returned = holder.count("DELEGRETURN")
+    writing = holder.open(path, os.O_RDWR)
+    if holder.count("DELEGRETURN") != returned:
+        raise LabError("the holder's own open cost it its delegation")
+    if writing.seconds >= RETRY:
+        raise LabError(f"open() was blocked for {writing.seconds:.3f} s")
+    holder.write(writing.value, OLD)
+    holder.close(writing.value)
+    recall(world, holder, other, path, READ, reading)
+    world.server.stop()
+    return {"own open for writing": f"{writing.seconds:.3f} s"}
+
+
+SCENARIOS = (without_module, healthy, closed, reset, editor, multiplex_off)
 
 if __name__ == "__main__":
     sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))

@@ -411,6 +411,42 @@ static void test_revoked_is_remembered_without_session(void **state)
 	assert_true(is_trusted(session));
 }
 
+/* One that speaks over its bound connection is not gone when that is closed. */
+static void test_given_up_is_not_who_just_spoke(void **state)
+{
+	static const uint8_t other[BC_STATEID_OTHER_SIZE] = { 3 };
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	bc_revoked_add(ALICE, other);
+	fake_heard(conn);
+	fake_down(conn);
+	assert_int_equal(fake_flags(session) & NO_PATH, NO_PATH);
+	assert_false(bc_client_is_given_up(ALICE));
+}
+
+/* No question is waited for when nobody is left who could answer. */
+static void test_end_waits_for_no_question(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+	uint64_t begin;
+
+	(void)state;
+	session = fake_path(ALICE, 1, 16, &conn);
+	assert_int_equal(fake_wait(fake_submit(ALICE)), BC_OUTCOME_FAILED);
+	take(1);
+	fake_bind(session, conn);
+	next_question();
+	fake_down(conn);
+	begin = bc_now();
+	fake_stop();
+	assert_true(bc_now() - begin < later.callback_timeout / 2);
+	fake_start(&later);
+}
+
 #define SOON_TEST(test) FAKE_TEST(test, &soon)
 #define ONCE_TEST(test) FAKE_TEST(test, &once)
 
@@ -438,6 +474,8 @@ int main(void)
 		FAKE_TEST(test_stuck_is_not_who_was_away, &short_lease),
 		FAKE_TEST(test_revoked_is_forgiven_with_an_answer_only, NULL),
 		FAKE_TEST(test_revoked_is_remembered_without_session, NULL),
+		FAKE_TEST(test_given_up_is_not_who_just_spoke, NULL),
+		FAKE_TEST(test_end_waits_for_no_question, &later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
