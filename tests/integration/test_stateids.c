@@ -236,6 +236,131 @@ static void test_own_stateids_are_accepted(void **state)
 	assert_recalled_and_free(f, "own", &file);
 }
 
+/* The current stateid, 16.2.3.1.2: as good as what it stands for ------------- */
+
+static const struct nfs_stateid current = { .seqid = 1 };
+
+/* A file of which the holder has a read delegation. */
+static void hold_read(struct fixture *f, const char *name,
+		      struct nfs_file *file)
+{
+	open_new(f, name, OPEN4_SHARE_ACCESS_READ | WANT_ANY, file);
+	assert_int_equal(file->delegation.type, OPEN_DELEGATE_READ);
+}
+
+static void test_delegreturn_of_a_current_open_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct nfs_open_args open = {
+		.share_access = OPEN4_SHARE_ACCESS_READ | WANT_NOTHING,
+		.claim = CLAIM_FH,
+		.clientid = f->opener_session.client->clientid,
+		.owner = f->opener_session.client->owner,
+	};
+	struct nfs_compound compound;
+	struct nfs_file file;
+
+	hold_read(f, "current-open", &file);
+	nfs_compound_init(&compound, &f->opener_session);
+	nfs_put_putfh(&compound, &file.fh);
+	nfs_put_open(&compound, &open);
+	nfs_put_delegreturn(&compound, &current);
+	assert_int_equal(nfs_compound_call(&compound), NFS4ERR_BAD_STATEID);
+	assert_int_equal(compound.nres, 4); /* the last of them */
+	nfs_compound_fini(&compound);
+	assert_recalled_and_free(f, "current-open", &file);
+}
+
+static void test_close_of_a_current_delegation_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound compound;
+	struct nfs_file file;
+
+	hold_read(f, "current-close", &file);
+	nfs_compound_init(&compound, &f->session);
+	nfs_put_putfh(&compound, &file.fh);
+	nfs_put_read(&compound, &file.delegation.stateid, 0, 8);
+	nfs_put_close(&compound, 0, &current);
+	assert_int_equal(nfs_compound_finish(&compound), NFS4ERR_BAD_STATEID);
+	assert_recalled_and_free(f, "current-close", &file);
+}
+
+/* Whatever made a stateid the current one. */
+static void test_write_with_a_current_foreign_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound compound;
+	struct nfs_file file;
+
+	hold_write(f, "current-foreign", &file);
+	nfs_compound_init(&compound, &f->opener_session);
+	nfs_put_putfh(&compound, &file.fh);
+	nfs_put_test_stateid(&compound, &file.delegation.stateid);
+	nfs_put_write(&compound, &current, 0, "evil", 4);
+	assert_int_equal(nfs_compound_finish(&compound), NFS4ERR_BAD_STATEID);
+	assert_contents(f, "current-foreign", "contents");
+	assert_recalled_and_free(f, "current-foreign", &file);
+}
+
+static void test_own_current_is_accepted(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound compound;
+	struct nfs_file file;
+
+	hold_write(f, "current-own", &file);
+	nfs_compound_init(&compound, &f->session);
+	nfs_put_putfh(&compound, &file.fh);
+	nfs_put_read(&compound, &file.delegation.stateid, 0, 8);
+	nfs_put_write(&compound, &current, 0, "mine", 4);
+	nfs_put_delegreturn(&compound, &current);
+	assert_int_equal(nfs_compound_finish(&compound), NFS4_OK);
+	assert_contents(f, "current-own", "mineents");
+	assert_int_equal(cb_responder_count(f->responder), 0);
+	fixture_assert_opens(f, "current-own");
+}
+
+/* NFSv4.0 ------------------------------------------------------------------ */
+
+/* It knows neither sessions nor the current stateid, and its clients move. */
+static void test_v40_delegation_is_not_closed_but_returned(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs40_client old, moved;
+	struct nfs_file file;
+	int granted, closed, returned;
+
+	assert_int_equal(nfs40_client_mount(&old, f->loop,
+					    server_port(f->server),
+					    ++f->clients, f->responder),
+			 NFS4_OK);
+	/* An owner's first open has to be confirmed. */
+	server_make_file(f->server, "v40-first", "contents");
+	assert_int_equal(nfs40_open(&old, "export/v40-first",
+				    OPEN4_SHARE_ACCESS_READ, &file),
+			 NFS4_OK);
+	server_make_file(f->server, "v40", "contents");
+	assert_int_equal(
+		nfs40_open(&old, "export/v40", OPEN4_SHARE_ACCESS_READ, &file),
+		NFS4_OK);
+	granted = file.delegation.type;
+	file.stateid = file.delegation.stateid;
+	closed = nfs40_close(&old, &file);
+	nfs_client_init(&moved.base, f->loop, server_port(f->server),
+			++f->clients);
+	moved.base.minorversion = 0;
+	moved.conn = nfs_client_connect(&moved.base);
+	assert_non_null(moved.conn);
+	returned = nfs40_delegreturn(&moved, &file);
+	nfs_conn_put(moved.conn);
+	nfs40_client_fini(&old);
+	assert_int_equal(granted, OPEN_DELEGATE_READ);
+	assert_int_equal(closed, NFS4ERR_BAD_STATEID);
+	assert_int_equal(returned, NFS4_OK);
+	fixture_assert_opens(f, "v40");
+}
+
 /* Of another kind, or of another file -------------------------------------- */
 
 static void test_delegreturn_of_an_open_is_refused(void **state)
@@ -487,6 +612,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STATEID_TEST(test_own_stateids_are_accepted),
+		STATEID_TEST(test_delegreturn_of_a_current_open_is_refused),
+		STATEID_TEST(test_close_of_a_current_delegation_is_refused),
+		STATEID_TEST(test_write_with_a_current_foreign_is_refused),
+		STATEID_TEST(test_own_current_is_accepted),
+		STATEID_TEST(test_v40_delegation_is_not_closed_but_returned),
 		STATEID_TEST(test_foreign_delegation_delegreturn_is_refused),
 		STATEID_TEST(test_foreign_delegation_read_is_refused),
 		STATEID_TEST(test_foreign_delegation_write_is_refused),

@@ -4,9 +4,12 @@
  *
  * Ganesha tells the holders of delegations apart by IP address: of two clients
  * behind one address the second passes for the first, and a client with two
- * addresses for a stranger.
+ * addresses for a stranger.  A client of v4.0 names itself in OPEN; in the stateid
+ * of what it returns; and nowhere else.
  */
 #include "delegations/asker.h"
+
+#include <string.h>
 
 struct bc_asker bc_asker_of(const struct nfs_argop4 *op,
 			    const compound_data_t *data)
@@ -17,6 +20,10 @@ struct bc_asker bc_asker_of(const struct nfs_argop4 *op,
 		asker.clientid = data->session->clientid;
 	else if (op->argop == NFS4_OP_OPEN)
 		asker.clientid = op->nfs_argop4_u.opopen.owner.clientid;
+	else if (op->argop == NFS4_OP_DELEGRETURN) /* wherever it is now */
+		memcpy(&asker.clientid,
+		       op->nfs_argop4_u.opdelegreturn.deleg_stateid.other,
+		       sizeof(asker.clientid));
 	else
 		asker.address = op_ctx->client;
 	return asker;

@@ -20,8 +20,9 @@ struct bc_asker {
 /**
  * The client of an NFSv4 operation.
  *
- * NFSv4.1's is the session's.  Of NFSv4.0 only OPEN names it; for the other
- * operations it is known by its address.
+ * NFSv4.1's is the session's.  Of NFSv4.0 only OPEN names it, and the
+ * stateid of DELEGRETURN, if it is named; for the other operations it is known by
+ * its address.
  *
  * Context: an operation's handler.
  */

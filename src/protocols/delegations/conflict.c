@@ -457,8 +457,9 @@ static bool begin_kind(struct bc_conflict *conflict, struct nfs_argop4 *op,
 }
 
 /* pNFS: not a file of the namespace. */
-static bool is_data_server_handle(const nfs_fh4 *fh)
+bool bc_conflict_on_data_server(const compound_data_t *data)
 {
+	const nfs_fh4 *fh = &data->currentFH;
 	const file_handle_v4_t *handle = (const void *)fh->nfs_fh4_val;
 
 	return fh->nfs_fh4_len && (handle->fhflags1 & FILE_HANDLE_V4_FLAG_DS);
@@ -473,7 +474,7 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		return true;
 	if (!bc_module_config.shield_conflicts ||
 	    !nfs_param.nfsv4_param.allow_delegations || !data->current_obj ||
-	    is_data_server_handle(&data->currentFH))
+	    bc_conflict_on_data_server(data))
 		return true;
 	conflict->asker = bc_asker_of(op, data);
 	if (op->argop == NFS4_OP_GETATTR)

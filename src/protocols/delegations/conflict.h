@@ -71,6 +71,12 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
  */
 void bc_conflict_end(struct bc_conflict *conflict, bool goes_on);
 
+/**
+ * Is the current file handle one of a pNFS data server, and so not of a file of the
+ * namespace?
+ */
+bool bc_conflict_on_data_server(const compound_data_t *data);
+
 /** What is to be answered; NFS4_OK: what the handler has answered. */
 nfsstat4 bc_conflict_status(const struct bc_conflict *conflict);
 

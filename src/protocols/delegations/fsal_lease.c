@@ -304,7 +304,8 @@ void bc_fsal_lease_disable(void)
 /* Every lease of such an FSAL has been asked for here. */
 bool bc_fsal_lease_none_granted(void)
 {
-	const struct fsal_export *sub = op_ctx->fsal_export->sub_export;
+	const struct fsal_export *export = op_ctx->fsal_export;
+	const struct fsal_export *sub = export ? export->sub_export : NULL;
 	const struct lease_fsal *entry =
 		sub ? lease_fsal_find(sub->fsal) : NULL;
 

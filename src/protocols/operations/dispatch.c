@@ -4,6 +4,7 @@
  * handlers.
  */
 #include "operations/operations.h"
+#include "operations/stateid.h"
 
 #include "ganesha/configuration.h"
 
@@ -20,7 +21,7 @@ enum purpose {
 static const struct extension {
 	nfs4_function_t handler; /* NULL: it is not extended */
 	enum purpose purpose;
-	bool v40; /* of minor version 0 as well: it conflicts with delegations */
+	bool v40; /* of minor version 0 as well: it has to do with delegations */
 } extensions[NFS4_OP_LAST_ONE] = {
 	[NFS4_OP_CREATE_SESSION] = { bc_op_create_session, ALWAYS },
 	[NFS4_OP_BACKCHANNEL_CTL] = { bc_op_backchannel_ctl, ALWAYS },
@@ -48,10 +49,10 @@ static const struct extension {
 	[NFS4_OP_GETATTR] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_VERIFY] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_NVERIFY] = { bc_op_file, CONFLICTS, .v40 = true },
-	[NFS4_OP_CLOSE] = { bc_op_file, CONFLICTS },
-	[NFS4_OP_OPEN_DOWNGRADE] = { bc_op_file, CONFLICTS },
-	[NFS4_OP_LOCK] = { bc_op_file, CONFLICTS },
-	[NFS4_OP_LOCKU] = { bc_op_file, CONFLICTS },
+	[NFS4_OP_CLOSE] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_OPEN_DOWNGRADE] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_LOCK] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_LOCKU] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_SETXATTR] = { bc_op_file, CONFLICTS },
 	[NFS4_OP_REMOVEXATTR] = { bc_op_file, CONFLICTS },
 };
@@ -95,6 +96,7 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 	/* v4.0 has no sessions: its clients keep Ganesha's way. */
 	if (data->minorversion == 0 && !extensions[op->argop].v40)
 		return bc_originals[op->argop](op, data, resp);
+	bc_stateid_resolve(op, data);
 	return extensions[op->argop].handler(op, data, resp);
 }
 

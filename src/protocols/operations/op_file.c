@@ -10,15 +10,16 @@
 #include "delegations/conflict.h"
 
 /* What is checked before Ganesha looks at anything.  An OPEN's stateid is checked
- * in it: a delegation of this file, too.
+ * in it: a delegation of this file, too.  A data server is given that of its
+ * metadata server, which may be another Ganesha.
  */
-static nfsstat4 check_stateid(const struct nfs_argop4 *op,
+static nfsstat4 check_stateid(struct nfs_argop4 *op,
 			      const compound_data_t *data)
 {
 	const stateid4 *stateid = bc_stateid_used(op);
 	nfsstat4 status;
 
-	if (!stateid)
+	if (!stateid || bc_conflict_on_data_server(data))
 		return NFS4_OK;
 	status = bc_stateid_check_owner(data, stateid);
 	if (status == NFS4_OK)

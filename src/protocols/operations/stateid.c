@@ -36,9 +36,9 @@ static const size_t stateid_at[NFS4_OP_LAST_ONE] = {
 	[NFS4_OP_SEEK] = ARGUMENT(opseek.sa_stateid),
 };
 
-static const stateid4 *open_stateid(const OPEN4args *args)
+static stateid4 *open_stateid(OPEN4args *args)
 {
-	const open_claim4 *claim = &args->claim;
+	open_claim4 *claim = &args->claim;
 
 	if (claim->claim == CLAIM_DELEGATE_CUR)
 		return &claim->open_claim4_u.delegate_cur_info.delegate_stateid;
@@ -47,16 +47,16 @@ static const stateid4 *open_stateid(const OPEN4args *args)
 	return NULL;
 }
 
-static const stateid4 *lock_stateid(const LOCK4args *args)
+static stateid4 *lock_stateid(LOCK4args *args)
 {
-	const locker4 *locker = &args->locker;
+	locker4 *locker = &args->locker;
 
 	return locker->new_lock_owner ?
 		       &locker->locker4_u.open_owner.open_stateid :
 		       &locker->locker4_u.lock_owner.lock_stateid;
 }
 
-const stateid4 *bc_stateid_used(const struct nfs_argop4 *op)
+stateid4 *bc_stateid_used(struct nfs_argop4 *op)
 {
 	if (op->argop == NFS4_OP_OPEN)
 		return open_stateid(&op->nfs_argop4_u.opopen);
@@ -64,7 +64,7 @@ const stateid4 *bc_stateid_used(const struct nfs_argop4 *op)
 		return lock_stateid(&op->nfs_argop4_u.oplock);
 	if (!stateid_at[op->argop])
 		return NULL;
-	return (const void *)((const char *)op + stateid_at[op->argop]);
+	return (void *)((char *)op + stateid_at[op->argop]);
 }
 
 bool bc_stateid_is_named(const stateid4 *stateid)
@@ -75,6 +75,22 @@ bool bc_stateid_is_named(const stateid4 *stateid)
 
 	return memcmp(stateid->other, zeros, OTHERSIZE) &&
 	       memcmp(stateid->other, ones, OTHERSIZE);
+}
+
+/* "the current stateid": seqid one and all zeros, 16.2.3.1.2. */
+static bool is_current(const stateid4 *stateid)
+{
+	static const char zeros[OTHERSIZE];
+
+	return stateid->seqid == 1 && !memcmp(stateid->other, zeros, OTHERSIZE);
+}
+
+void bc_stateid_resolve(struct nfs_argop4 *op, const compound_data_t *data)
+{
+	stateid4 *stateid = bc_stateid_used(op);
+
+	if (stateid && data->current_stateid_valid && is_current(stateid))
+		*stateid = data->current_stateid;
 }
 
 nfsstat4 bc_stateid_check_owner(const compound_data_t *data,

@@ -15,7 +15,15 @@
  *
  * @return borrowed from @a op; or NULL: it names none
  */
-const stateid4 *bc_stateid_used(const struct nfs_argop4 *op);
+stateid4 *bc_stateid_used(struct nfs_argop4 *op);
+
+/**
+ * Write the COMPOUND's current stateid where an operation means it, 16.2.3.1.2: as
+ * Ganesha does, but before anything has looked at it.
+ *
+ * Context: before an operation's handler.
+ */
+void bc_stateid_resolve(struct nfs_argop4 *op, const compound_data_t *data);
 
 /** A client asks for a stateid. Context: TEST_STATEID's handler. */
 void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid);
