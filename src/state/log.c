@@ -10,8 +10,8 @@
  *   line that waits to be written.
  * Locking: none; any lock may be held.
  * Lifetime: the core's; a line is freed when it has been written.
- * Invariants: the lines that wait are at most as many as the limits of all kinds
- *   allow; what was left out is told when the interval is over, at the latest.
+ * Invariants: in an interval at most as many lines begin to wait as the limits of
+ *   all kinds allow; what was left out is told when the interval is over, at the latest.
  */
 #include "bc_internal.h"
 
