@@ -167,15 +167,23 @@ nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
 			       const stateid4 *stateid)
 {
+	uint32_t *counted =
+		&obj->state_hdl->file.fdeleg_stats.fds_curr_delegations;
 	state_t *state = NULL;
+	uint32_t count = 0;
 
 	STATELOCK_lock(obj);
-	while ((state = bc_file_next_delegation(obj, state)) != NULL)
-		if (!memcmp(state->stateid_other, stateid->other, OTHERSIZE))
-			break;
-	/* The file system would not take its lease back. */
-	if (state && state->state_data.deleg.sd_state == BC_DELEG_RETURNING)
-		state->state_data.deleg.sd_state = DELEG_GRANTED;
+	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
+		struct state_deleg *deleg = &state->state_data.deleg;
+
+		/* The file system would not take its lease back. */
+		if (deleg->sd_state == BC_DELEG_RETURNING &&
+		    !memcmp(state->stateid_other, stateid->other, OTHERSIZE))
+			deleg->sd_state = DELEG_GRANTED;
+		count += deleg->sd_state == BC_DELEG_RETURNING ? 2 : 1;
+	}
+	/* It was raised before: nothing has to be mended. */
+	uatomic_set(counted, count);
 	bc_bookkeeping_mend_locked(obj);
 	STATELOCK_unlock(obj);
 }
