@@ -14,8 +14,8 @@
 #define DESCRIPTORS 65536
 #define WAIT_MS 1000 /* the workers may be busy with many such ends */
 
-/* A second or two, and more than what a lossy link makes now and then. */
-#define RETRANSMITS_STALLED 3
+/* More than half a second, and more than what a lossy link makes now and then. */
+#define RETRANSMITS_STALLED 2
 
 /* What the writer of a descriptor does; or, ms: it waits, and the end of its
  * connection was met then.
