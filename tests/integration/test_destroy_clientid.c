@@ -83,6 +83,22 @@ static void test_write_delegation_is_busy_and_gives_way(void **state)
 	assert_reaped(f);
 }
 
+/* It is recalled when it still has a session, and answers nothing. */
+static void test_recalled_delegation_is_busy_and_gives_way(void **state)
+{
+	static const struct cb_answer never = { .when = CB_NEVER };
+	struct fixture *f = *state;
+	struct nfs_file file;
+
+	cb_responder_set_default(f->responder, &never);
+	hold_delegation(f, "recalled", false, &file);
+	fixture_conflict(f, "recalled");
+	assert_true(fixture_recalls(fixture_callback(f, 0), &file));
+	assert_busy_without_session(f);
+	assert_true(dead_opens_within(f, "recalled", SERVED, false));
+	assert_reaped(f);
+}
+
 /* Only attributes are asked for. */
 static void test_write_delegation_gives_way_to_getattr(void **state)
 {
@@ -175,6 +191,7 @@ int main(void)
 		DEAD_TEST(test_open_is_busy),
 		DEAD_TEST(test_read_delegation_is_busy_and_gives_way),
 		DEAD_TEST(test_write_delegation_is_busy_and_gives_way),
+		DEAD_TEST(test_recalled_delegation_is_busy_and_gives_way),
 		DEAD_TEST(test_write_delegation_gives_way_to_getattr),
 		DEAD_TEST(test_delegation_ends_with_the_lease),
 	};
