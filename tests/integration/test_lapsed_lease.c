@@ -21,6 +21,7 @@ struct vanished {
 	struct nfs_client client;
 	struct nfs_session session;
 	char name[32];
+	struct nfs_fh fh;
 	uint64_t open_at;
 	bool opened;
 };
@@ -29,8 +30,11 @@ static struct vanished vanished[HOLDERS_LONG];
 static unsigned int holders = HOLDERS;
 
 static void hold_and_vanish(struct fixture *f, struct rounds *rounds,
-			    struct vanished *v, unsigned int i)
+			    struct vanished *v, unsigned int i, uint32_t type)
 {
+	uint32_t access = type == OPEN_DELEGATE_WRITE ?
+				  OPEN4_SHARE_ACCESS_BOTH :
+				  OPEN4_SHARE_ACCESS_READ;
 	struct nfs_file file;
 	char path[64];
 
@@ -40,11 +44,11 @@ static void hold_and_vanish(struct fixture *f, struct rounds *rounds,
 	fixture_client(f, &v->client);
 	assert_int_equal(nfs_client_mount(&v->client, &v->session), NFS4_OK);
 	assert_int_equal(nfs_open(&v->session, path,
-				  OPEN4_SHARE_ACCESS_READ |
-					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
+				  access | OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
 				  &file),
 			 NFS4_OK);
-	assert_int_equal(file.delegation.type, OPEN_DELEGATE_READ);
+	assert_int_equal(file.delegation.type, type);
+	v->fh = file.fh;
 	dead_vanish(&v->session);
 	/* From a little before the lease ends to when it must be reaped. */
 	v->open_at = nfs_now_ns() + LEASE_NS - 500 * NS_PER_MS +
@@ -85,7 +89,8 @@ static void test_open_around_end_of_lease_succeeds(void **state)
 	while (rounds_next(&rounds)) {
 		/* Whenever Ganesha looks, some lease has just ended. */
 		for (unsigned int i = 0; i < holders; i++) {
-			hold_and_vanish(f, &rounds, &vanished[i], i);
+			hold_and_vanish(f, &rounds, &vanished[i], i,
+					OPEN_DELEGATE_READ);
 			dead_pass(f, nfs_now_ns() + LEASE_NS / 2 / holders,
 				  true);
 		}
@@ -100,10 +105,11 @@ static void test_open_around_end_of_lease_succeeds(void **state)
 /* Many clients vanish one after the other, so that some lease ends shortly
  * before each look for dead clients, and others shortly after it.
  */
-static void vanish_in_turn(struct fixture *f, struct rounds *rounds)
+static void vanish_in_turn(struct fixture *f, struct rounds *rounds,
+			   uint32_t type)
 {
 	for (unsigned int i = 0; i < RETURNERS; i++) {
-		hold_and_vanish(f, rounds, &vanished[i], i);
+		hold_and_vanish(f, rounds, &vanished[i], i, type);
 		vanished[i].open_at = nfs_now_ns() + LEASE_NS + 50 * NS_PER_MS;
 		dead_pass(f, nfs_now_ns() + STAGGER * NS_PER_MS, true);
 	}
@@ -150,7 +156,7 @@ static void back_after_end_of_lease(struct fixture *f, bool restarted)
 
 	rounds_begin(&rounds, restarted ? "restarted" : "back", 1, 60);
 	rounds_next(&rounds);
-	vanish_in_turn(f, &rounds);
+	vanish_in_turn(f, &rounds, OPEN_DELEGATE_READ);
 	print_message("%u of %u delayed\n", open_in_turn(f), RETURNERS);
 	for (unsigned int i = 0; i < RETURNERS; i++)
 		assert_int_equal(come_back(f, &vanished[i], restarted),
@@ -184,12 +190,62 @@ static void test_restarted_after_end_of_lease_is_served(void **state)
 	back_after_end_of_lease(*state, true);
 }
 
+/* Attributes asked for after the lease's end ------------------------------ */
+
+#define MENDED "a recall that nobody made"
+#define MET_IN_TIME 500 /* ms: the reaper is woken */
+
+/* Ask for a file's attributes from its moment on.
+ * @return whether the first answer was DELAY: its holder was not reaped yet
+ */
+static bool getattr_until_free(struct fixture *f, struct rounds *rounds,
+			       const struct vanished *v)
+{
+	bool delayed = false;
+	uint64_t until;
+	int status;
+
+	dead_pass(f, v->open_at, true);
+	until = nfs_now_ns() + MET_IN_TIME * NS_PER_MS;
+	while ((status = nfs_getattr(&f->opener_session, &v->fh, NULL, NULL)) ==
+		       NFS4ERR_DELAY &&
+	       nfs_now_ns() < until) {
+		delayed = true;
+		dead_pass(f, nfs_now_ns() + 20 * NS_PER_MS, true);
+	}
+	if (status != NFS4_OK)
+		rounds_fail(rounds, "%s: GETATTR is %d", v->name, status);
+	return delayed;
+}
+
+/* Nobody tries to recall what is the reaper's: Ganesha loses references by that. */
+static void test_getattr_after_end_of_lease_recalls_nothing(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int delayed = 0;
+	struct rounds rounds;
+
+	rounds_begin(&rounds, "getattr", 2, 20);
+	while (rounds_next(&rounds)) {
+		vanish_in_turn(f, &rounds, OPEN_DELEGATE_WRITE);
+		for (unsigned int i = 0; i < RETURNERS; i++) {
+			delayed += getattr_until_free(f, &rounds, &vanished[i]);
+			nfs_session_fini(&vanished[i].session);
+		}
+	}
+	print_message("%u delayed\n", delayed);
+	assert_int_equal(rounds_end(&rounds), 0);
+	assert_int_equal(server_log_count(f->server, MENDED), 0);
+	dead_assert_serves(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DEAD_TEST(test_open_around_end_of_lease_succeeds),
 		DEAD_TEST(test_back_after_end_of_lease_is_recalled),
 		DEAD_TEST(test_restarted_after_end_of_lease_is_served),
+		DEAD_TEST(test_getattr_after_end_of_lease_recalls_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

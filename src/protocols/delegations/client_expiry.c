@@ -22,6 +22,7 @@
  */
 #include "delegations/client_expiry.h"
 
+#include "delegations/revocation.h"
 #include "ganesha/layout.h"
 
 #include "hashtable.h"
@@ -100,6 +101,7 @@ static void hook_release_op_context(void)
 {
 	bool ended = expiring.context && op_ctx == expiring.context;
 
+	bc_revocation_context_ends();
 	release_op_context();
 	if (!ended)
 		return;

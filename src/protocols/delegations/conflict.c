@@ -29,7 +29,9 @@
 #include "delegations/bookkeeping.h"
 #include "delegations/getattr.h"
 #include "delegations/recall.h"
+#include "ganesha/client_record.h"
 #include "ganesha/configuration.h"
+#include "ganesha/layout.h"
 
 #include "export_mgr.h"
 #include "nfs_fh.h"
@@ -164,18 +166,40 @@ static bool lease_is_over(nfs_client_id_t *client)
 	return over;
 }
 
+/* Without a session a client cannot be asked, and cannot renew its lease. */
+static bool has_no_session(nfs_client_id_t *client)
+{
+	bool none;
+
+	if (client->cid_minorversion == 0 || bc_layout() != BC_LAYOUT_FITS)
+		return false;
+	PTHREAD_MUTEX_lock(&client->cid_mutex);
+	none = !bc_client_record_next_session(client, NULL);
+	PTHREAD_MUTEX_unlock(&client->cid_mutex);
+	return none;
+}
+
+/* A client whose lease is over is not asked: Ganesha's reaper takes all that it
+ * holds.  One that has no session is not, either, until it has one or its lease
+ * is over, too: Ganesha would try for two leases, holding its lease meanwhile, and
+ * crash when it then revokes (delegrecall_task() lets go of the operation's context
+ * before the state).
+ */
+static bool is_left_to_reaper(nfs_client_id_t *holder)
+{
+	if (!lease_is_over(holder))
+		return has_no_session(holder);
+	reaper_wake();
+	return true;
+}
+
 /* What is to be done about a delegation that conflicts: it is to be recalled, or
- * that is under way.  A client whose lease is over is not asked: Ganesha's reaper
- * takes all that it holds.
+ * that is under way, or not to be.
  */
 static bool needs_recall(const state_t *state)
 {
-	if (state->state_data.deleg.sd_state != DELEG_GRANTED)
-		return false;
-	if (!lease_is_over(bc_delegation_holder(state)))
-		return true;
-	reaper_wake();
-	return false;
+	return state->state_data.deleg.sd_state == DELEG_GRANTED &&
+	       !is_left_to_reaper(bc_delegation_holder(state));
 }
 
 /* Whether others' delegations conflict; they are recalled then.
@@ -412,6 +436,20 @@ static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	return true;
 }
 
+/* Another client's write delegation.  If its holder is not to be recalled, it is
+ * not asked: Ganesha would then try to recall, and lose references each time.
+ */
+static void look_at_getattr(struct bc_conflict *conflict,
+			    struct fsal_obj_handle *obj, const state_t *state)
+{
+	if (is_left_to_reaper(bc_delegation_holder(state))) {
+		conflict->found = true;
+	} else {
+		set_client(conflict, NULL);
+		bc_getattr_check_locked(obj, &conflict->asker);
+	}
+}
+
 /* Ganesha asks the holder of a write delegation, if it takes it for another. */
 static bool begin_getattr(struct bc_conflict *conflict,
 			  struct fsal_obj_handle *obj)
@@ -425,16 +463,14 @@ static bool begin_getattr(struct bc_conflict *conflict,
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
 		if (state->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
 			continue;
-		if (bc_asker_holds(&conflict->asker, state)) {
+		if (bc_asker_holds(&conflict->asker, state))
 			set_client(conflict,
 				   bc_delegation_holder(state)->gsh_client);
-		} else {
-			set_client(conflict, NULL);
-			bc_getattr_check_locked(obj, &conflict->asker);
-		}
+		else
+			look_at_getattr(conflict, obj, state);
 	}
 	STATELOCK_unlock(obj);
-	return true;
+	return !conflict->found;
 }
 
 static bool begin_kind(struct bc_conflict *conflict, struct nfs_argop4 *op,

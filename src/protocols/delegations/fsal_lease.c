@@ -155,8 +155,10 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 	fsal_status_t status = fsalstat(ERR_FSAL_NO_ERROR, 0);
 
 	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
-	if (deleg == FSAL_DELEG_NONE && op_ctx->req_type == UNKNOWN_REQUEST)
+	if (deleg == FSAL_DELEG_NONE && op_ctx->req_type == UNKNOWN_REQUEST) {
 		bc_delegation_revoked(state, owner);
+		bc_revocation_keep_state(state);
+	}
 	if (deleg != FSAL_DELEG_NONE &&
 	    bc_layout_delegation_verify(state, owner, deleg == FSAL_DELEG_WR) ==
 		    BC_LAYOUT_FITS)

@@ -8,6 +8,8 @@
  */
 #include "ganesha/client_record.h"
 
+#include "ganesha/mutex.h"
+
 #include "sal_functions.h"
 
 nfs_client_id_t *bc_client_record_acquire(clientid4 clientid,
@@ -41,4 +43,44 @@ nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
 
 	return next == list ? NULL :
 			      glist_entry(next, nfs41_session_t, session_link);
+}
+
+/* @return whether it is known */
+static bool owner_holds_state(state_owner_t *owner, bool *holds)
+{
+	if (!bc_mutex_try(&owner->so_mutex))
+		return false;
+	*holds = !glist_empty(&owner->so_owner.so_nfs4_owner.so_state_list);
+	pthread_mutex_unlock(&owner->so_mutex);
+	return true;
+}
+
+/* Delegations and layouts are the client's own; opens are an open owner's, and
+ * without one there are no locks.  Context: holds cid_mutex.
+ */
+static bool holds_state_locked(nfs_client_id_t *client, bool *holds)
+{
+	struct glist_head *pos;
+	bool known = owner_holds_state(&client->cid_owner, holds);
+
+	glist_for_each(pos, &client->cid_openowners) {
+		if (!known || *holds)
+			break;
+		known = owner_holds_state(
+			glist_entry(pos, state_owner_t,
+				    so_owner.so_nfs4_owner.so_perclient),
+			holds);
+	}
+	return known;
+}
+
+bool bc_client_record_holds_state(nfs_client_id_t *client, bool *holds)
+{
+	bool known;
+
+	if (!bc_mutex_try(&client->cid_mutex))
+		return false;
+	known = holds_state_locked(client, holds);
+	pthread_mutex_unlock(&client->cid_mutex);
+	return known;
 }

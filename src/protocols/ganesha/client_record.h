@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Ganesha's record of a client, and the sessions in it.
+ * Ganesha's record of a client, the sessions in it, and whether it holds more.
  */
 #ifndef BC_CLIENT_RECORD_H
 #define BC_CLIENT_RECORD_H
@@ -36,5 +36,17 @@ void bc_client_record_release(struct hash_latch *latch);
  */
 nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
 					       nfs41_session_t *session);
+
+/**
+ * Does a client hold opens, locks, delegations or layouts?
+ *
+ * @param[out] holds  set if that is known
+ *
+ * @return whether it is: not, if somebody else has a lock for long
+ *
+ * Context: between bc_client_record_acquire() and bc_client_record_release(), and
+ * bc_layout() is BC_LAYOUT_FITS.
+ */
+bool bc_client_record_holds_state(nfs_client_id_t *client, bool *holds);
 
 #endif /* BC_CLIENT_RECORD_H */
