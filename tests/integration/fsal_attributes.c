@@ -3,6 +3,9 @@
  * A test's FSAL named ATTRIBUTES, around VFS: accepts, and forgets, ACLs and
  * extended attributes, which VFS as it is packaged refuses.
  *
+ * To set one named "wait" takes until one named "go" is set; to set one named
+ * "reached", until another waits.
+ *
  * One export, adopted as the module itself adopts it: src/protocols/export.c.
  */
 #include "config.h"
@@ -11,6 +14,10 @@
 #include "FSAL/fsal_commonlib.h"
 #include "FSAL/fsal_init.h"
 #include "config_parsing.h"
+
+#include <pthread.h>
+
+#define TIMEOUT 20 /* s */
 
 struct export_args {
 	struct subfsal_args subfsal;
@@ -52,14 +59,53 @@ static fsal_status_t setattr2(struct fsal_obj_handle *obj, bool bypass,
 	return files.setattr2(obj, bypass, state, attrs);
 }
 
+static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t waiting_changed = PTHREAD_COND_INITIALIZER;
+static bool waiting; /* under waiting_lock */
+
+static bool named(const xattrkey4 *name, const char *text)
+{
+	return name->utf8string_len == strlen(text) &&
+	       !memcmp(name->utf8string_val, text, strlen(text));
+}
+
+static void waiting_set(bool value)
+{
+	pthread_mutex_lock(&waiting_lock);
+	waiting = value;
+	pthread_cond_broadcast(&waiting_changed);
+	pthread_mutex_unlock(&waiting_lock);
+}
+
+static void waiting_wait(bool value)
+{
+	struct timespec until;
+	int error = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += TIMEOUT;
+	pthread_mutex_lock(&waiting_lock);
+	while (waiting != value && !error)
+		error = pthread_cond_timedwait(&waiting_changed, &waiting_lock,
+					       &until);
+	pthread_mutex_unlock(&waiting_lock);
+}
+
 static fsal_status_t setxattrs(struct fsal_obj_handle *obj,
 			       setxattr_option4 option, xattrkey4 *name,
 			       xattrvalue4 *value)
 {
 	(void)obj;
 	(void)option;
-	(void)name;
 	(void)value;
+	if (named(name, "wait")) {
+		waiting_set(true);
+		waiting_wait(false);
+	} else if (named(name, "reached")) {
+		waiting_wait(true);
+	} else if (named(name, "go")) {
+		waiting_set(false);
+	}
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 

@@ -17,6 +17,12 @@
 #define WRITE_DELEG OPEN_DELEGATE_WRITE
 #define PAUSE 20 /* ms, between two requests that are answered with DELAY */
 
+/* RFC 7862, 13.1 */
+enum {
+	OP_ALLOCATE = 59,
+	OP_DEALLOCATE = 62,
+};
+
 /* At the holder's address: another client, which speaks v4.2. */
 static struct nfs_client neighbour;
 static struct nfs_session neighbour_session;
@@ -220,6 +226,76 @@ static void put_setxattr(struct nfs_compound *compound,
 	nfs_put_setxattr(compound, "colour", "red");
 }
 
+/* Until another is named "go": fsal_attributes.c. */
+static void put_wait(struct nfs_compound *compound, const struct target *target)
+{
+	compound->minorversion = 2;
+	nfs_put_putfh(compound, &target->file.fh);
+	nfs_put_setxattr(compound, "wait", "");
+}
+
+/* Of a file of no importance. */
+static void put_elsewhere(struct nfs_compound *compound, const char *name)
+{
+	compound->minorversion = 2;
+	nfs_put_path(compound, "export/successor");
+	nfs_put_setxattr(compound, name, "");
+}
+
+static void put_reached(struct nfs_compound *compound,
+			const struct target *target)
+{
+	(void)target;
+	put_elsewhere(compound, "reached");
+}
+
+static void put_go(struct nfs_compound *compound, const struct target *target)
+{
+	(void)target;
+	put_elsewhere(compound, "go");
+}
+
+/* ALLOCATE and DEALLOCATE have the same arguments. */
+static void put_space(struct nfs_compound *compound,
+		      const struct target *target, uint32_t op,
+		      const struct nfs_stateid *stateid)
+{
+	struct xdr_buf *buf;
+
+	compound->minorversion = 2;
+	nfs_put_putfh(compound, &target->file.fh);
+	buf = nfs_put_op(compound, op);
+	nfs_put_stateid(buf, stateid);
+	xdr_put_u64(buf, 0);
+	xdr_put_u64(buf, 4096);
+}
+
+static void put_allocate(struct nfs_compound *compound,
+			 const struct target *target)
+{
+	put_space(compound, target, OP_ALLOCATE,
+		  &target->file.delegation.stateid);
+}
+
+static void put_allocate_anonymous(struct nfs_compound *compound,
+				   const struct target *target)
+{
+	put_space(compound, target, OP_ALLOCATE, &anonymous);
+}
+
+static void put_deallocate(struct nfs_compound *compound,
+			   const struct target *target)
+{
+	put_space(compound, target, OP_DEALLOCATE,
+		  &target->file.delegation.stateid);
+}
+
+static void put_deallocate_anonymous(struct nfs_compound *compound,
+				     const struct target *target)
+{
+	put_space(compound, target, OP_DEALLOCATE, &anonymous);
+}
+
 static void put_read_anonymous(struct nfs_compound *compound,
 			       const struct target *target)
 {
@@ -267,6 +343,13 @@ OPERATION(set_group);
 OPERATION(set_times);
 OPERATION(set_acl);
 OPERATION(setxattr);
+OPERATION(wait);
+OPERATION(reached);
+OPERATION(go);
+OPERATION(allocate);
+OPERATION(allocate_anonymous);
+OPERATION(deallocate);
+OPERATION(deallocate_anonymous);
 OPERATION(read_anonymous);
 OPERATION(read_bypass);
 OPERATION(write_anonymous);
@@ -655,7 +738,7 @@ static void own_passes(struct fixture *f, struct nfs_conn *conn, uint32_t type,
 		assert_int_equal(give_back(f, &target), NFS4_OK);
 }
 
-#define OWN_TESTS(operation)                                                   \
+#define OWN_WRITE_TESTS(operation)                                             \
 	static void test_own_address_own_##operation##_recalls_nothing(        \
 		void **state)                                                  \
 	{                                                                      \
@@ -669,7 +752,10 @@ static void own_passes(struct fixture *f, struct nfs_conn *conn, uint32_t type,
 		struct fixture *f = *state;                                    \
                                                                                \
 		own_passes(f, other_address(f), WRITE_DELEG, &op_##operation); \
-	}                                                                      \
+	}
+
+#define OWN_TESTS(operation)                                                   \
+	OWN_WRITE_TESTS(operation)                                             \
 	static void test_read_delegation_own_##operation##_recalls_nothing(    \
 		void **state)                                                  \
 	{                                                                      \
@@ -688,12 +774,19 @@ OWN_TESTS(set_times)
 OWN_TESTS(rename)
 OWN_TESTS(link)
 OWN_TESTS(remove)
-OWN_TESTS(write_anonymous)
+OWN_TESTS(allocate_anonymous)
+OWN_TESTS(deallocate_anonymous)
+OWN_WRITE_TESTS(allocate)
+OWN_WRITE_TESTS(deallocate)
+OWN_WRITE_TESTS(write_anonymous)
 
-#define OWN_CASES(operation)                                                   \
+#define OWN_WRITE_CASES(operation)                                             \
 	CONFLICT_TEST(test_own_address_own_##operation##_recalls_nothing),     \
 		CONFLICT_TEST(                                                 \
-			test_other_address_own_##operation##_recalls_nothing), \
+			test_other_address_own_##operation##_recalls_nothing)
+
+#define OWN_CASES(operation)                                                   \
+	OWN_WRITE_CASES(operation),                                            \
 		CONFLICT_TEST(                                                 \
 			test_read_delegation_own_##operation##_recalls_nothing)
 
@@ -795,6 +888,58 @@ static void test_own_write_open_leaves_the_read_delegation(void **state)
 	assert_int_equal(
 		ask_on(&f->opener_session, &target, &op_open_write, &compound),
 		NFS4_OK);
+}
+
+/* WRITE may go on on another thread of the server, where nothing of Ganesha's can
+ * be changed for it.
+ */
+static void test_read_delegation_own_write_anonymous_recalls_it(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_conflicts(f, &f->session, READ_DELEG, &op_write_anonymous);
+}
+
+static int do_once(struct nfs_session *session, const struct target *target,
+		   const struct operation *operation)
+{
+	struct nfs_compound compound;
+	int status;
+
+	start(&compound, session, target, operation);
+	status = nfs_compound_wait(&compound, SOON);
+	nfs_compound_fini(&compound);
+	return status;
+}
+
+/* While the holder changes the file it does what it likes to it; and others may
+ * read afterwards.
+ */
+static void test_own_operations_at_once_recall_nothing(void **state)
+{
+	static const struct operation *const operations[] = {
+		&op_reached,	&op_open_read, &op_set_mode,
+		&op_open_write, &op_open_read, &op_go,
+	};
+	struct fixture *f = *state;
+	struct target target = { .asker = &f->holder };
+	struct nfs_compound waits;
+	int status[6], waited;
+
+	hold(f, READ_DELEG, "at-once", &target);
+	start(&waits, &f->session, &target, &op_wait);
+	for (size_t i = 0; i < 6; i++)
+		status[i] = do_once(&f->session, &target, operations[i]);
+	waited = nfs_compound_wait(&waits, SOON);
+	nfs_compound_fini(&waits);
+	target.asker = &f->opener;
+	assert_passes(f, &f->opener_session, f->opener_session.conn, &target,
+		      &op_open_read);
+	assert_int_equal(give_back(f, &target), NFS4_OK);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(status[i], NFS4_OK);
+	assert_int_equal(waited, NFS4_OK);
+	assert_int_equal(cb_responder_count(f->responder), 0);
 }
 
 /* Two hold a read delegation, and one of them opens for writing: the other's is
@@ -909,7 +1054,14 @@ int main(void)
 		OWN_CASES(rename),
 		OWN_CASES(link),
 		OWN_CASES(remove),
-		OWN_CASES(write_anonymous),
+		OWN_CASES(allocate_anonymous),
+		OWN_CASES(deallocate_anonymous),
+		OWN_WRITE_CASES(allocate),
+		OWN_WRITE_CASES(deallocate),
+		OWN_WRITE_CASES(write_anonymous),
+		CONFLICT_TEST(
+			test_read_delegation_own_write_anonymous_recalls_it),
+		CONFLICT_TEST(test_own_operations_at_once_recall_nothing),
 		CONFLICT_TEST(
 			test_own_address_getattr_and_delegreturn_succeeds),
 		CONFLICT_TEST(

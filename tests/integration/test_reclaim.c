@@ -207,6 +207,20 @@ static bool conflicts(struct fixture *f, const struct reclaimed *r)
 	return false;
 }
 
+/* Another's open for reading, which a read delegation allows. */
+static bool readers_may(struct fixture *f, const struct reclaimed *r)
+{
+	struct nfs_file file;
+	char path[64];
+
+	snprintf(path, sizeof(path), "export/%s", r->name);
+	return nfs_open(&f->opener_session, path,
+			OPEN4_SHARE_ACCESS_READ |
+				OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
+			&file) == NFS4_OK &&
+	       nfs_close(&f->opener_session, &file) == NFS4_OK;
+}
+
 /* The holder has returned and closed all: others may do what they like. */
 static int free_again(struct fixture *f, const struct reclaimed *r)
 {
@@ -253,6 +267,8 @@ static const char *check(struct fixture *f, const struct reclaimed *r)
 		fault = "not one delegation";
 	else if (r->given != r->type)
 		fault = "a delegation of another type";
+	else if (r->type == OPEN_DELEGATE_READ && !readers_may(f, r))
+		fault = "a read delegation keeps readers out";
 	if (!conflicts(f, r) && !fault)
 		fault = "no recall for a conflicting OPEN";
 	give_back(f, r);
@@ -350,6 +366,31 @@ static void test_reclaim_read_twice_is_one_read_delegation(void **state)
 	reclaim_one(*state, &twice);
 }
 
+/* An editor: Linux holds a read delegation, and has the file open for writing. */
+static void test_reclaim_read_and_write_is_one_read_delegation(void **state)
+{
+	static const struct reclaimed editor = {
+		.name = "editor",
+		.type = OPEN_DELEGATE_READ,
+		.nclaims = 1,
+		.access = { OPEN4_SHARE_ACCESS_BOTH },
+	};
+
+	reclaim_one(*state, &editor);
+}
+
+static void test_reclaim_read_write_first_is_one_read_delegation(void **state)
+{
+	static const struct reclaimed editor = {
+		.name = "write-first",
+		.type = OPEN_DELEGATE_READ,
+		.nclaims = 2,
+		.access = { OPEN4_SHARE_ACCESS_WRITE, OPEN4_SHARE_ACCESS_READ },
+	};
+
+	reclaim_one(*state, &editor);
+}
+
 /* Any number of claims in any order, of many files in one grace period. */
 static void make_random(struct rounds *rounds, struct reclaimed *r,
 			unsigned int n)
@@ -362,8 +403,7 @@ static void make_random(struct rounds *rounds, struct reclaimed *r,
 	};
 	snprintf(r->name, sizeof(r->name), "random-%u-%u", rounds->done, n);
 	for (unsigned int i = 0; i < r->nclaims; i++)
-		r->access[i] = write ? 1 + rounds_random(rounds, 3) :
-				       OPEN4_SHARE_ACCESS_READ;
+		r->access[i] = 1 + rounds_random(rounds, 3);
 }
 
 static void test_reclaim_at_random_is_one_delegation_each(void **state)
@@ -412,6 +452,10 @@ int main(void)
 		RECLAIM_TEST(test_reclaim_read_first_is_one_write_delegation),
 		RECLAIM_TEST(test_reclaim_three_times_is_one_write_delegation),
 		RECLAIM_TEST(test_reclaim_read_twice_is_one_read_delegation),
+		RECLAIM_TEST(
+			test_reclaim_read_and_write_is_one_read_delegation),
+		RECLAIM_TEST(
+			test_reclaim_read_write_first_is_one_read_delegation),
 		RECLAIM_TEST(test_reclaim_at_random_is_one_delegation_each),
 	};
 

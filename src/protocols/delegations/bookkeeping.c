@@ -104,8 +104,20 @@ static void set_write_holder(struct state_file *file, state_t *write)
 	mended("the holder of a write delegation");
 }
 
-/* A read delegation whose holder writes just now is made to look like a write
- * delegation (conflict.c): that is left as it is.
+/* The holder has another reference while it has the delegation: this one is not
+ * the last.
+ */
+static void unset_write_holder(struct state_file *file)
+{
+	if (file->write_deleg_client)
+		atomic_dec_int32_t(&file->write_deleg_client->cid_refcount);
+	file->write_deleg_client = NULL;
+	file->write_delegated = false;
+}
+
+/* A read delegation whose holder changes the file just now is made to look like a
+ * write delegation (conflict.c): that is left as it is, until the last such
+ * operation has ended.
  */
 static void mend_type(struct state_file *file, state_t *write, bool any)
 {
@@ -115,9 +127,11 @@ static void mend_type(struct state_file *file, state_t *write, bool any)
 		set_write_holder(file, write);
 		*type = OPEN_DELEGATE_WRITE;
 	} else if (any && file->write_delegated) {
-		file->write_delegated = false;
+		unset_write_holder(file);
 		*type = OPEN_DELEGATE_READ;
 		mended("a write delegation that is none");
+	} else if (any && !atomic_fetch_uint32_t(&file->anon_ops)) {
+		*type = OPEN_DELEGATE_READ;
 	}
 }
 
@@ -138,6 +152,16 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
 	}
 	mend_count(file, count, returning);
 	mend_type(file, write, count > 0);
+}
+
+void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
+				     state_t *delegation)
+{
+	struct state_file *file = &obj->state_hdl->file;
+
+	delegation->state_data.deleg.sd_type = OPEN_DELEGATE_READ;
+	unset_write_holder(file);
+	file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_READ;
 }
 
 /* DELEGRETURN -------------------------------------------------------------- */

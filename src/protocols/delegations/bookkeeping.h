@@ -52,11 +52,21 @@ state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
 
 /**
  * Make count, type and write holder of a file's delegations what the list of its
- * states says; let a recall that nobody makes look as if it had not begun.
+ * states says; let a recall that nobody makes look as if it had not begun.  A read
+ * delegation looks like a write delegation as long as anonymous operations run that
+ * have made it so (conflict.c).
  *
  * Context: the file's st_lock is held.
  */
 void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj);
+
+/**
+ * Make a file's write delegation a read delegation.
+ *
+ * Context: the file's st_lock is held.
+ */
+void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
+				     state_t *delegation);
 
 /**
  * A DELEGRETURN begins.

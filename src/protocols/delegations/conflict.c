@@ -11,8 +11,9 @@
  * Locking: a file's st_lock.  That a file is delegated at all is read without: no
  *   delegation of anybody costs a relaxed load.  An operation that changes a file
  *   raises its count of anonymous operations under the lock, upon which Ganesha
- *   grants nothing until it has ended.  OPEN is looked at once more where Ganesha
- *   holds the lock until it has granted what it grants.
+ *   grants nothing until it has ended; so does an OPEN that disguises a delegation.
+ *   OPEN is looked at once more where Ganesha holds the lock until it has granted
+ *   what it grants.
  * Lifetime: a struct bc_conflict is on its handler's stack, and known to the thread
  *   meanwhile (bc_conflict_here()).
  * Invariant: whatever bc_conflict_begin() has changed, bc_conflict_end() undoes, on
@@ -22,7 +23,13 @@
  * its address: op_ctx->client, which is only compared, is set to the holder's own.
  * It lets nobody write beside a read delegation, the holder neither: for that time
  * the delegation is disguised as a write delegation without a holder.  That passes
- * an operation without an address, and is a conflict to everybody else's.
+ * an operation without an address, so that the holder's are without one, and is a
+ * conflict to everybody else's.  The disguise ends with the last of the file's
+ * anonymous operations.
+ *
+ * READ, READ_PLUS and WRITE may go on on other threads, with an operation context
+ * that must be the request's.  Of a write delegation they are given the stateid; a
+ * WRITE beside a read delegation cannot pass, and is a conflict with it.
  */
 #include "delegations/conflict.h"
 
@@ -202,8 +209,15 @@ static bool needs_recall(const state_t *state)
 	       !is_left_to_reaper(bc_delegation_holder(state));
 }
 
-/* Whether others' delegations conflict; they are recalled then.
- * @param[out] own  the asker's, or NULL
+/* The asker's own does not conflict if it can pass Ganesha's check. */
+static bool can_pass_own(const struct bc_conflict *conflict, const state_t *own)
+{
+	return !conflict->data || conflict->kind != BC_CONFLICT_CHANGES ||
+	       own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE;
+}
+
+/* Whether delegations conflict; they are recalled then.
+ * @param[out] own  the asker's, which does not; or NULL
  * Context: st_lock is held.
  */
 static bool look_at_delegations(const struct bc_conflict *conflict,
@@ -215,7 +229,8 @@ static bool look_at_delegations(const struct bc_conflict *conflict,
 	*own = NULL;
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
-		if (bc_asker_holds(&conflict->asker, state)) {
+		if (bc_asker_holds(&conflict->asker, state) &&
+		    can_pass_own(conflict, state)) {
 			*own = state;
 		} else if (conflict->kind == BC_CONFLICT_CHANGES ||
 			   state->state_data.deleg.sd_type ==
@@ -245,46 +260,38 @@ static void set_client(struct bc_conflict *conflict, struct gsh_client *client)
 static bool pass_own(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
 		     const state_t *own)
 {
+	if (conflict->data)
+		return false; /* name_own_delegation() */
 	if (own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE) {
-		if (conflict->data)
-			return false; /* name_own_delegation() */
 		set_client(conflict, bc_delegation_holder(own)->gsh_client);
 		return false;
 	}
+	/* What reads, too: it may be disguised before Ganesha looks. */
+	set_client(conflict, NULL);
 	if (conflict->kind != BC_CONFLICT_CHANGES)
 		return false;
-	set_client(conflict, NULL);
 	obj->state_hdl->file.fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_WRITE;
 	return true;
 }
 
-/* Keep a file for bc_conflict_end(). */
-static void hold_file(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
-		      bool raised, bool disguised)
+/* No delegation of the file is granted until bc_conflict_end(). */
+static void hold_file(struct bc_conflict *conflict, struct fsal_obj_handle *obj)
 {
-	if (!raised && !disguised)
-		return;
 	if (!conflict->export) {
 		conflict->export = op_ctx->ctx_export;
 		get_gsh_export_ref(conflict->export);
 	}
 	obj->obj_ops->get_ref(obj);
-	conflict->file[conflict->files].obj = obj;
-	conflict->file[conflict->files].raised = raised;
-	conflict->file[conflict->files].disguised = disguised;
-	conflict->files++;
+	(void)atomic_inc_uint32_t(&obj->state_hdl->file.anon_ops);
+	conflict->file[conflict->files++] = obj;
 }
 
-static void release_file(struct fsal_obj_handle *obj, bool raised,
-			 bool disguised)
+static void release_file(struct fsal_obj_handle *obj)
 {
-	struct state_file *file = &obj->state_hdl->file;
-
 	STATELOCK_lock(obj);
-	if (raised)
-		(void)atomic_dec_uint32_t(&file->anon_ops);
-	if (disguised && !file->write_delegated)
-		file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_READ;
+	(void)atomic_dec_uint32_t(&obj->state_hdl->file.anon_ops);
+	if (bc_file_delegated(obj))
+		bc_bookkeeping_mend_locked(obj); /* of a disguise */
 	STATELOCK_unlock(obj);
 	obj->obj_ops->put_ref(obj);
 }
@@ -299,7 +306,6 @@ bool bc_conflict_found_file(struct bc_conflict *conflict,
 			    struct fsal_obj_handle *obj)
 {
 	bool raise = excludes_grants(conflict);
-	bool disguised = false;
 	state_t *own = NULL;
 
 	conflict->by_name = false;
@@ -310,11 +316,9 @@ bool bc_conflict_found_file(struct bc_conflict *conflict,
 	if (bc_file_delegated(obj))
 		conflict->found = look_at_delegations(conflict, obj, &own);
 	if (!conflict->found) {
-		disguised = own && pass_own(conflict, obj, own);
+		raise = (own && pass_own(conflict, obj, own)) || raise;
 		if (raise)
-			(void)atomic_inc_uint32_t(
-				&obj->state_hdl->file.anon_ops);
-		hold_file(conflict, obj, raise, disguised);
+			hold_file(conflict, obj);
 	}
 	STATELOCK_unlock(obj);
 	return !conflict->found;
@@ -422,16 +426,22 @@ static void name_own_delegation(const struct bc_conflict *conflict,
 	STATELOCK_unlock(obj);
 }
 
+static bool may_go_on_elsewhere(const struct nfs_argop4 *op)
+{
+	return op->argop == NFS4_OP_READ || op->argop == NFS4_OP_WRITE ||
+	       op->argop == NFS4_OP_READ_PLUS;
+}
+
 static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		       compound_data_t *data)
 {
 	struct fsal_obj_handle *obj = data->current_obj;
 	bool delegated = bc_file_delegated(obj);
 
-	conflict->data = true;
+	conflict->data = may_go_on_elsewhere(op);
 	if (!bc_conflict_found_file(conflict, obj))
 		return false;
-	if (delegated)
+	if (delegated && conflict->data)
 		name_own_delegation(conflict, obj, data_stateid(op));
 	return true;
 }
@@ -448,6 +458,35 @@ static void look_at_getattr(struct bc_conflict *conflict,
 		set_client(conflict, NULL);
 		bc_getattr_check_locked(obj, &conflict->asker);
 	}
+}
+
+static bool allocates(const struct nfs_argop4 *op)
+{
+	return op->argop == NFS4_OP_ALLOCATE || op->argop == NFS4_OP_DEALLOCATE;
+}
+
+/* A holder's ALLOCATE or DEALLOCATE with its write delegation's stateid: Ganesha
+ * looks for an open's access in it, and refuses.  Without a stateid it passes.
+ * @return whether it is one, which has none now
+ */
+static bool unname_own_delegation(struct bc_conflict *conflict,
+				  struct nfs_argop4 *op,
+				  struct fsal_obj_handle *obj)
+{
+	stateid4 *stateid = data_stateid(op);
+	const state_t *own;
+
+	if (!bc_file_delegated(obj))
+		return false;
+	STATELOCK_lock(obj);
+	own = bc_file_own_delegation(obj, &conflict->asker, stateid);
+	if (own && own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE &&
+	    (stateid->seqid == 0 || stateid->seqid == own->state_seqid)) {
+		memset(stateid, 0, sizeof(*stateid));
+		conflict->kind = BC_CONFLICT_CHANGES;
+	}
+	STATELOCK_unlock(obj);
+	return conflict->kind == BC_CONFLICT_CHANGES;
 }
 
 /* Ganesha asks the holder of a write delegation, if it takes it for another. */
@@ -506,7 +545,8 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 {
 	*conflict = (struct bc_conflict){ .kind = kind_of(op) };
 
-	if (op->argop != NFS4_OP_GETATTR && conflict->kind == BC_CONFLICT_NONE)
+	if (op->argop != NFS4_OP_GETATTR && !allocates(op) &&
+	    conflict->kind == BC_CONFLICT_NONE)
 		return true;
 	if (!bc_module_config.shield_conflicts ||
 	    !nfs_param.nfsv4_param.allow_delegations || !data->current_obj ||
@@ -515,6 +555,9 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	conflict->asker = bc_asker_of(op, data);
 	if (op->argop == NFS4_OP_GETATTR)
 		return begin_getattr(conflict, data->current_obj);
+	if (conflict->kind == BC_CONFLICT_NONE &&
+	    !unname_own_delegation(conflict, op, data->current_obj))
+		return true;
 	conflict_here = conflict;
 	return begin_kind(conflict, op, data);
 }
@@ -528,8 +571,7 @@ static void release_files(struct bc_conflict *conflict)
 	init_op_context_simple(&context, conflict->export,
 			       conflict->export->fsal_export);
 	for (unsigned int i = 0; i < conflict->files; i++)
-		release_file(conflict->file[i].obj, conflict->file[i].raised,
-			     conflict->file[i].disguised);
+		release_file(conflict->file[i]);
 	release_op_context();
 	conflict->files = 0;
 	conflict->export = NULL;

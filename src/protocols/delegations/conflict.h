@@ -29,7 +29,7 @@ struct bc_conflict {
 	enum bc_conflict_kind kind;
 	bool by_name; /* the next look-up finds the file */
 	bool opens; /* OPEN */
-	bool data; /* READ, WRITE and their like: may go on on another thread */
+	bool data; /* READ, READ_PLUS, WRITE: may go on on another thread */
 	bool reclaims; /* CLAIM_PREVIOUS: what is asked for is granted */
 	const stateid4
 		*claimed; /* CLAIM_DELEG_CUR: must be the asker's, or NULL */
@@ -39,12 +39,8 @@ struct bc_conflict {
 	bool client_set; /* op_ctx->client is not the request's */
 	struct gsh_client *client_before; /* the request's */
 	struct gsh_export *export; /* +1 ref, while a file is held */
-	unsigned int files; /* that are held */
-	struct {
-		struct fsal_obj_handle *obj; /* +1 ref */
-		bool raised; /* no delegation is granted meanwhile */
-		bool disguised; /* its read delegation looks like a write one */
-	} file[BC_CONFLICT_FILES];
+	unsigned int files; /* of which no delegation is granted meanwhile */
+	struct fsal_obj_handle *file[BC_CONFLICT_FILES]; /* +1 ref */
 };
 
 /**

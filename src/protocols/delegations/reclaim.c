@@ -4,7 +4,8 @@
  *
  * A Linux client reclaims a file with an OPEN for each way in which it has it open,
  * and names its delegation with every one.  Ganesha would grant one each time, of
- * the type that this OPEN's access suggests.
+ * the type that this OPEN's access suggests.  It is granted once, and of the type
+ * that the client names.
  */
 #include "delegations/reclaim.h"
 
@@ -72,6 +73,15 @@ static void make_write(const struct bc_reclaim *reclaim,
 	own->state_data.deleg.sd_type = OPEN_DELEGATE_WRITE;
 }
 
+/* A read delegation of which this OPEN writes. */
+static void make_read(const struct bc_reclaim *reclaim,
+		      struct fsal_obj_handle *obj, state_t *own)
+{
+	if (reclaim->type == OPEN_DELEGATE_READ && !reclaim->again &&
+	    own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE)
+		bc_bookkeeping_make_read_locked(obj, own);
+}
+
 static void answer(const state_t *own, OPEN4resok *resok, bool recall)
 {
 	open_delegation4 *delegation = &resok->delegation;
@@ -124,6 +134,7 @@ void bc_reclaim_end(const struct bc_reclaim *reclaim, OPEN4args *args,
 	own = own_of(obj, &reclaim->asker);
 	if (own) {
 		make_write(reclaim, obj, own);
+		make_read(reclaim, obj, own);
 		answer(own, resok, to_be_recalled(resok));
 	}
 	bc_bookkeeping_mend_locked(obj);
