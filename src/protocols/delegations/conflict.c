@@ -380,7 +380,6 @@ static bool begin_open(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	conflict->claimed = claimed_stateid(args);
 	conflict->claims_write = args->share_access & OPEN4_SHARE_ACCESS_WRITE;
 	conflict->by_name = args->claim.claim == CLAIM_NULL;
-	conflict->reclaims = args->claim.claim == CLAIM_PREVIOUS;
 	if (conflict->by_name || conflict->claimed || data->minorversion == 0)
 		return true;
 	return bc_conflict_found_file(conflict, data->current_obj);

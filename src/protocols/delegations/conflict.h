@@ -30,7 +30,6 @@ struct bc_conflict {
 	bool by_name; /* the next look-up finds the file */
 	bool opens; /* OPEN */
 	bool data; /* READ, READ_PLUS, WRITE: may go on on another thread */
-	bool reclaims; /* CLAIM_PREVIOUS: what is asked for is granted */
 	const stateid4
 		*claimed; /* CLAIM_DELEG_CUR: must be the asker's, or NULL */
 	bool claims_write; /* and for writing */
