@@ -198,6 +198,25 @@ static void test_recv_tells_the_end_after_1_s_without_a_writer(void **state)
 	close(fds[1]);
 }
 
+/* A peer that reads nothing has sent its last: who writes after that was told, even
+ * between two parts of one message, finds the end, and no reason to wait.
+ */
+static void test_recv_that_tells_the_end_lets_no_writer_wait(void **state)
+{
+	char byte;
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	assert_int_equal(send_message(fds[0]), sizeof(data));
+	shutdown(fds[1], SHUT_WR);
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(send_message(fds[0]), sizeof(data));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* The one event that comes for @fd. */
 static uint32_t event_of(int fd, uint32_t wanted)
 {
@@ -328,6 +347,8 @@ int main(void)
 			test_recv_tells_the_end_when_the_writer_has_gone_on),
 		cmocka_unit_test(
 			test_recv_tells_the_end_after_1_s_without_a_writer),
+		cmocka_unit_test(
+			test_recv_that_tells_the_end_lets_no_writer_wait),
 		cmocka_unit_test(test_epoll_error_alone_is_input_too),
 		cmocka_unit_test(test_epoll_other_events_are_as_they_were),
 		cmocka_unit_test(test_stalled_only_after_two_retransmissions),

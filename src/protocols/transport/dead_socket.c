@@ -20,8 +20,8 @@
 /* What the writer of a descriptor does; or, ms: it waits, and the end of its
  * connection was met then.
  */
-#define WRITER_WRITES 0
-#define WRITER_WAITS 1
+#define WRITER_NONE 0
+#define WRITER_WAITS 1 /* for room, or will if it finds none */
 
 /* By descriptor. [A] */
 static uint32_t writers[DESCRIPTORS];
@@ -29,7 +29,7 @@ static uint32_t writers[DESCRIPTORS];
 static uint32_t writer_of(int fd)
 {
 	return fd >= 0 && fd < DESCRIPTORS ? uatomic_read(&writers[fd]) :
-					     WRITER_WRITES;
+					     WRITER_NONE;
 }
 
 static void set_writer(int fd, uint32_t writer)
@@ -70,10 +70,13 @@ static ssize_t message_length(const struct msghdr *msg)
 ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	int before = errno;
-	ssize_t sent = sendmsg(fd, msg, flags);
+	ssize_t sent;
 
-	set_writer(fd,
-		   sent < 0 && errno == EAGAIN ? WRITER_WAITS : WRITER_WRITES);
+	/* Said before, so that it is known when there turns out to be no room. */
+	set_writer(fd, WRITER_WAITS);
+	sent = sendmsg(fd, msg, flags);
+	if (sent >= 0 || errno != EAGAIN)
+		set_writer(fd, WRITER_NONE);
 	if (sent >= 0 || errno == EAGAIN || errno == EINTR || !is_stream(fd))
 		return sent;
 	shutdown(fd, SHUT_RDWR);
@@ -81,26 +84,27 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return message_length(msg);
 }
 
-/* Shut down, a socket takes and loses all that is written: its writer is called
- * and goes on to the end.  It does not come where the descriptor was closed
- * while it waited, and is another connection's now.
+/* Shut down, a socket takes and loses all that is written: a writer that waits is
+ * called and goes on to the end, and none has to wait from then on.  It does not
+ * come where the descriptor was closed while it waited, and is another
+ * connection's now.
  * @return whether to wait for it
  */
 static bool writer_is_due(int fd)
 {
-	uint32_t writer = writer_of(fd);
+	uint32_t writer;
 
-	if (writer == WRITER_WRITES)
+	shutdown(fd, SHUT_RDWR); /* before the writer is looked at */
+	writer = writer_of(fd);
+	if (writer == WRITER_NONE)
 		return false;
-	if (writer == WRITER_WAITS) {
-		shutdown(fd, SHUT_RDWR);
+	if (writer == WRITER_WAITS)
 		/* Unless it has just gone on by itself. */
 		return uatomic_cmpxchg(&writers[fd], WRITER_WAITS, now_ms()) ==
 		       WRITER_WAITS;
-	}
 	if (now_ms() - writer < WAIT_MS)
 		return true;
-	set_writer(fd, WRITER_WRITES);
+	set_writer(fd, WRITER_NONE);
 	return false;
 }
 

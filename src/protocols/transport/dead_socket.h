@@ -39,9 +39,9 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags);
 /**
  * recv(), but the end of a connection is told after its writer has heard of it.
  *
- * Where recv() meets the end or an error, and the last bc_socket_sendmsg() on
- * the socket has failed with EAGAIN, the socket is shut down, which lets its
- * writer go on; until it has, this fails with EAGAIN, for a second at most.  The
+ * Where recv() meets the end or an error, the socket is shut down, so that no
+ * writer waits for room from then on.  One that does, or is just about to, goes on;
+ * until it has, this fails with EAGAIN, for a second at most.  The
  * caller polls then, and finds the socket readable.
  *
  * @return as recv()
@@ -62,9 +62,9 @@ int bc_socket_epoll_wait(int epfd, struct epoll_event *events, int maxevents,
 			 int timeout_ms);
 
 /**
- * Whether TCP sends in vain: what it has sent last was sent again, and again, each
- * time later, and nothing was acknowledged.  That takes about a second and a half;
- * one loss, or two in a row, are no reason.
+ * Whether TCP sends in vain: what it has sent last was sent again, and again, and
+ * nothing was acknowledged.  That takes more than half a second; one loss is no
+ * reason.
  *
  * Context: any thread.
  */
