@@ -33,21 +33,24 @@ static int teardown(void **state)
 	return fixture_stop(*state);
 }
 
-/* The holder's first callback comes, and before it is answered its connection
- * goes: the retry on @other is answered like this.
+/* The holder's first callback comes over one of its two connections, @other is the
+ * second, and before it is answered that goes: the retry is answered like this.
  */
 static void lose_answer(struct fixture *f, struct nfs_conn *other,
 			const struct cb_answer *answer)
 {
 	struct cb_call *first = fixture_callback(f, 0);
+	struct nfs_conn *lost = first->conn, *left;
 	struct cb_call *second;
 
-	assert_ptr_equal(first->conn, f->session.conn);
+	left = lost == other ? f->session.conn : other;
+	assert_ptr_not_equal(lost, left);
 	cb_responder_push(f->responder, answer);
-	nfs_conn_close(f->session.conn, NFS_CLOSE_RST);
-	nfs_session_set_conn(&f->session, other);
+	nfs_conn_close(lost, NFS_CLOSE_RST);
+	if (left == other)
+		nfs_session_set_conn(&f->session, other);
 	second = fixture_callback(f, 1);
-	assert_ptr_equal(second->conn, other);
+	assert_ptr_equal(second->conn, left);
 	assert_true(second->retry);
 	assert_true(cb_call_wait_answered(second, SOON));
 }
