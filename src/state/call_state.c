@@ -29,11 +29,11 @@
 /* Ganesha counts in whole seconds. */
 #define REVOKE_SLACK 2000 /* ms */
 
-/* When the connection of an unanswered request is looked at first; each time
+/* When the connection of an unanswered request is looked at first; every other time
  * after is twice as long, so that who never answers is soon left alone.
  */
 #define LOOK_FIRST 250 /* ms */
-#define LOOK_DOUBLINGS 16
+#define LOOKS_LONGER 32
 
 void bc_call_unlink_locked(struct bc_call *call)
 {
@@ -185,9 +185,9 @@ void bc_call_time_again_locked(struct bc_call *call, uint64_t when)
 /* When to look at the path of one that is out, before its answer is due. */
 static uint64_t next_look(struct bc_call *call, uint64_t now)
 {
-	uint64_t when = now + (LOOK_FIRST << call->looks);
+	uint64_t when = now + (LOOK_FIRST << call->looks / 2);
 
-	if (call->looks < LOOK_DOUBLINGS)
+	if (call->looks < LOOKS_LONGER)
 		call->looks++;
 	return when < call->answer_by ? when : call->answer_by;
 }
