@@ -42,15 +42,23 @@ state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
 	return NULL;
 }
 
-state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
-				const struct bc_asker *asker,
-				const stateid4 *stateid)
+state_t *bc_file_find_delegation(const struct fsal_obj_handle *obj,
+				 const stateid4 *stateid)
 {
 	state_t *state = NULL;
 
 	while ((state = bc_file_next_delegation(obj, state)) != NULL)
 		if (!memcmp(state->stateid_other, stateid->other, OTHERSIZE))
 			break;
+	return state;
+}
+
+state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
+				const struct bc_asker *asker,
+				const stateid4 *stateid)
+{
+	state_t *state = bc_file_find_delegation(obj, stateid);
+
 	return state && bc_asker_holds(asker, state) ? state : NULL;
 }
 
@@ -91,17 +99,19 @@ static void mend_count(struct state_file *file, uint32_t count,
 	mended("their count");
 }
 
-/* Its end is Ganesha's: _state_del_locked() lets go of the client then. */
-static void set_write_holder(struct state_file *file, state_t *write)
+/* Its end is Ganesha's: _state_del_locked() lets go of the client then.
+ * @return whether it was another
+ */
+static bool set_write_holder(struct state_file *file, state_t *write)
 {
 	nfs_client_id_t *holder = bc_delegation_holder(write);
 
 	if (file->write_delegated && file->write_deleg_client == holder)
-		return;
+		return false;
 	atomic_inc_int32_t(&holder->cid_refcount);
 	file->write_deleg_client = holder;
 	file->write_delegated = true;
-	mended("the holder of a write delegation");
+	return true;
 }
 
 /* The holder has another reference while it has the delegation: this one is not
@@ -124,7 +134,8 @@ static void mend_type(struct state_file *file, state_t *write, bool any)
 	enum open_delegation_type4 *type = &file->fdeleg_stats.fds_deleg_type;
 
 	if (write) {
-		set_write_holder(file, write);
+		if (set_write_holder(file, write))
+			mended("the holder of a write delegation");
 		*type = OPEN_DELEGATE_WRITE;
 	} else if (any && file->write_delegated) {
 		unset_write_holder(file);
@@ -152,6 +163,16 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
 	}
 	mend_count(file, count, returning);
 	mend_type(file, write, count > 0);
+}
+
+void bc_bookkeeping_make_write_locked(struct fsal_obj_handle *obj,
+				      state_t *delegation)
+{
+	struct state_file *file = &obj->state_hdl->file;
+
+	delegation->state_data.deleg.sd_type = OPEN_DELEGATE_WRITE;
+	(void)set_write_holder(file, delegation);
+	file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_WRITE;
 }
 
 void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,

@@ -42,6 +42,14 @@ state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
 				 const state_t *after);
 
 /**
+ * The delegation with a stateid, whoever's it is; NULL: it is none of the file's.
+ *
+ * Context: the file's st_lock is held.
+ */
+state_t *bc_file_find_delegation(const struct fsal_obj_handle *obj,
+				 const stateid4 *stateid);
+
+/**
  * The delegation with a stateid, if it is the asker's own; else NULL.
  *
  * Context: the file's st_lock is held.
@@ -61,10 +69,13 @@ state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
 void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj);
 
 /**
- * Make a file's write delegation a read delegation.
+ * Make a file's only read delegation a write delegation; or its write delegation a
+ * read delegation.
  *
  * Context: the file's st_lock is held.
  */
+void bc_bookkeeping_make_write_locked(struct fsal_obj_handle *obj,
+				      state_t *delegation);
 void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
 				     state_t *delegation);
 

@@ -70,7 +70,7 @@ static void make_write(const struct bc_reclaim *reclaim,
 	    shared(obj, &reclaim->asker) ||
 	    !export->exp_ops.fs_supports(export, fso_delegations_w))
 		return;
-	own->state_data.deleg.sd_type = OPEN_DELEGATE_WRITE;
+	bc_bookkeeping_make_write_locked(obj, own);
 }
 
 /* A read delegation of which this OPEN writes. */

@@ -12,12 +12,12 @@
  */
 #include "operations/operations.h"
 
+#include "ganesha/client_record.h"
+#include "ganesha/layout.h"
+
 #include "nfsv41.h"
 
 #include "backchannel.h"
-
-#include "ganesha/client_record.h"
-#include "ganesha/layout.h"
 
 /* Whether the client holds anything beside sessions; its lease ends that. */
 static nfsstat4 check_held(clientid4 clientid)

@@ -108,7 +108,7 @@ nfsstat4 bc_stateid_check_kind(nfs_opnum4 opcode, const compound_data_t *data,
 			       const stateid4 *stateid)
 {
 	const struct fsal_obj_handle *obj = data->current_obj;
-	state_t *state = NULL;
+	const state_t *state;
 
 	if (opcode != NFS4_OP_CLOSE && opcode != NFS4_OP_OPEN_DOWNGRADE &&
 	    opcode != NFS4_OP_LOCK && opcode != NFS4_OP_LOCKU)
@@ -116,9 +116,7 @@ nfsstat4 bc_stateid_check_kind(nfs_opnum4 opcode, const compound_data_t *data,
 	if (!bc_module_config.shield_conflicts || !bc_file_delegated(obj))
 		return NFS4_OK;
 	STATELOCK_lock(obj);
-	while ((state = bc_file_next_delegation(obj, state)) != NULL)
-		if (!memcmp(state->stateid_other, stateid->other, OTHERSIZE))
-			break;
+	state = bc_file_find_delegation(obj, stateid);
 	STATELOCK_unlock(obj);
 	return state ? NFS4ERR_BAD_STATEID : NFS4_OK;
 }
