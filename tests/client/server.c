@@ -204,8 +204,10 @@ int server_write_config(struct server *server,
 		params->fsal ? params->fsal : "Name = VFS;",
 		params->module ? "\n\t\t}" : "",
 		params->export_config ? params->export_config : "");
-	if (params->backchannel)
-		fprintf(file, "BACKCHANNEL {\n%s\n}\n", params->backchannel);
+	if (params->module)
+		fprintf(file, "BACKCHANNEL {\n\tHold_Conflicts = %u;\n%s\n}\n",
+			params->hold_conflicts,
+			params->backchannel ? params->backchannel : "");
 	if (params->config)
 		fprintf(file, "%s\n", params->config);
 	return fclose(file) ? -errno : 0;
@@ -485,6 +487,52 @@ static void show_tail(const char *path)
 	text[len] = '\0';
 	fprintf(stderr, "... %s:\n%s\n", path, text);
 	fclose(file);
+}
+
+/* A socket's line of the tables of /proc/net: addresses, state, queues. None has
+ * that of a TCP socket that has been reset.
+ */
+static void show_socket(const char *inode)
+{
+	static const char *const tables[] = { "tcp",  "tcp6", "udp",
+					      "udp6", "unix", "netlink" };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		char path[32], line[512];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/net/%s", tables[i]);
+		file = fopen(path, "re");
+		while (file && fgets(line, sizeof(line), file))
+			if (strstr(line, inode))
+				fprintf(stderr, "    %s: %s", tables[i], line);
+		if (file)
+			fclose(file);
+	}
+}
+
+void server_show_descriptors(struct server *server)
+{
+	char path[64], name[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", server->pid);
+	dir = server_alive(server) ? opendir(path) : NULL;
+	while (dir && (entry = readdir(dir))) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, name,
+					 sizeof(name) - 1);
+		char inode[32];
+
+		if (len < 0)
+			continue;
+		name[len] = '\0';
+		fprintf(stderr, "... descriptor %s: %s\n", entry->d_name, name);
+		if (sscanf(name, "socket:[%30[0-9]", inode) == 1)
+			show_socket(inode);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 void server_show(struct server *server)

@@ -23,6 +23,7 @@ struct server_params {
 	const char *plugin; /* a further plugin's path; NULL: none */
 	const char *fsal; /* block of the FSAL; NULL: "Name = VFS;" */
 	const char *backchannel; /* lines in the BACKCHANNEL block */
+	unsigned int hold_conflicts; /* ms; 0: conflicts are answered at once */
 	const char *config; /* further blocks */
 	const char *core_config; /* further lines in NFS_CORE_PARAM */
 	const char *nfsv4_config; /* further lines in NFSv4 */
@@ -102,6 +103,9 @@ bool server_callbacks_agree(struct server *server);
 void server_print_log(struct server *server, const char *text);
 /** Print the ends of its log, and of what else it printed, on stderr. */
 void server_show(struct server *server);
+
+/** Show what it has open, on stderr: each socket with its line of /proc/net. */
+void server_show_descriptors(struct server *server);
 /** Overwrite the configuration with @a params' (for SIGHUP, restart). */
 int server_write_config(struct server *server,
 			const struct server_params *params);

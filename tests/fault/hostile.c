@@ -170,9 +170,11 @@ static void check(struct hostile *h, const struct kind *kind,
 		fail(h, kind->name, "too few samples");
 	if (row->during.p50 > SLOWER * row->before.p50 + P50_NOISE)
 		fail(h, kind->name, "the bystanders were slower");
-	if (after->connections || after->fds > before->fds)
+	if (after->connections || after->fds > before->fds) {
 		fail(h, kind->name, "%d descriptors, %d connections are left",
 		     after->fds - before->fds, after->connections);
+		server_show_descriptors(h->server);
+	}
 	if (RSS_TELLS && after->rss > before->rss + RSS_BOUND + kind->kept)
 		fail(h, kind->name, "%ld KiB are left",
 		     after->rss - before->rss);

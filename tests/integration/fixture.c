@@ -319,6 +319,8 @@ static void wait_count(struct fixture *fixture, int (*count)(struct server *),
 				 NFS4_OK);
 		got = count(fixture->server);
 	} while (got != wanted && nfs_now_ns() < until);
+	if (got != wanted)
+		server_show_descriptors(fixture->server);
 	assert_int_equal(got, wanted);
 }
 

@@ -198,7 +198,7 @@ static void assert_operations(struct fixture *f, bool stateids, bool conflicts)
 
 static void assert_sockets(struct fixture *f, bool shielded)
 {
-	static const char *const imports[] = { "sendmsg", "recv",
+	static const char *const imports[] = { "sendmsg", "recv", "epoll_ctl",
 					       "epoll_wait" };
 	struct library ntirpc;
 	char path[256];

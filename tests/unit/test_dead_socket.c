@@ -198,6 +198,104 @@ static void test_recv_tells_the_end_after_1_s_without_a_writer(void **state)
 	close(fds[1]);
 }
 
+/* What ntirpc does for a writer that has to wait. */
+struct poll {
+	int epfd;
+	int duplicate;
+	struct epoll_event event;
+};
+
+static void poll_for_writer(struct poll *poll, int fd)
+{
+	poll->epfd = epoll_create1(0);
+	poll->duplicate = dup(fd);
+	poll->event = (struct epoll_event){ .events = EPOLLOUT | EPOLLONESHOT,
+					    .data.fd = fd };
+	assert_int_equal(bc_socket_epoll_ctl(poll->epfd, EPOLL_CTL_ADD,
+					     poll->duplicate, &poll->event),
+			 0);
+}
+
+static void poll_no_more(struct poll *poll)
+{
+	assert_int_equal(bc_socket_epoll_ctl(poll->epfd, EPOLL_CTL_DEL,
+					     poll->duplicate, &poll->event),
+			 0);
+	close(poll->duplicate);
+	close(poll->epfd);
+}
+
+/* It has written, and is about to give the duplicate up: not before it has, or
+ * nobody does.
+ */
+static void
+test_recv_tells_the_end_when_nobody_polls_for_the_writer(void **state)
+{
+	struct epoll_event event;
+	struct poll poll;
+	char byte;
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	fill(fds[0]);
+	poll_for_writer(&poll, fds[0]);
+	shutdown(fds[1], SHUT_WR);
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(bc_socket_epoll_wait(poll.epfd, &event, 1, 10000), 1);
+	assert_int_equal(event.data.fd, fds[0]);
+	assert_int_equal(send_message(fds[0]), sizeof(data));
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), -1);
+	assert_int_equal(errno, EAGAIN);
+	poll_no_more(&poll);
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* One that nobody gave up is not the next connection's. */
+static void test_connection_begins_without_a_writer(void **state)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT };
+	struct poll poll;
+	char byte;
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	fill(fds[0]);
+	poll_for_writer(&poll, fds[0]);
+	event.data.fd = fds[0];
+	assert_int_equal(
+		bc_socket_epoll_ctl(poll.epfd, EPOLL_CTL_ADD, fds[0], &event),
+		0);
+	shutdown(fds[1], SHUT_WR);
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	poll_no_more(&poll);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_poll_that_fails_is_none(void **state)
+{
+	struct epoll_event event = { .events = EPOLLOUT };
+	char byte;
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	event.data.fd = fds[0];
+	assert_int_equal(bc_socket_epoll_ctl(-1, EPOLL_CTL_ADD, fds[1], &event),
+			 -1);
+	assert_int_equal(errno, EBADF);
+	assert_int_equal(send_message(fds[0]), sizeof(data));
+	shutdown(fds[1], SHUT_WR);
+	assert_int_equal(bc_socket_recv(fds[0], &byte, 1, 0), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* A peer that reads nothing has sent its last: who writes after that was told, even
  * between two parts of one message, finds the end, and no reason to wait.
  */
@@ -347,6 +445,10 @@ int main(void)
 			test_recv_tells_the_end_when_the_writer_has_gone_on),
 		cmocka_unit_test(
 			test_recv_tells_the_end_after_1_s_without_a_writer),
+		cmocka_unit_test(
+			test_recv_tells_the_end_when_nobody_polls_for_the_writer),
+		cmocka_unit_test(test_connection_begins_without_a_writer),
+		cmocka_unit_test(test_poll_that_fails_is_none),
 		cmocka_unit_test(
 			test_recv_that_tells_the_end_lets_no_writer_wait),
 		cmocka_unit_test(test_epoll_error_alone_is_input_too),

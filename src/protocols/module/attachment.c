@@ -72,6 +72,7 @@ static const char *const operation_names[] = {
 static const struct bc_import_hook socket_hooks[] = {
 	{ "sendmsg", (void *)sendmsg, (void *)bc_socket_sendmsg },
 	{ "recv", (void *)recv, (void *)bc_socket_recv },
+	{ "epoll_ctl", (void *)epoll_ctl, (void *)bc_socket_epoll_ctl },
 	{ "epoll_wait", (void *)epoll_wait, (void *)bc_socket_epoll_wait },
 };
 #define SOCKET_IMPORTS (sizeof(socket_hooks) / sizeof(socket_hooks[0]))

@@ -26,6 +26,9 @@
 /* By descriptor. [A] */
 static uint32_t writers[DESCRIPTORS];
 
+/* By descriptor: a duplicate of it is polled for its writer. [A] */
+static bool polled[DESCRIPTORS];
+
 static uint32_t writer_of(int fd)
 {
 	return fd >= 0 && fd < DESCRIPTORS ? uatomic_read(&writers[fd]) :
@@ -36,6 +39,17 @@ static void set_writer(int fd, uint32_t writer)
 {
 	if (fd >= 0 && fd < DESCRIPTORS && writer != uatomic_read(&writers[fd]))
 		uatomic_set(&writers[fd], writer);
+}
+
+static bool is_polled(int fd)
+{
+	return fd >= 0 && fd < DESCRIPTORS && uatomic_read(&polled[fd]);
+}
+
+static void set_polled(int fd, bool is)
+{
+	if (fd >= 0 && fd < DESCRIPTORS && is != uatomic_read(&polled[fd]))
+		uatomic_set(&polled[fd], is);
 }
 
 static uint32_t now_ms(void)
@@ -75,7 +89,8 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags)
 	/* Said before, so that it is known when there turns out to be no room. */
 	set_writer(fd, WRITER_WAITS);
 	sent = sendmsg(fd, msg, flags);
-	if (sent >= 0 || errno != EAGAIN)
+	/* One that has waited has gone on when it is not polled for any more. */
+	if ((sent >= 0 || errno != EAGAIN) && !is_polled(fd))
 		set_writer(fd, WRITER_NONE);
 	if (sent >= 0 || errno == EAGAIN || errno == EINTR || !is_stream(fd))
 		return sent;
@@ -120,6 +135,27 @@ ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags)
 	}
 	errno = error;
 	return got;
+}
+
+/* The event of a writer has the descriptor that it writes to, and is of another. */
+int bc_socket_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	bool writes = event && event->data.fd != fd;
+	int rc;
+
+	if (op == EPOLL_CTL_ADD && writes) {
+		set_polled(event->data.fd, true);
+	} else if (op == EPOLL_CTL_ADD) {
+		/* Whatever there was of another connection. */
+		set_polled(fd, false);
+		set_writer(fd, WRITER_NONE);
+	}
+	rc = epoll_ctl(epfd, op, fd, event);
+	if (writes && (op == EPOLL_CTL_DEL || (op == EPOLL_CTL_ADD && rc))) {
+		set_polled(event->data.fd, false);
+		set_writer(event->data.fd, WRITER_NONE);
+	}
+	return rc;
 }
 
 int bc_socket_epoll_wait(int epfd, struct epoll_event *events, int maxevents,

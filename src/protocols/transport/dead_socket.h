@@ -41,14 +41,26 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags);
  *
  * Where recv() meets the end or an error, the socket is shut down, so that no
  * writer waits for room from then on.  One that does, or is just about to, goes on;
- * until it has, this fails with EAGAIN, for a second at most.  The
- * caller polls then, and finds the socket readable.
+ * until it has, and is not polled for any more, this fails with EAGAIN, for a second
+ * at most.  The caller polls then, and finds the socket readable.
  *
  * @return as recv()
  *
  * Context: any thread. Waits for nothing that recv() does not wait for.
  */
 ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags);
+
+/**
+ * epoll_ctl(), which tells what ntirpc does for a writer: it polls a duplicate of the
+ * descriptor, with the descriptor itself as data.fd, until it has written.
+ *
+ * @param[in] event  also for EPOLL_CTL_DEL; else it counts for nothing here
+ *
+ * @return as epoll_ctl()
+ *
+ * Context: any thread.
+ */
+int bc_socket_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
 
 /**
  * epoll_wait(), but an event that is neither EPOLLIN nor EPOLLOUT is EPOLLIN,
