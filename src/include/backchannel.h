@@ -44,6 +44,10 @@ struct bc_config {
 	uint64_t retry_first_delay; /* ms before the first retry, doubling */
 	uint64_t lease_time; /* ms a callback may wait for a path */
 	uint64_t idle_timeout; /* ms: quiet connections are closed; 0: never */
+	uint64_t
+		hold_time; /* ms that a request waits for a file; 0: none does */
+	uint32_t max_client_held; /* requests that wait, of a client, >= 1 */
+	uint32_t max_server_held; /* of all, >= 1 */
 };
 
 enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };
@@ -144,6 +148,14 @@ struct bc_ops {
 	 */
 	void (*complete)(struct bc_call *call, enum bc_outcome outcome,
 			 struct bc_reply *reply);
+
+	/**
+	 * A request has waited: let it go on, on another thread.  Called once for
+	 * each BC_WAIT_SUSPENDED, from the core's threads or bc_waiting_wake().
+	 *
+	 * @param[in] cookie  bc_waiter_new()'s
+	 */
+	void (*go_on)(void *cookie);
 };
 
 /**
@@ -530,6 +542,15 @@ void bc_call_set_patience(struct bc_call *call, uint64_t ms);
  */
 void bc_call_set_limit(struct bc_call *call, uint64_t ms);
 
+/**
+ * Remember which file a callback is about.
+ *
+ * @param[in] call  not submitted yet
+ * @param[in] file  never followed
+ */
+void bc_call_set_file(struct bc_call *call, const void *file);
+const void *bc_call_file(const struct bc_call *call);
+
 void *bc_call_cookie(const struct bc_call *call);
 uint32_t bc_call_opcode(const struct bc_call *call);
 
@@ -569,6 +590,107 @@ void bc_call_defer(struct bc_call *call);
  * Context: any thread; holds no lock. Calls ops->complete().
  */
 void bc_reply_arrived(struct bc_request *req, struct bc_reply *reply);
+
+/* Requests that wait for a file ------------------------------------------- */
+
+struct bc_waiter;
+
+#define BC_NO_SLOT UINT32_MAX
+
+/** Whose request it is. */
+struct bc_waiter_id {
+	uint64_t client; /* by which they are counted */
+	uint64_t address; /* and by which; 0: it is not */
+	size_t size; /* bytes of memory that the request keeps */
+	const uint8_t *session; /* its id; NULL: NFSv4.0 */
+	uint32_t slot;
+	uint32_t slots; /* of the session's fore channel */
+	uint32_t sequence; /* of the slot */
+};
+
+/** What has become of a request that was to wait. */
+enum bc_wait {
+	BC_WAIT_SUSPENDED, /* ops->go_on() is called, or has been already */
+	BC_WAIT_AGAIN, /* it has happened meanwhile, or may have: look again */
+	BC_WAIT_OVER, /* hold_time is over, or the server ends */
+};
+
+/**
+ * What has happened to a file so far.
+ *
+ * @param[in] file  only compared
+ *
+ * @return to be given to bc_waiter_wait(), so that nothing that happens from now
+ *         on is missed. Context: any; lock-free.
+ */
+unsigned long bc_waiting_ticket(const void *file);
+
+/**
+ * A request is to wait, for hold_time from now on at the most, however often
+ * it does.
+ *
+ * A request counts as one, and as one more for each 64 KiB of its size, towards
+ * max_client_held and max_server_held; those of one address have half of the latter.
+ *
+ * @return NULL: it must not, as too many do, or would leave its session without a
+ *         slot; or out of memory.  Context: any thread; holds no lock.
+ */
+struct bc_waiter *bc_waiter_new(const struct bc_waiter_id *id, void *cookie);
+
+/**
+ * Wait until something happens to a file.
+ *
+ * @param[in] waiter  after BC_WAIT_SUSPENDED not the caller's any more: it may
+ *                    be free when this returns
+ * @param[in] file    only compared
+ * @param[in] ticket  from before the look at the file that made it wait
+ *
+ * Context: any thread; holds no lock.
+ */
+enum bc_wait bc_waiter_wait(struct bc_waiter *waiter, const void *file,
+			    unsigned long ticket);
+
+/**
+ * The request waits no more.
+ *
+ * @param[in] waiter
+ * @param[in] in_vain  for the statistics: it is to be tried again
+ */
+void bc_waiter_free(struct bc_waiter *waiter, bool in_vain);
+
+/**
+ * Something has happened to a file: who waits for it goes on, in the order of
+ * arrival.
+ *
+ * Context: any thread, under any lock of the server that ops->go_on() may be called
+ * under; lock-free if nobody waits for anything.
+ */
+void bc_waiting_wake(const void *file);
+
+/**
+ * How many requests of a session have come to wait so far.
+ *
+ * @return only compared: if it is the same later, none has since
+ *
+ * Context: any; lock-free.
+ */
+unsigned long bc_waiting_came_to(const uint8_t *session);
+
+/**
+ * Is the request in this slot of a session one that waits, or has?
+ *
+ * @param[out] sequence  the slot's, if so
+ *
+ * Context: any; lock-free if there is none in the session.
+ */
+bool bc_waiting_in_slot(const uint8_t *session, uint32_t slot,
+			uint32_t *sequence);
+
+/**
+ * Nobody waits any more: all go on.  Returns when ops->go_on() has been called for
+ * each, or a second is over.  Context: any thread; holds no lock.
+ */
+void bc_waiting_stop(void);
 
 /* Requests, security: what ops work on ------------------------------------ */
 

@@ -344,6 +344,7 @@ struct bc_call {
 	uint32_t opcode; /* [K] */
 	uint32_t minorversion; /* [K] */
 	void *cookie; /* [K] */
+	const void *file; /* [K] that it is about, never followed; or NULL */
 	uint64_t patience; /* [K] ms: one attempt, over by then; 0: as usual */
 	uint64_t limit; /* [K] ms: over by then; 0: when its attempts are */
 	size_t referring_len; /* [K] of the args; 0: not to be left out */
@@ -552,6 +553,12 @@ struct bc_core {
 	unsigned long
 		submitted; /* [A] callbacks accepted, and how they ended */
 	unsigned long completed[BC_OUTCOMES]; /* [A] */
+	struct {
+		unsigned long held; /* [A] requests that waited for a file */
+		unsigned long
+			in_vain; /* [A] of them, and were told to try again */
+		unsigned long refused; /* [A] that a limit did not let wait */
+	} held;
 	struct bc_log_limit limits[BC_LIMITED_KINDS];
 };
 
@@ -581,6 +588,10 @@ bool bc_log_due(struct bc_log_limit *limit, uint32_t burst, uint64_t now,
 
 unsigned long bc_hash_u64(uint64_t key);
 unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE]);
+
+/* waiting.c */
+
+void bc_waiting_start(void);
 
 /** The stated lock rule, executed in debug builds. */
 static inline void bc_assert_locked(pthread_mutex_t *lock)

@@ -48,6 +48,16 @@ void bc_call_set_limit(struct bc_call *call, uint64_t ms)
 	call->limit = ms;
 }
 
+void bc_call_set_file(struct bc_call *call, const void *file)
+{
+	call->file = file;
+}
+
+const void *bc_call_file(const struct bc_call *call)
+{
+	return call->file;
+}
+
 static void call_release(struct urcu_ref *ref)
 {
 	struct bc_call *call = caa_container_of(ref, struct bc_call, ref);

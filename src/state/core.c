@@ -29,6 +29,9 @@ static void counts_log(void)
 		       completed[BC_OUTCOME_FAILED],
 	       completed[BC_OUTCOME_REPLY], completed[BC_OUTCOME_RAN],
 	       completed[BC_OUTCOME_DEFER], completed[BC_OUTCOME_FAILED]);
+	bc_log(BC_LOG_EVENT,
+	       "conflicting requests: %lu held, %lu of them in vain, %lu not held because of a limit",
+	       bc_core.held.held, bc_core.held.in_vain, bc_core.held.refused);
 }
 
 /* What has not ended with the clients that went is seen here. */
@@ -66,6 +69,7 @@ int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 	bc_core = (struct bc_core){ .config = *config,
 				    .ops = ops,
 				    .expire = bc_expiry_run };
+	bc_waiting_start();
 	rc = tables_init();
 	if (!rc)
 		rc = bc_timers_start();
@@ -188,6 +192,7 @@ void bc_core_stop_calls(void)
 
 void bc_core_fini(void)
 {
+	bc_waiting_stop();
 	bc_core_stop_calls();
 	end_all(&bc_core.sessions, session_get, session_end);
 	end_all(&bc_core.conns, conn_get, conn_end);

@@ -205,9 +205,13 @@ int server_write_config(struct server *server,
 		params->module ? "\n\t\t}" : "",
 		params->export_config ? params->export_config : "");
 	if (params->module)
-		fprintf(file, "BACKCHANNEL {\n\tHold_Conflicts = %u;\n%s\n}\n",
-			params->hold_conflicts,
+		fprintf(file, "BACKCHANNEL {\n%s\n",
 			params->backchannel ? params->backchannel : "");
+	if (params->module && params->hold_conflicts != SERVER_DEFAULT)
+		fprintf(file, "\tHold_Conflicts = %u;\n",
+			params->hold_conflicts);
+	if (params->module)
+		fputs("}\n", file);
 	if (params->config)
 		fprintf(file, "%s\n", params->config);
 	return fclose(file) ? -errno : 0;

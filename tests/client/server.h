@@ -12,9 +12,12 @@
 #ifndef NFS41_CLIENT_SERVER_H
 #define NFS41_CLIENT_SERVER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#define SERVER_DEFAULT UINT_MAX /* it is not said in the configuration */
 
 /** All zeros: stock Ganesha with FSAL VFS. Strings are borrowed by start. */
 struct server_params {
@@ -23,7 +26,7 @@ struct server_params {
 	const char *plugin; /* a further plugin's path; NULL: none */
 	const char *fsal; /* block of the FSAL; NULL: "Name = VFS;" */
 	const char *backchannel; /* lines in the BACKCHANNEL block */
-	unsigned int hold_conflicts; /* ms; 0: conflicts are answered at once */
+	unsigned int hold_conflicts; /* ms; or SERVER_DEFAULT */
 	const char *config; /* further blocks */
 	const char *core_config; /* further lines in NFS_CORE_PARAM */
 	const char *nfsv4_config; /* further lines in NFSv4 */

@@ -290,8 +290,11 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (heap_open(&c.heap))
 		return 1;
-	c.server = server_start(&(struct server_params){
-		.module = true, .lease_lifetime = 60, .env = c.heap.env });
+	c.server = server_start(
+		&(struct server_params){ .module = true,
+					 .hold_conflicts = SERVER_DEFAULT,
+					 .lease_lifetime = 60,
+					 .env = c.heap.env });
 	if (!c.server) {
 		heap_close(&c.heap);
 		return 1;

@@ -203,6 +203,24 @@ uint64_t fixture_conflict(struct fixture *fixture, const char *name)
 	return sent;
 }
 
+void fixture_send_open(struct nfs_compound *open, struct nfs_session *session,
+		       const char *path)
+{
+	struct nfs_open_args args = {
+		.share_access = OPEN4_SHARE_ACCESS_WRITE |
+				OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
+		.clientid = session->client->clientid,
+		.owner = session->client->owner,
+	};
+
+	nfs_compound_init(open, session);
+	open->cachethis = true;
+	args.name = nfs_put_parent(open, path);
+	nfs_put_open(open, &args);
+	nfs_put_getfh(open);
+	assert_int_equal(nfs_compound_send(open), 0);
+}
+
 void fixture_assert_opens(struct fixture *fixture, const char *name)
 {
 	struct nfs_file file;

@@ -106,6 +106,14 @@ void fixture_hold_again(struct fixture *fixture, const char *name,
  */
 uint64_t fixture_conflict(struct fixture *fixture, const char *name);
 
+/**
+ * Send an OPEN for writing of file @a path, e.g. "export/name", that no delegation is
+ * wanted with; its answer may be a while in coming.
+ * @param[out] open  the caller's, with nfs_compound_wait() and nfs_compound_fini()
+ */
+void fixture_send_open(struct nfs_compound *open, struct nfs_session *session,
+		       const char *path);
+
 /** The opener opens file @a name for writing, at once, and closes it. */
 void fixture_assert_opens(struct fixture *fixture, const char *name);
 

@@ -16,6 +16,7 @@
 #define READ_DELEG OPEN_DELEGATE_READ
 #define WRITE_DELEG OPEN_DELEGATE_WRITE
 #define PAUSE 20 /* ms, between two requests that are answered with DELAY */
+#define HOLD 10000 /* ms: Hold_Conflicts, with "held" */
 
 /* RFC 7862, 13.1 */
 enum {
@@ -28,6 +29,9 @@ static struct nfs_client neighbour;
 static struct nfs_session neighbour_session;
 /* At another address: the holder itself. */
 static struct nfs_client elsewhere;
+
+/* Conflicting requests are held, and answered once. */
+static bool held;
 
 static const struct nfs_stateid anonymous;
 static const struct nfs_stateid bypass = { UINT32_MAX,
@@ -438,6 +442,28 @@ static int ask_until_recalled(struct fixture *f, struct nfs_session *asker,
 	return NFS4ERR_DELAY;
 }
 
+/* The same, asked once: it waits.  (Its CB_GETATTR is refused, so that even a
+ * GETATTR makes a recall.)
+ */
+static int ask_once(struct fixture *f, struct nfs_session *asker,
+		    const struct target *target,
+		    const struct operation *operation,
+		    struct nfs_compound *compound)
+{
+	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
+	unsigned int n = cb_responder_count(f->responder);
+	int status = -ETIMEDOUT;
+
+	start(compound, asker, target, operation);
+	while (status == -ETIMEDOUT && !recalled(f, target, n) &&
+	       nfs_now_ns() < until)
+		status = nfs_compound_wait(compound, PAUSE);
+	if (status == -ETIMEDOUT)
+		status = nfs_compound_wait(compound, PAUSE);
+	assert_true(recalled(f, target, n));
+	return status == -ETIMEDOUT ? NFS4ERR_DELAY : status;
+}
+
 /* Ask on until the answer is no NFS4ERR_DELAY. */
 static int ask_on(struct nfs_session *asker, const struct target *target,
 		  const struct operation *operation,
@@ -464,14 +490,22 @@ static void assert_conflicts(struct fixture *f, struct nfs_session *asker,
 	int status;
 
 	hold(f, type, operation->name, &target);
-	status = ask_until_recalled(f, asker, &target, operation, &compound);
+	status = held ? ask_once(f, asker, &target, operation, &compound) :
+			ask_until_recalled(f, asker, &target, operation,
+					   &compound);
 	if (status != NFS4ERR_DELAY) {
 		nfs_compound_fini(&compound);
 		fail_msg("%s: %d while another holds a delegation",
 			 operation->name, status);
 	}
 	assert_int_equal(give_back(f, &target), NFS4_OK);
-	assert_int_equal(ask_on(asker, &target, operation, &compound), NFS4_OK);
+	if (held) {
+		assert_int_equal(nfs_compound_wait(&compound, SOON), NFS4_OK);
+		nfs_compound_fini(&compound);
+	} else {
+		assert_int_equal(ask_on(asker, &target, operation, &compound),
+				 NFS4_OK);
+	}
 }
 
 /* It is done at once, and nothing is recalled. */
@@ -953,6 +987,7 @@ static void test_own_write_open_recalls_the_others_read_delegation(void **state)
 	struct nfs_client second;
 	struct nfs_session session;
 	struct nfs_file file;
+	struct nfs_compound open;
 	unsigned int told;
 	int status, mine;
 
@@ -969,17 +1004,12 @@ static void test_own_write_open_recalls_the_others_read_delegation(void **state)
 	assert_int_equal(file.delegation.type, READ_DELEG);
 	assert_int_equal(nfs_close(&session, &file), NFS4_OK);
 
-	status = nfs_open(&session, target.path,
-			  OPEN4_SHARE_ACCESS_BOTH |
-				  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
-			  &(struct nfs_file){ 0 });
+	start(&open, &session, &target, &op_open_write);
 	assert_non_null(cb_responder_wait(f->responder, 0, SOON));
 	assert_int_equal(give_back(f, &target), NFS4_OK);
-	if (status == NFS4ERR_DELAY)
-		status = nfs_open(&session, target.path,
-				  OPEN4_SHARE_ACCESS_BOTH |
-					  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
-				  &(struct nfs_file){ 0 });
+	if (held)
+		assert_int_equal(nfs_compound_wait(&open, SOON), NFS4_OK);
+	status = ask_on(&session, &target, &op_open_write, &open);
 	told = cb_responder_count(responder);
 	mine = nfs_delegreturn(&session, &file.fh, &file.delegation.stateid);
 	nfs_client_unmount(&session);
@@ -989,10 +1019,11 @@ static void test_own_write_open_recalls_the_others_read_delegation(void **state)
 	assert_int_equal(mine, NFS4_OK);
 }
 
-int main(void)
+/* "held": the same while requests are held. */
+int main(int argc, char **argv)
 {
 	/* VFS that takes ACLs and extended attributes. */
-	const struct server_params params = {
+	struct server_params params = {
 		.module = true,
 		.plugin = ATTRIBUTES_PLUGIN,
 		.fsal = "Name = ATTRIBUTES;\nFSAL { Name = VFS; }",
@@ -1073,5 +1104,7 @@ int main(void)
 			test_own_write_open_recalls_the_others_read_delegation),
 	};
 
+	held = argc > 1 && !strcmp(argv[1], "held");
+	params.hold_conflicts = held ? HOLD : 0;
 	return fixture_run(tests, &params);
 }

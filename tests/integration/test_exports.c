@@ -7,16 +7,18 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "rounds.h"
 
 #define FILES 20
+#define HOLD 500 /* ms */
 #define REREAD "Reread exports complete"
 
 static struct fixture fixture;
 static unsigned int rereads;
 
-static const struct server_params one = { .module = true };
+static struct server_params one = { .module = true };
 
 static int set_exports(struct fixture *f, bool second)
 {
@@ -49,10 +51,18 @@ static int setup(void **state)
 	       fixture_mount(state);
 }
 
+/* The same, and conflicting requests are held. */
+static int setup_held(void **state)
+{
+	one.hold_conflicts = HOLD;
+	return setup(state);
+}
+
 static int teardown(void **state)
 {
 	int unclean = fixture_unmount(state);
 
+	one.hold_conflicts = 0;
 	return fixture_stop(*state) || unclean;
 }
 
@@ -161,6 +171,44 @@ static void test_export_removed_in_recall_file_is_free(void **state)
 	assert_int_equal(becomes_free(f, "gone-recall"), NFS4_OK);
 }
 
+/* A request through an export waits while that, or the holder's, is removed.
+ * @return how it ends, by itself
+ */
+static int held_while_second_goes(struct fixture *f, const char *holds,
+				  const char *waits)
+{
+	struct nfs_compound open;
+	struct nfs_file file;
+	char path[64];
+	int status;
+
+	hold(f, holds, "waited", OPEN_DELEGATE_READ, &file);
+	snprintf(path, sizeof(path), "%s/waited", waits);
+	fixture_send_open(&open, &f->opener_session, path);
+	assert_true(fixture_recalls(fixture_callback(f, 0), &file));
+	assert_int_equal(set_exports(f, false), 0);
+	status = nfs_compound_wait(&open, SOON);
+	nfs_compound_fini(&open);
+	if (!strcmp(holds, "export"))
+		fixture_return(f, &file);
+	assert_int_equal(becomes_free(f, "waited"), NFS4_OK);
+	return status;
+}
+
+static void test_export_removed_while_its_request_is_held(void **state)
+{
+	int status = held_while_second_goes(*state, "export", "second");
+
+	assert_true(status == NFS4ERR_DELAY || status == NFS4ERR_STALE);
+}
+
+static void test_holders_export_removed_while_a_request_is_held(void **state)
+{
+	int status = held_while_second_goes(*state, "second", "export");
+
+	assert_true(status == NFS4_OK || status == NFS4ERR_DELAY);
+}
+
 static void test_export_back_file_is_delegated_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -232,6 +280,8 @@ static void test_export_removed_at_random_files_are_free(void **state)
 }
 
 #define EXPORT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define HELD_TEST(name)                                                        \
+	cmocka_unit_test_setup_teardown(name, setup_held, teardown)
 
 int main(void)
 {
@@ -241,6 +291,8 @@ int main(void)
 		EXPORT_TEST(test_export_removed_read_delegated_file_is_free),
 		EXPORT_TEST(test_export_removed_write_delegated_file_is_free),
 		EXPORT_TEST(test_export_removed_in_recall_file_is_free),
+		HELD_TEST(test_export_removed_while_its_request_is_held),
+		HELD_TEST(test_holders_export_removed_while_a_request_is_held),
 		EXPORT_TEST(test_export_back_file_is_delegated_anew),
 		EXPORT_TEST(test_export_removed_at_random_files_are_free),
 	};

@@ -236,6 +236,7 @@ static void assert_refused(struct fixture *f, const char *setting,
 	const struct server_params params = {
 		.module = true,
 		.backchannel = setting,
+		.hold_conflicts = SERVER_DEFAULT,
 		.config = plain,
 	};
 
@@ -292,6 +293,9 @@ RANGE_TEST(callback_timeout, "Callback_Timeout", 1, 600)
 RANGE_TEST(retry_attempts, "Retry_Attempts", 0, 16)
 RANGE_TEST(retry_first_delay, "Retry_First_Delay", 1, 600)
 RANGE_TEST(dial_timeout, "Dial_Timeout", 0, 60)
+RANGE_TEST(hold_conflicts, "Hold_Conflicts", 0, 10000)
+RANGE_TEST(max_client_held, "Max_Client_Held", 1, 65536)
+RANGE_TEST(max_server_held, "Max_Server_Held", 1, 1048576)
 
 /* Shutdown ----------------------------------------------------------------- */
 
@@ -444,6 +448,12 @@ int main(void)
 			test_module_retry_first_delay_out_of_range_plain_export_served),
 		MODULE_TEST(
 			test_module_dial_timeout_out_of_range_plain_export_served),
+		MODULE_TEST(
+			test_module_hold_conflicts_out_of_range_plain_export_served),
+		MODULE_TEST(
+			test_module_max_client_held_out_of_range_plain_export_served),
+		MODULE_TEST(
+			test_module_max_server_held_out_of_range_plain_export_served),
 		MODULE_TEST(test_module_unknown_words_plain_export_served),
 		MODULE_TEST(test_module_sigterm_in_flight_exits),
 		MODULE_TEST(test_module_sigterm_queued_exits),

@@ -27,6 +27,9 @@ int fake_setup(void **state)
 		.retry_first_delay = CHANGED(retry_first_delay),
 		.lease_time = CHANGED(lease_time),
 		.idle_timeout = changed->idle_timeout,
+		.hold_time = CHANGED(hold_time),
+		.max_client_held = CHANGED(max_client_held),
+		.max_server_held = CHANGED(max_server_held),
 	};
 
 	fake_start(&config);

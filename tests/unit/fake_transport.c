@@ -34,6 +34,9 @@ const struct bc_config fake_config = {
 	.retry_attempts = 2,
 	.retry_first_delay = 600 * 1000,
 	.lease_time = 600 * 1000,
+	.hold_time = 600 * 1000,
+	.max_client_held = 1000,
+	.max_server_held = 1000,
 };
 
 /* A request that was sent. */
@@ -247,6 +250,13 @@ static void fake_complete(struct bc_call *call, enum bc_outcome outcome,
 	pthread_mutex_unlock(&fake.lock);
 }
 
+static void fake_go_on(void *cookie)
+{
+	struct fake_held *held = cookie;
+
+	held->go_on(held);
+}
+
 const struct bc_ops fake_ops = {
 	.log = fake_log,
 	.request_new = fake_request_new,
@@ -256,6 +266,7 @@ const struct bc_ops fake_ops = {
 	.conn_release = fake_conn_release,
 	.conn_free = fake_conn_free,
 	.complete = fake_complete,
+	.go_on = fake_go_on,
 };
 
 /* Beginning and end -------------------------------------------------------- */

@@ -46,6 +46,11 @@ struct fake_call {
 	struct bc_reply reply; /* a copy */
 };
 
+/** A request that is held: bc_waiter_new()'s cookie. */
+struct fake_held {
+	void (*go_on)(struct fake_held *held);
+};
+
 /** Generous limits and times that no test reaches by being slow. */
 extern const struct bc_config fake_config;
 

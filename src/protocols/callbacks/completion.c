@@ -142,4 +142,7 @@ void bc_completion_run(struct bc_call *submitted, enum bc_outcome outcome,
 		break;
 	}
 	call_end(call, opcode);
+	/* Who waits for the answer finds it now, or that there is none. */
+	if (opcode == NFS4_OP_CB_GETATTR)
+		bc_waiting_wake(bc_call_file(submitted));
 }

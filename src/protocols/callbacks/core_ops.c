@@ -36,4 +36,5 @@ const struct bc_ops bc_core_ops = {
 	.conn_release = bc_transport_conn_release,
 	.conn_free = bc_transport_conn_free,
 	.complete = bc_completion_run,
+	.go_on = bc_transport_resume,
 };

@@ -3,9 +3,10 @@
  * The hooks: what Ganesha calls instead of ntirpc's functions.
  *
  * Ganesha makes an NFSv4.1 callback with clnt_req_setup(), clnt_req_callback()
- * and clnt_req_release(), or asks with clnt_req_wait_reply() for a CB_NULL, on the CLIENT that it holds as its session's back
- * channel.  Where that CLIENT is one of ours (channel.c) the callback goes to the
- * core; everything else (v4.0, NLM, rpcbind) goes to ntirpc untouched.
+ * and clnt_req_release(), or asks with clnt_req_wait_reply() for a CB_NULL, on the
+ * CLIENT that it holds as its session's back channel.  Where that CLIENT is one of
+ * ours (channel.c) the callback goes to the core; everything else (v4.0, NLM,
+ * rpcbind) goes to ntirpc untouched.
  *
  * Where Ganesha dials out to a v4.0 client, connect() has a bound.
  */
@@ -111,6 +112,7 @@ static int hook_svc_shutdown(u_long flags)
 {
 	int rc;
 
+	bc_waiting_stop();
 	bc_completion_shutdown();
 	bc_core_stop_calls();
 	bc_transport_end_handing_over();

@@ -18,6 +18,11 @@ void bc_recalled_file_set(const struct fsal_obj_handle *obj)
 	recalled_file = obj;
 }
 
+const void *bc_recalled_file(void)
+{
+	return recalled_file;
+}
+
 /* Context: the file's st_lock is held. */
 static state_t *find_delegation(const struct fsal_obj_handle *obj,
 				const stateid4 *stateid)

@@ -13,6 +13,9 @@
 /** The file whose handle this thread has made last. */
 void bc_recalled_file_set(const struct fsal_obj_handle *obj);
 
+/** The same, to be compared: the file that a callback is about that it makes. */
+const void *bc_recalled_file(void);
+
 /**
  * How long a CB_RECALL may take until Ganesha revokes the delegation, which it does
  * when an attempt fails more than two leases after the first.

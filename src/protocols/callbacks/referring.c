@@ -14,8 +14,21 @@
 
 #include "ganesha/client_record.h"
 
+#include "backchannel.h"
+
 #include <string.h>
 #include <urcu/system.h>
+
+/* The sequence id of a slot's last request, which a held one keeps elsewhere. */
+static sequenceid4 sequence_of(const nfs41_session_t *session, slotid4 slot)
+{
+	sequenceid4 sequence;
+
+	if (bc_waiting_in_slot((const uint8_t *)session->session_id, slot,
+			       &sequence))
+		return sequence;
+	return CMM_LOAD_SHARED(session->fc_slots[slot].sequence);
+}
 
 u_int bc_referring_find(nfs41_session_t *session,
 			const CB_SEQUENCE4args *sequence,
@@ -35,8 +48,7 @@ u_int bc_referring_find(nfs41_session_t *session,
 	while ((made = bc_client_record_next_session(client, made)) != NULL) {
 		if (count == BC_REFERRING_MAX ||
 		    call->rc_slotid >= made->nb_slots ||
-		    CMM_LOAD_SHARED(made->fc_slots[call->rc_slotid].sequence) !=
-			    call->rc_sequenceid)
+		    sequence_of(made, call->rc_slotid) != call->rc_sequenceid)
 			continue;
 		memcpy(lists->session[count++], made->session_id,
 		       NFS4_SESSIONID_SIZE);

@@ -93,6 +93,7 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
 	if (!result)
 		return NULL;
 	bc_call_set_referring(result, referring);
+	bc_call_set_file(result, bc_recalled_file());
 	if (op->argop == NFS4_OP_CB_GETATTR)
 		bc_call_set_patience(result, getattr_patience_ms());
 	return result;

@@ -185,7 +185,19 @@ void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
 	file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_READ;
 }
 
-/* DELEGRETURN -------------------------------------------------------------- */
+/* The end of a delegation --------------------------------------------------- */
+
+void bc_bookkeeping_ended_locked(const struct fsal_obj_handle *obj,
+				 const state_t *ended)
+{
+	unsigned int left = 0;
+	state_t *state = NULL;
+
+	while ((state = bc_file_next_delegation(obj, state)) != NULL)
+		left += state != ended;
+	if (left < 2)
+		bc_waiting_wake(obj);
+}
 
 nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 				     const struct bc_asker *asker,
@@ -230,5 +242,6 @@ void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
 	/* It was raised before: nothing has to be mended. */
 	uatomic_set(counted, count);
 	bc_bookkeeping_mend_locked(obj);
+	bc_bookkeeping_ended_locked(obj, NULL);
 	STATELOCK_unlock(obj);
 }

@@ -95,4 +95,16 @@ nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
 			       const stateid4 *stateid);
 
+/**
+ * A delegation of a file ends: who waits for the file goes on, unless more are left
+ * than may be the asker's own.
+ *
+ * @param[in] obj
+ * @param[in] ended  it, if it is still in the file's list; else NULL
+ *
+ * Context: the file's st_lock is held; who goes on finds it gone once that is not.
+ */
+void bc_bookkeeping_ended_locked(const struct fsal_obj_handle *obj,
+				 const state_t *ended);
+
 #endif /* BC_BOOKKEEPING_H */

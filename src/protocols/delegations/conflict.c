@@ -44,6 +44,8 @@
 #include "nfs_fh.h"
 #include "sal_functions.h"
 
+#include "backchannel.h"
+
 static __thread struct bc_conflict *conflict_here;
 
 struct bc_conflict *bc_conflict_here(void)
@@ -216,17 +218,34 @@ static bool can_pass_own(const struct bc_conflict *conflict, const state_t *own)
 	       own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE;
 }
 
+const struct fsal_obj_handle *
+bc_conflict_awaited(const struct bc_conflict *conflict)
+{
+	return conflict->found || conflict->asks ? conflict->awaited : NULL;
+}
+
+/* What happens to the file from now on may let the operation pass.
+ * Context: st_lock is held.
+ */
+static void await_file(struct bc_conflict *conflict,
+		       const struct fsal_obj_handle *obj)
+{
+	conflict->awaited = obj;
+	conflict->ticket = bc_waiting_ticket(obj);
+}
+
 /* Whether delegations conflict; they are recalled then.
  * @param[out] own  the asker's, which does not; or NULL
  * Context: st_lock is held.
  */
-static bool look_at_delegations(const struct bc_conflict *conflict,
+static bool look_at_delegations(struct bc_conflict *conflict,
 				struct fsal_obj_handle *obj, state_t **own)
 {
 	bool found = false, recall = false;
 	state_t *state = NULL;
 
 	*own = NULL;
+	await_file(conflict, obj);
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
 		if (bc_asker_holds(&conflict->asker, state) &&
@@ -446,17 +465,24 @@ static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
 }
 
 /* Another client's write delegation.  If its holder is not to be recalled, it is
- * not asked: Ganesha would then try to recall, and lose references each time.
+ * not asked: Ganesha would then try to recall, and lose references each time.  When
+ * a holder of NFSv4.0 has answered, nobody is told.
  */
 static void look_at_getattr(struct bc_conflict *conflict,
 			    struct fsal_obj_handle *obj, const state_t *state)
 {
-	if (is_left_to_reaper(bc_delegation_holder(state))) {
+	nfs_client_id_t *holder = bc_delegation_holder(state);
+
+	await_file(conflict, obj);
+	if (is_left_to_reaper(holder)) {
 		conflict->found = true;
-	} else {
-		set_client(conflict, NULL);
-		bc_getattr_check_locked(obj, &conflict->asker);
+		return;
 	}
+	set_client(conflict, NULL);
+	if (!bc_getattr_check_locked(obj, &conflict->asker, conflict->again))
+		conflict->asks = holder->cid_minorversion > 0;
+	else if (conflict->again)
+		conflict->answered = obj;
 }
 
 static bool allocates(const struct nfs_argop4 *op)
@@ -540,9 +566,9 @@ bool bc_conflict_on_data_server(const compound_data_t *data)
 }
 
 bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
-		       compound_data_t *data)
+		       compound_data_t *data, bool again)
 {
-	*conflict = (struct bc_conflict){ .kind = kind_of(op) };
+	*conflict = (struct bc_conflict){ .kind = kind_of(op), .again = again };
 
 	if (op->argop != NFS4_OP_GETATTR && !allocates(op) &&
 	    conflict->kind == BC_CONFLICT_NONE)
@@ -579,6 +605,8 @@ static void release_files(struct bc_conflict *conflict)
 void bc_conflict_end(struct bc_conflict *conflict, bool goes_on)
 {
 	conflict_here = NULL;
+	if (conflict->answered)
+		bc_getattr_keep(conflict->answered);
 	if (conflict->client_set && !goes_on)
 		op_ctx->client = conflict->client_before;
 	conflict->client_set = false;

@@ -34,6 +34,13 @@ struct bc_conflict {
 		*claimed; /* CLAIM_DELEG_CUR: must be the asker's, or NULL */
 	bool claims_write; /* and for writing */
 	bool found; /* there is a conflict: it is answered with DELAY */
+	bool again; /* the operation has been held, and is run again */
+	const struct fsal_obj_handle
+		*awaited; /* what it may wait for if it fails, or NULL */
+	unsigned long ticket; /* what had happened to it by then */
+	bool asks; /* GETATTR: its holder is asked, and its answer is awaited */
+	struct fsal_obj_handle
+		*answered; /* GETATTR: it had waited for it; or NULL */
 	nfsstat4 refused; /* or with this; NFS4_OK: it is not */
 	bool client_set; /* op_ctx->client is not the request's */
 	struct gsh_client *client_before; /* the request's */
@@ -48,13 +55,14 @@ struct bc_conflict {
  * @param[out] conflict  to be given to bc_conflict_end() in any case
  * @param[in]  op
  * @param[in]  data
+ * @param[in]  again  it was looked at before, and has waited since
  *
  * @return whether the handler is to run; else bc_conflict_status() is the answer
  *
  * Context: an operation's handler; holds no lock.
  */
 bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
-		       compound_data_t *data);
+		       compound_data_t *data, bool again);
 
 /**
  * Undo what was changed for the handler.
@@ -74,6 +82,15 @@ bool bc_conflict_on_data_server(const compound_data_t *data);
 
 /** What is to be answered; NFS4_OK: what the handler has answered. */
 nfsstat4 bc_conflict_status(const struct bc_conflict *conflict);
+
+/**
+ * The file for whose delegations the operation, which has failed with DELAY, is to
+ * wait.
+ *
+ * @return NULL: it has failed for another reason, or nothing would tell of its end
+ */
+const struct fsal_obj_handle *
+bc_conflict_awaited(const struct bc_conflict *conflict);
 
 /** The operation that this thread's handler has begun, or NULL. */
 struct bc_conflict *bc_conflict_here(void);

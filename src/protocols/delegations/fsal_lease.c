@@ -27,6 +27,7 @@
  */
 #include "delegations/fsal_lease.h"
 
+#include "delegations/bookkeeping.h"
 #include "delegations/revocation.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -159,6 +160,13 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 		bc_delegation_revoked(state, owner);
 		bc_revocation_keep_state(state);
 	}
+	/* DELEGRETURN tells it when Ganesha's bookkeeping is right again; nobody
+	 * does where an export is removed, and who waits then does so for its time.
+	 */
+	if (deleg == FSAL_DELEG_NONE &&
+	    bc_layout_of_delegations() == BC_LAYOUT_FITS &&
+	    state->state_data.deleg.sd_state != BC_DELEG_RETURNING)
+		bc_bookkeeping_ended_locked(state->state_obj, state);
 	if (deleg != FSAL_DELEG_NONE &&
 	    bc_layout_delegation_verify(state, owner, deleg == FSAL_DELEG_WR) ==
 		    BC_LAYOUT_FITS)

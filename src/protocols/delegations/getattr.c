@@ -11,8 +11,13 @@
  * A client that was answered with DELAY asks again after a while, and then after
  * twice as long each time: who has asked for as long as now has passed is still
  * waiting for this answer.
+ *
+ * Who is held until the answer is there takes it, whoever has asked first, and leaves
+ * it to the others that are held; it is nobody's who comes after.
  */
 #include "delegations/getattr.h"
+
+#include "sal_functions.h"
 
 #include "backchannel.h"
 
@@ -25,6 +30,7 @@ static struct getattr_asker {
 	const void *obj;
 	uint64_t asker;
 	uint64_t first, last; /* ms: asked */
+	bool kept; /* the answer is for those who were held */
 } getattr_askers[PLACES]; /* guarded by getattr_lock */
 
 static pthread_mutex_t getattr_lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
@@ -40,7 +46,7 @@ static bool is_for(const struct getattr_asker *asked, const void *obj,
 {
 	uint64_t waits = NEW_FOR;
 
-	if (asked->obj != obj)
+	if (asked->obj != obj || asked->kept)
 		return false;
 	if (asked->asker == asker)
 		waits += 2 * (asked->last - asked->first);
@@ -58,16 +64,20 @@ static void note_asker(struct getattr_asker *asked, const void *obj,
 	asked->last = now;
 }
 
-void bc_getattr_check_locked(struct fsal_obj_handle *obj,
-			     const struct bc_asker *asker)
+static struct getattr_asker *place_of(const void *obj)
+{
+	return &getattr_askers[(uintptr_t)obj / 64 % PLACES];
+}
+
+bool bc_getattr_check_locked(struct fsal_obj_handle *obj,
+			     const struct bc_asker *asker, bool has_waited)
 {
 	cbgetattr_t *answer = &obj->state_hdl->file.cbgetattr;
-	struct getattr_asker *asked =
-		&getattr_askers[(uintptr_t)obj / 64 % PLACES];
+	struct getattr_asker *asked = place_of(obj);
 	uint64_t now = bc_now();
 
 	pthread_mutex_lock(&getattr_lock);
-	if (answer->state == CB_GETATTR_RSP_OK &&
+	if (answer->state == CB_GETATTR_RSP_OK && !has_waited &&
 	    !is_for(asked, obj, identity(asker), now))
 		answer->state = CB_GETATTR_NONE;
 	if (answer->state == CB_GETATTR_NONE)
@@ -75,4 +85,20 @@ void bc_getattr_check_locked(struct fsal_obj_handle *obj,
 	if (answer->state != CB_GETATTR_RSP_OK)
 		note_asker(asked, obj, identity(asker), now);
 	pthread_mutex_unlock(&getattr_lock);
+	return answer->state == CB_GETATTR_RSP_OK;
+}
+
+void bc_getattr_keep(struct fsal_obj_handle *obj)
+{
+	cbgetattr_t *answer = &obj->state_hdl->file.cbgetattr;
+	struct getattr_asker *asked = place_of(obj);
+
+	STATELOCK_lock(obj);
+	pthread_mutex_lock(&getattr_lock);
+	if (answer->state == CB_GETATTR_NONE) {
+		answer->state = CB_GETATTR_RSP_OK;
+		*asked = (struct getattr_asker){ .obj = obj, .kept = true };
+	}
+	pthread_mutex_unlock(&getattr_lock);
+	STATELOCK_unlock(obj);
 }

@@ -70,6 +70,12 @@ static struct config_item backchannel_parameters[] = {
 		       retry_attempts),
 	CONF_ITEM_UI32((char *)"Retry_First_Delay", 1, 600, 5, bc_module_config,
 		       retry_first_delay),
+	CONF_ITEM_UI32((char *)"Hold_Conflicts", 0, 10000, 1000,
+		       bc_module_config, hold_conflicts),
+	CONF_ITEM_UI32((char *)"Max_Client_Held", 1, 65536, 64,
+		       bc_module_config, max_client_held),
+	CONF_ITEM_UI32((char *)"Max_Server_Held", 1, 1048576, 4096,
+		       bc_module_config, max_server_held),
 	CONF_ITEM_UI32((char *)"Dial_Timeout", 0, 60, 2, bc_module_config,
 		       dial_timeout),
 	CONFIG_EOL

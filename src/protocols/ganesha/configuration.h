@@ -49,6 +49,11 @@ struct bc_module_config {
 	uint32_t callback_timeout; /* s */
 	uint32_t retry_attempts;
 	uint32_t retry_first_delay; /* s, doubling */
+	uint32_t
+		hold_conflicts; /* ms that a conflicting request waits; 0: none */
+	uint32_t
+		max_client_held; /* conflicting requests that wait, of a client */
+	uint32_t max_server_held; /* of all */
 	uint32_t dial_timeout; /* s; 0: as long as the system tries */
 };
 

@@ -255,8 +255,13 @@ static int replace_operations(void)
 		if (!bc_operation_handler(opcode))
 			continue;
 		bc_originals[opcode] = operation->funct;
-		rc = write_pointer(&attachment.ganesha, &operation->funct,
-				   (void *)bc_operation_run);
+		bc_original_resumes[opcode] = operation->resume;
+		rc = write_pointer(&attachment.ganesha, &operation->resume,
+				   (void *)bc_operation_resume);
+		if (!rc)
+			rc = write_pointer(&attachment.ganesha,
+					   &operation->funct,
+					   (void *)bc_operation_run);
 	}
 	return rc;
 }
@@ -286,16 +291,28 @@ static int replace_imports(void)
 	return rc;
 }
 
+/* Not while requests may be held, which only ours can go on with. */
+static void put_resumes_back(void)
+{
+	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE; opcode++)
+		if (bc_originals[opcode])
+			write_pointer(&attachment.ganesha,
+				      &attachment.operations[opcode].resume,
+				      (void *)bc_original_resumes[opcode]);
+}
+
 static void put_all_back(void)
 {
 	if (!attachment.replaced)
 		return;
 	attachment.replaced = false;
 	for (int opcode = 0; opcode < NFS4_OP_LAST_ONE; opcode++) {
-		if (bc_originals[opcode])
-			write_pointer(&attachment.ganesha,
-				      &attachment.operations[opcode].funct,
-				      (void *)bc_originals[opcode]);
+		struct operation *operation = &attachment.operations[opcode];
+
+		if (!bc_originals[opcode])
+			continue;
+		write_pointer(&attachment.ganesha, &operation->funct,
+			      (void *)bc_originals[opcode]);
 	}
 	for (int i = 0; i < BC_IMPORTS; i++)
 		write_pointer(&attachment.ganesha, attachment.imports[i],
@@ -330,6 +347,7 @@ static int replace_all(void)
 			"not attached: cannot write to a library: %s",
 			strerror(-rc));
 		put_all_back();
+		put_resumes_back();
 	}
 	return rc;
 }
@@ -366,6 +384,9 @@ int bc_attach(void)
 		.lease_time = bc_settings_lease() * UINT64_C(1000),
 		.idle_timeout = nfs_param.core_param.rpc.idle_timeout_s *
 				UINT64_C(1000),
+		.hold_time = from->shield_conflicts ? from->hold_conflicts : 0,
+		.max_client_held = from->max_client_held,
+		.max_server_held = from->max_server_held,
 	};
 	int rc = locate_all();
 
@@ -400,6 +421,7 @@ void bc_detach(void)
 	attachment.attached = false;
 	bc_layout_set(BC_LAYOUT_UNKNOWN);
 	put_all_back();
+	put_resumes_back();
 	bc_core_fini();
 	bc_transport_fini();
 }

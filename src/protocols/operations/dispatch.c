@@ -3,6 +3,7 @@
  * Which operations are extended, and the way from Ganesha's table to their
  * handlers.
  */
+#include "operations/held.h"
 #include "operations/operations.h"
 #include "operations/stateid.h"
 
@@ -81,12 +82,20 @@ nfs4_function_t bc_operation_handler(int opcode)
 }
 
 nfs4_function_t bc_originals[NFS4_OP_LAST_ONE];
+nfs4_function_t bc_original_resumes[NFS4_OP_LAST_ONE];
 
 enum nfs_req_result bc_operation_original(struct nfs_argop4 *op,
 					  compound_data_t *data,
 					  struct nfs_resop4 *resp)
 {
 	return bc_originals[op->argop](op, data, resp);
+}
+
+static enum nfs_req_result run(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp)
+{
+	bc_stateid_resolve(op, data);
+	return extensions[op->argop].handler(op, data, resp);
 }
 
 enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
@@ -96,8 +105,17 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 	/* v4.0 has no sessions: its clients keep Ganesha's way. */
 	if (data->minorversion == 0 && !extensions[op->argop].v40)
 		return bc_originals[op->argop](op, data, resp);
-	bc_stateid_resolve(op, data);
-	return extensions[op->argop].handler(op, data, resp);
+	return bc_held_run(NULL, run, op, data, resp);
+}
+
+enum nfs_req_result bc_operation_resume(struct nfs_argop4 *op,
+					compound_data_t *data,
+					struct nfs_resop4 *resp)
+{
+	struct bc_held *held = bc_held_resumed();
+
+	return held ? bc_held_run(held, run, op, data, resp) :
+		      bc_original_resumes[op->argop](op, data, resp);
 }
 
 enum nfs_req_result bc_operation_fail(const struct nfs_argop4 *op,

@@ -4,6 +4,7 @@
  * client's delegation, and what is said of a stateid that is gone.  RFC 5661,
  * 8.2.4, 10.4 and 10.5.
  */
+#include "operations/held.h"
 #include "operations/operations.h"
 #include "operations/stateid.h"
 
@@ -27,31 +28,51 @@ static nfsstat4 check_stateid(struct nfs_argop4 *op,
 	return bc_stateid_status(data, stateid, status);
 }
 
-enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
+/* NFSv4.0 counts an OPEN that is run, by its owner's sequence id. */
+static bool may_run_again(const struct nfs_argop4 *op,
+			  const compound_data_t *data)
+{
+	return data->minorversion || op->argop != NFS4_OP_OPEN;
+}
+
+static enum nfs_req_result run(struct bc_conflict *conflict,
+			       struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp)
 {
 	nfsstat4 *status = &resp->nfs_resop4_u.opaccess.status; /* of any */
-	nfsstat4 wrong = check_stateid(op, data);
 	enum nfs_req_result result = NFS_REQ_ERROR;
-	struct bc_conflict conflict;
 	const stateid4 *stateid;
-	bool run;
+	bool go_on = bc_conflict_begin(conflict, op, data, bc_held_again());
 
-	if (wrong != NFS4_OK)
-		return bc_operation_fail(op, resp, wrong);
-	run = bc_conflict_begin(&conflict, op, data);
-	if (run)
+	if (go_on)
 		result = bc_operation_original(op, data, resp);
-	bc_conflict_end(&conflict, result == NFS_REQ_ASYNC_WAIT);
-	if (!run)
+	bc_conflict_end(conflict, result == NFS_REQ_ASYNC_WAIT);
+	if (!go_on)
 		return bc_operation_fail(op, resp,
-					 bc_conflict_status(&conflict));
+					 bc_conflict_status(conflict));
 	if (result != NFS_REQ_ERROR)
 		return result;
-	if (bc_conflict_status(&conflict) != NFS4_OK)
-		*status = bc_conflict_status(&conflict);
+	if (bc_conflict_status(conflict) != NFS4_OK)
+		*status = bc_conflict_status(conflict);
 	stateid = bc_stateid_used(op);
 	if (stateid)
 		*status = bc_stateid_status(data, stateid, *status);
+	return result;
+}
+
+enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp)
+{
+	const nfsstat4 *status = &resp->nfs_resop4_u.opaccess.status;
+	nfsstat4 wrong = check_stateid(op, data);
+	enum nfs_req_result result;
+	struct bc_conflict conflict;
+
+	if (wrong != NFS4_OK)
+		return bc_operation_fail(op, resp, wrong);
+	result = run(&conflict, op, data, resp);
+	if (result == NFS_REQ_ERROR && *status == NFS4ERR_DELAY &&
+	    may_run_again(op, data))
+		bc_held_note(bc_conflict_awaited(&conflict), conflict.ticket);
 	return result;
 }

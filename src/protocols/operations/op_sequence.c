@@ -3,6 +3,7 @@
  * SEQUENCE: status flags that tell the truth.  RFC 5661, 18.46.3.
  */
 #include "operations/compound.h"
+#include "operations/held.h"
 #include "operations/operations.h"
 
 #include "ganesha/layout.h"
@@ -20,12 +21,41 @@
 		    SEQ4_STATUS_BACKCHANNEL_FAULT |                            \
 		    SEQ4_STATUS_RECALLABLE_STATE_REVOKED))
 
+/* The slot of a held request has another sequence id than the client thinks. */
+static bool may_be_of_held(nfsstat4 status)
+{
+	return status == NFS4ERR_SEQ_MISORDERED ||
+	       status == NFS4ERR_RETRY_UNCACHED_REP;
+}
+
+/* "the replier ... is processing the request": it need not be waited for, RFC 5661
+ * 2.10.6.2 and 18.46.3.
+ */
+static enum nfs_req_result run_original(struct nfs_argop4 *op,
+					compound_data_t *data,
+					struct nfs_resop4 *resp)
+{
+	const SEQUENCE4args *args = &op->nfs_argop4_u.opsequence;
+	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
+	unsigned long came = bc_held_came_to(args);
+	enum nfs_req_result result;
+
+	if (bc_held_in_slot(args))
+		return bc_operation_fail(op, resp, NFS4ERR_DELAY);
+	result = bc_operation_original(op, data, resp);
+	/* It may have been held since a moment ago, for a moment. */
+	if (result == NFS_REQ_ERROR && may_be_of_held(res->sr_status) &&
+	    bc_held_came_to(args) != came)
+		res->sr_status = NFS4ERR_DELAY;
+	return result;
+}
+
 enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *resp)
 {
 	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
 	uint32_t *flags = &res->SEQUENCE4res_u.sr_resok4.sr_status_flags;
-	enum nfs_req_result result = bc_operation_original(op, data, resp);
+	enum nfs_req_result result = run_original(op, data, resp);
 	struct bc_session_status status;
 	nfs_client_id_t *client;
 	bool trusted;

@@ -34,6 +34,12 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 				     compound_data_t *data,
 				     struct nfs_resop4 *resp);
 
+/** The functions that go on with a suspended operation; as above. */
+extern nfs4_function_t bc_original_resumes[NFS4_OP_LAST_ONE];
+enum nfs_req_result bc_operation_resume(struct nfs_argop4 *op,
+					compound_data_t *data,
+					struct nfs_resop4 *resp);
+
 /** Ganesha's own handler of an operation that is extended. */
 enum nfs_req_result bc_operation_original(struct nfs_argop4 *op,
 					  compound_data_t *data,

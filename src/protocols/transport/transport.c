@@ -320,6 +320,11 @@ static bool hand_over(struct request *request)
 	return true;
 }
 
+void bc_transport_resume(void *req)
+{
+	svc_resume(req);
+}
+
 void bc_transport_end_handing_over(void)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };

@@ -34,6 +34,15 @@ void bc_transport_conn_free(struct bc_conn *conn);
 bool bc_transport_set_may_write(bool may);
 
 /**
+ * Let a request go on that was suspended.
+ *
+ * @param[in] req  a struct svc_req
+ *
+ * Context: any thread, also under locks of the server; as struct bc_ops, go_on.
+ */
+void bc_transport_resume(void *req);
+
+/**
  * From now on every thread writes what it sends itself; what was left to
  * workers has been written, or a second is over.
  *
