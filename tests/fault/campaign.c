@@ -23,6 +23,8 @@
 #include "heap.h"
 #include "load.h"
 
+#define HOLD                                                                   \
+	5 /* ms: Hold_Conflicts; an OPEN is answered before its holder goes on */
 #define BYSTANDERS 2
 #define CALM_CALLBACKS 5000
 #define STALLED_MS 60000 /* no client has ended a turn for so long */
@@ -290,11 +292,10 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (heap_open(&c.heap))
 		return 1;
-	c.server = server_start(
-		&(struct server_params){ .module = true,
-					 .hold_conflicts = SERVER_DEFAULT,
-					 .lease_lifetime = 60,
-					 .env = c.heap.env });
+	c.server = server_start(&(struct server_params){ .module = true,
+							 .hold_conflicts = HOLD,
+							 .lease_lifetime = 60,
+							 .env = c.heap.env });
 	if (!c.server) {
 		heap_close(&c.heap);
 		return 1;

@@ -21,8 +21,6 @@
 #define EVERY_MS 5 /* a recall of each */
 #define WARM_SAMPLES 3500
 #define WARM_WITHIN_MS 60000
-#define HOLD                                                                   \
-	20 /* ms: Hold_Conflicts; a peer that never answers makes 200 wait */
 #define SAMPLES 300
 #define SAMPLES_WITHIN_MS 20000
 #define GONE_WITHIN_MS 15000
@@ -263,7 +261,7 @@ int main(int argc, char **argv)
 	if (!h)
 		return 1;
 	h->server = server_start(&(struct server_params){
-		.module = true, .hold_conflicts = HOLD, .lease_lifetime = 60 });
+		.module = true, .lease_lifetime = 60 });
 	if (!h->server)
 		return 1;
 	h->loop = nfs_loop_new();

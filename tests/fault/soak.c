@@ -397,11 +397,10 @@ int main(int argc, char **argv)
 	       (unsigned long long)soak.schedule.seed, soak.clients);
 	if (heap_open(&soak.heap))
 		return 1;
-	soak.server = server_start(
-		&(struct server_params){ .module = true,
-					 .hold_conflicts = SERVER_DEFAULT,
-					 .lease_lifetime = LEASE,
-					 .env = soak.heap.env });
+	soak.server =
+		server_start(&(struct server_params){ .module = true,
+						      .lease_lifetime = LEASE,
+						      .env = soak.heap.env });
 	if (!soak.server) {
 		heap_close(&soak.heap);
 		return 1;
