@@ -38,6 +38,7 @@ static const struct {
 	{ "storms", measure_storms },
 	{ "neighbours", measure_neighbours },
 	{ "counts", measure_counts },
+	{ "fore-counts", measure_fore_counts },
 	{ "many", measure_many },
 	{ "strangers", measure_strangers },
 };

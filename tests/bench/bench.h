@@ -43,6 +43,7 @@ void measure_storms(struct bench *bench); /* storm.c */
 void measure_many(struct bench *bench); /* many.c */
 void measure_strangers(struct bench *bench); /* strangers.c */
 void measure_fore(struct bench *bench); /* fore.c */
+void measure_fore_counts(struct bench *bench); /* fore_counts.c */
 void measure_counts(struct bench *bench); /* counts.c */
 
 /** Write a figure: the inside of a JSON object. */
