@@ -478,11 +478,14 @@ static void look_at_getattr(struct bc_conflict *conflict,
 		conflict->found = true;
 		return;
 	}
-	set_client(conflict, NULL);
-	if (!bc_getattr_check_locked(obj, &conflict->asker, conflict->again))
-		conflict->asks = holder->cid_minorversion > 0;
-	else if (conflict->again)
-		conflict->answered = obj;
+	if (bc_getattr_check_locked(obj, &conflict->asker, conflict->again)) {
+		set_client(conflict, holder->gsh_client);
+	} else {
+		set_client(conflict, NULL);
+		conflict->asks = holder->cid_minorversion > 0 &&
+				 obj->state_hdl->file.cbgetattr.state !=
+					 CB_GETATTR_RSP_OK;
+	}
 }
 
 static bool allocates(const struct nfs_argop4 *op)
@@ -605,8 +608,6 @@ static void release_files(struct bc_conflict *conflict)
 void bc_conflict_end(struct bc_conflict *conflict, bool goes_on)
 {
 	conflict_here = NULL;
-	if (conflict->answered)
-		bc_getattr_keep(conflict->answered);
 	if (conflict->client_set && !goes_on)
 		op_ctx->client = conflict->client_before;
 	conflict->client_set = false;

@@ -39,8 +39,6 @@ struct bc_conflict {
 		*awaited; /* what it may wait for if it fails, or NULL */
 	unsigned long ticket; /* what had happened to it by then */
 	bool asks; /* GETATTR: its holder is asked, and its answer is awaited */
-	struct fsal_obj_handle
-		*answered; /* GETATTR: it had waited for it; or NULL */
 	nfsstat4 refused; /* or with this; NFS4_OK: it is not */
 	bool client_set; /* op_ctx->client is not the request's */
 	struct gsh_client *client_before; /* the request's */

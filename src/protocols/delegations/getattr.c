@@ -17,8 +17,6 @@
  */
 #include "delegations/getattr.h"
 
-#include "sal_functions.h"
-
 #include "backchannel.h"
 
 #include <pthread.h>
@@ -64,41 +62,54 @@ static void note_asker(struct getattr_asker *asked, const void *obj,
 	asked->last = now;
 }
 
-static struct getattr_asker *place_of(const void *obj)
+/* The first of those who waited has fetched the answer: it is there for the others. */
+static bool is_kept(const struct getattr_asker *asked, const void *obj,
+		    uint64_t now)
 {
-	return &getattr_askers[(uintptr_t)obj / 64 % PLACES];
+	return asked->obj == obj && asked->kept && now - asked->last <= NEW_FOR;
+}
+
+/* Who has waited fetches the answer.
+ * @return whether it was there
+ * Context: getattr_lock; and the file's st_lock.
+ */
+static bool fetch(cbgetattr_t *answer, struct getattr_asker *asked,
+		  const void *obj, uint64_t now)
+{
+	if (answer->state != CB_GETATTR_RSP_OK)
+		return answer->state == CB_GETATTR_NONE &&
+		       is_kept(asked, obj, now);
+	answer->state = CB_GETATTR_NONE;
+	*asked =
+		(struct getattr_asker){ .obj = obj, .last = now, .kept = true };
+	return true;
+}
+
+static void check(cbgetattr_t *answer, struct getattr_asker *asked,
+		  const void *obj, uint64_t asker, uint64_t now)
+{
+	if (answer->state == CB_GETATTR_RSP_OK &&
+	    !is_for(asked, obj, asker, now))
+		answer->state = CB_GETATTR_NONE;
+	if (answer->state == CB_GETATTR_NONE)
+		asked->obj = NULL; /* asked anew */
+	if (answer->state != CB_GETATTR_RSP_OK)
+		note_asker(asked, obj, asker, now);
 }
 
 bool bc_getattr_check_locked(struct fsal_obj_handle *obj,
 			     const struct bc_asker *asker, bool has_waited)
 {
 	cbgetattr_t *answer = &obj->state_hdl->file.cbgetattr;
-	struct getattr_asker *asked = place_of(obj);
+	struct getattr_asker *asked =
+		&getattr_askers[(uintptr_t)obj / 64 % PLACES];
 	uint64_t now = bc_now();
+	bool fetched;
 
 	pthread_mutex_lock(&getattr_lock);
-	if (answer->state == CB_GETATTR_RSP_OK && !has_waited &&
-	    !is_for(asked, obj, identity(asker), now))
-		answer->state = CB_GETATTR_NONE;
-	if (answer->state == CB_GETATTR_NONE)
-		asked->obj = NULL; /* asked anew */
-	if (answer->state != CB_GETATTR_RSP_OK)
-		note_asker(asked, obj, identity(asker), now);
+	fetched = has_waited && fetch(answer, asked, obj, now);
+	if (!fetched)
+		check(answer, asked, obj, identity(asker), now);
 	pthread_mutex_unlock(&getattr_lock);
-	return answer->state == CB_GETATTR_RSP_OK;
-}
-
-void bc_getattr_keep(struct fsal_obj_handle *obj)
-{
-	cbgetattr_t *answer = &obj->state_hdl->file.cbgetattr;
-	struct getattr_asker *asked = place_of(obj);
-
-	STATELOCK_lock(obj);
-	pthread_mutex_lock(&getattr_lock);
-	if (answer->state == CB_GETATTR_NONE) {
-		answer->state = CB_GETATTR_RSP_OK;
-		*asked = (struct getattr_asker){ .obj = obj, .kept = true };
-	}
-	pthread_mutex_unlock(&getattr_lock);
-	STATELOCK_unlock(obj);
+	return fetched;
 }

@@ -18,19 +18,12 @@
  * @param[in] asker
  * @param[in] has_waited  since it asked before: what is there has come meanwhile
  *
- * @return whether there is an answer for it
+ * @return whether the asker, having waited, has got the answer: the file's attributes
+ *         are what the holder has said, and Ganesha is not to ask again
  *
  * Context: GETATTR's handler, before the original; the file's st_lock is held.
  */
 bool bc_getattr_check_locked(struct fsal_obj_handle *obj,
 			     const struct bc_asker *asker, bool has_waited);
-
-/**
- * The asker has fetched the answer that it had waited for: it is there for whoever
- * else waits, so that the holder is asked once for all.
- *
- * Context: GETATTR's handler, after the original; holds no lock.
- */
-void bc_getattr_keep(struct fsal_obj_handle *obj);
 
 #endif /* BC_GETATTR_H */
