@@ -229,12 +229,11 @@ class Network:
 class Server:
     """One ganesha.nfsd with one export, /export, in a folder of its own."""
 
-    def __init__(self, folder, module=None, multiplex=True, lease=20,
-                 grace=0):
+    def __init__(self, folder, module=None, parameters="", lease=20, grace=0):
         """Prepare it; start() is next.
 
         @module     path of libfsalbackchannel.so; None: plain FSAL_VFS
-        @multiplex  BACKCHANNEL's Multiplex; false: Ganesha's callback path
+        @parameters what is in BACKCHANNEL's block
         @lease      s
         @grace      s after a start; 0: none
         """
@@ -244,7 +243,7 @@ class Server:
         for name in ("export", "recovery", "plugins"):
             os.makedirs(f"{folder}/{name}", exist_ok=True)
         self._link_plugins(module)
-        self._write_config(module, multiplex, lease, grace)
+        self._write_config(module, parameters, lease, grace)
         self.process = None
 
     def _link_plugins(self, module):
@@ -254,7 +253,7 @@ class Server:
             os.symlink(os.path.abspath(path),
                        f"{self.folder}/plugins/{os.path.basename(path)}")
 
-    def _write_config(self, module, multiplex, lease, grace):
+    def _write_config(self, module, parameters, lease, grace):
         fsal = "FSAL { Name = VFS; }"
         if module:
             fsal = f"FSAL {{ Name = BACKCHANNEL; {fsal} }}"
@@ -285,7 +284,7 @@ EXPORT {{
 }}
 """
         if module:
-            text += f"BACKCHANNEL {{ Multiplex = {str(multiplex).lower()}; }}"
+            text += f"BACKCHANNEL {{ {parameters} }}"
         with open(f"{self.folder}/ganesha.conf", "w",
                   encoding="ascii") as config:
             config.write(text)
@@ -492,20 +491,21 @@ class Guest:
 class Lab:
     """What a scenario is given."""
 
-    def __init__(self, folder, multiplex):
+    def __init__(self, folder, parameters):
         self.folder = folder
-        self.multiplex = multiplex
+        self.parameters = parameters  # of BACKCHANNEL
         self.module = os.environ.get("BACKCHANNEL_MODULE")
         self.network = Network()
         self.server = None
         self.guests = []
         self.blocked = None  # s: the worst open() of a second client
+        self.blocked_median = None  # s: where there are many
 
     def serve(self, **options):
         """Start the server, with the module unless module=None is given."""
         folder = f"{self.folder}/server"
         os.mkdir(folder)
-        options = {"module": self.module, "multiplex": self.multiplex,
+        options = {"module": self.module, "parameters": self.parameters,
                    **options}
         self.server = Server(folder, **options)
         self.server.start()
@@ -577,8 +577,9 @@ def record_outcome(path, scenario, lab, error):
     outcome = {
         "scenario": scenario.__name__,
         "what": " ".join(scenario.__doc__.split()),
-        "multiplex": lab.multiplex,
+        "parameters": lab.parameters,
         "blocked": lab.blocked,
+        "median": lab.blocked_median,
         "callbacks": lab.server.callbacks() if lab.server else None,
         "data": isinstance(error, DataError),
         "error": str(error) if error else None,
@@ -587,7 +588,7 @@ def record_outcome(path, scenario, lab, error):
         record.write(json.dumps(outcome) + "\n")
 
 
-def run_inside(scenario, folder, multiplex, record):
+def run_inside(scenario, folder, parameters, record):
     """The first process of the namespaces: run one scenario."""
     deadline = getattr(scenario, "deadline", DEADLINE)
     faulthandler.dump_traceback_later(deadline, exit=True)
@@ -595,7 +596,7 @@ def run_inside(scenario, folder, multiplex, record):
     # Ganesha's files in /run, and the host's D-Bus, stay out of the way.
     for mount_point in (folder, "/run"):
         run("mount", "-t", "tmpfs", "lab", mount_point)
-    lab = Lab(folder, multiplex)
+    lab = Lab(folder, parameters)
     failure = None
     try:
         figures = scenario(lab) or {}
@@ -633,21 +634,28 @@ def run_apart(name, options):
             inside.wait()
 
 
+def parameters_of(options):
+    """What is in BACKCHANNEL's block, by the options of the command line."""
+    parameters = {"Multiplex": options.get("--multiplex"),
+                  "Hold_Conflicts": options.get("--hold")}
+    return " ".join(f"{name} = {value};"
+                    for name, value in parameters.items() if value)
+
+
 def run_scenarios(scenarios, argv):
     """The main program of a file of scenarios; returns its exit status.
 
     @scenarios  functions; a function's name is the scenario's
-    @argv       [--multiplex=false] [--record=FILE] [NAME...]; all, if none is
-                named.  FILE gets a JSON line for each.
-                --inside=FOLDER NAME is run_apart()'s own.
+    @argv       [--multiplex=false] [--hold=MS] [--record=FILE] [NAME...]; all,
+                if none is named.  MS: Hold_Conflicts.  FILE gets a JSON line
+                for each.  --inside=FOLDER NAME is run_apart()'s own.
     """
     by_name = {scenario.__name__: scenario for scenario in scenarios}
     options = dict(word.split("=", 1) for word in argv if word[:2] == "--")
     names = [word for word in argv if word[:2] != "--"] or list(by_name)
-    multiplex = options.get("--multiplex") != "false"
     if "--inside" in options:
-        return run_inside(by_name[names[0]], options["--inside"], multiplex,
-                          options.get("--record"))
+        return run_inside(by_name[names[0]], options["--inside"],
+                          parameters_of(options), options.get("--record"))
 
     if reason := why_not():
         print(f"SKIPPED: the lab of Linux clients cannot run here: {reason}")

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Make a table of two records of the lab's scenarios.
+"""Make a table of three records of the lab's scenarios.
 
-    reliability.py WITH WITHOUT
+    reliability.py WITH UNHELD WITHOUT
 
-Both are files that run_scenarios() wrote with --record: one with the module's
-callback path, one with Ganesha's own.  The table goes to stdout.
+They are files that run_scenarios() wrote with --record: one with the module, one
+with Hold_Conflicts = 0, and one with Ganesha's own callback path.  The table goes
+to stdout.
 """
 import json
 import sys
@@ -26,7 +27,9 @@ def blocked(outcome):
         return "**server crashed**"
     if outcome["blocked"] is None:
         return f"failed: {outcome['error']}"
-    text = f"{outcome['blocked']:.2f} s"
+    text = f"{outcome['blocked']:.3f} s"
+    if outcome["median"]:
+        text = f"median {outcome['median']:.3f} s, worst {text}"
     return text if not outcome["error"] else f"**{text}**"
 
 
@@ -43,18 +46,19 @@ def callbacks(outcome):
     return f"{counts[0]} / {counts[1]}" if counts else "-"
 
 
-def main(with_module, without):
+def main(with_module, unheld, without):
     rows = load(with_module)
-    others = load(without)
-    print("| scenario | second `open()` blocked, module | the same, "
-          "Ganesha's path | data, module | data, Ganesha's path "
+    others = load(unheld), load(without)
+    print("| scenario | second `open()` blocked, module "
+          "| the same, `Hold_Conflicts = 0` | the same, Ganesha's path "
+          "| data, module | data, Ganesha's path "
           "| callbacks submitted / completed |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, outcome in rows.items():
-        other = others.get(name)
+        unheld, without = (other.get(name) for other in others)
         print(f"| {outcome['what'].rstrip('.')} | {blocked(outcome)} "
-              f"| {blocked(other)} | {data(outcome)} | {data(other)} "
-              f"| {callbacks(outcome)} |")
+              f"| {blocked(unheld)} | {blocked(without)} | {data(outcome)} "
+              f"| {data(without)} | {callbacks(outcome)} |")
     return any(outcome["error"] for outcome in rows.values())
 
 

@@ -11,11 +11,12 @@ ends with what an application on the first client then reads.
 """
 import hashlib
 import os
+import statistics
 import sys
 
 import lab
-from lab import LabError
-from files import NEW, READ, expect_read, hold, make_file, pair
+from lab import DataError, LabError
+from files import NEW, READ, WRITE, expect_read, hold, make_file, pair
 
 AT_ONCE = 0.4  # s, where a path is there: Linux asks again after 0.1 and 0.3 s
 FOUND_OUT = 3  # s, where TCP has to find out first
@@ -67,6 +68,53 @@ def one_recall(world, disturb, limit, meanwhile=None, **options):
 def healthy(world):
     """Nothing is broken."""
     one_recall(world, lambda holder: None, AT_ONCE)
+
+
+TIMES = 20
+
+
+def healthy_often(world):
+    """Nothing is broken, twenty times."""
+    holder, other = pair(world)
+    times = []
+    for turn in range(TIMES):
+        path = make_file(world, f"file-{turn}")
+        handle = hold(holder, path, READ)
+        opened = other.open(path, os.O_RDWR)
+        times.append(opened.seconds)
+        world.note_blocked(opened.seconds)
+        other.write(opened.value, NEW)
+        other.close(opened.value)
+        sees_new_data(holder, path, handle)
+    world.server.stop()
+    world.blocked_median = statistics.median(times)
+    if max(times) > AT_ONCE:
+        raise LabError(f"open() was blocked for {max(times):.3f} s")
+    return {"median": f"{world.blocked_median * 1000:.1f} ms",
+            "worst": f"{max(times) * 1000:.1f} ms"}
+
+
+def stat_of_written(world):
+    """The file is one that the holder writes, with a write delegation, and the
+    other asks for its size with stat(), twenty times."""
+    holder, other = pair(world)
+    times = []
+    for turn in range(TIMES):
+        path = make_file(world, f"file-{turn}")
+        handle = hold(holder, path, WRITE)
+        holder.write(handle, NEW * (turn + 2))
+        found = other.call("stat", path=path)
+        times.append(found.seconds)
+        world.note_blocked(found.seconds)
+        if found.value != len(NEW) * (turn + 2):
+            raise DataError(f"stat() says {found.value} bytes")
+        holder.close(handle)
+    world.server.stop()
+    world.blocked_median = statistics.median(times)
+    if max(times) > AT_ONCE:
+        raise LabError(f"stat() was blocked for {max(times):.3f} s")
+    return {"median": f"{world.blocked_median * 1000:.1f} ms",
+            "worst": f"{max(times) * 1000:.1f} ms"}
 
 
 def reset(world):
@@ -325,7 +373,7 @@ def rebind_on_the_wire(world):
     world.server.stop()
 
 
-SCENARIOS = (healthy, reset, black_hole, link_down_5, server_restart,
+SCENARIOS = (healthy, healthy_often, stat_of_written, reset, black_hole, link_down_5, server_restart,
              dead_client, version_4_2, version_4_0_beside, nconnect_4, two_addresses,
              many_clients, checksums, rebind_on_the_wire)
 LONG = (link_down_30, link_down_90)

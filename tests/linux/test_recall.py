@@ -108,7 +108,7 @@ def reset(world):
 
 def multiplex_off(world):
     """Multiplex = false: the same, healthy, over Ganesha's own path."""
-    return recall_each_kind(world, multiplex=False)
+    return recall_each_kind(world, parameters="Multiplex = false;")
 
 
 def editor(world):
