@@ -190,6 +190,21 @@ void fixture_hold_again(struct fixture *fixture, const char *name,
 	}
 }
 
+void fixture_hold_write(struct fixture *f, const char *name,
+			struct nfs_file *file)
+{
+	char path[64];
+
+	server_make_file(f->server, name, "contents");
+	snprintf(path, sizeof(path), "export/%s", name);
+	assert_int_equal(nfs_open(&f->session, path,
+				  OPEN4_SHARE_ACCESS_BOTH |
+					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
+				  file),
+			 NFS4_OK);
+	assert_int_equal(file->delegation.type, OPEN_DELEGATE_WRITE);
+}
+
 uint64_t fixture_conflict(struct fixture *fixture, const char *name)
 {
 	struct nfs_file file;

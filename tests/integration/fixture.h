@@ -99,6 +99,10 @@ void fixture_hold(struct fixture *fixture, const char *name,
 void fixture_hold_again(struct fixture *fixture, const char *name,
 			struct nfs_file *file);
 
+/** The same of a new file that the holder writes: with a write delegation. */
+void fixture_hold_write(struct fixture *fixture, const char *name,
+			struct nfs_file *file);
+
 /**
  * Open file @a name for writing as the opener: answered with NFS4ERR_DELAY,
  * and the delegation is recalled.

@@ -55,22 +55,6 @@ static struct cb_call *callback(struct fixture *f, unsigned int n, uint32_t op)
 
 /* CB_GETATTR --------------------------------------------------------------- */
 
-/* Make a file and open it as the holder, with a write delegation. */
-static void hold_write(struct fixture *f, const char *name,
-		       struct nfs_file *file)
-{
-	char path[64];
-
-	server_make_file(f->server, name, "contents");
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->session, path,
-				  OPEN4_SHARE_ACCESS_BOTH |
-					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
-				  file),
-			 NFS4_OK);
-	assert_int_equal(file->delegation.type, OPEN_DELEGATE_WRITE);
-}
-
 /* GETATTR as the opener until the answer is @size, within SOON: the first one
  * is NFS4ERR_DELAY, and one CB_GETATTR more than needed may be under way.
  */
@@ -150,7 +134,7 @@ static void test_getattr_asker_sees_what_the_holder_says(void **state)
 	struct nfs_file file;
 	uint64_t values[2], size;
 
-	hold_write(f, "asked", &file);
+	fixture_hold_write(f, "asked", &file);
 	assert_int_equal(nfs_getattr(&f->session, &file.fh, &size, &values[0]),
 			 NFS4_OK);
 	values[1] = size;
@@ -184,7 +168,7 @@ static void check_useless_answer(struct fixture *f, const char *name,
 	unsigned int n = cb_responder_count(f->responder);
 	struct nfs_file file;
 
-	hold_write(f, name, &file);
+	fixture_hold_write(f, name, &file);
 	cb_responder_set_default(f->responder, answer);
 	ask_until_recalled(f, &file, n);
 	callback(f, n, OP_CB_GETATTR);
@@ -219,7 +203,7 @@ static void test_getattr_no_answer_is_waited_for_a_few_seconds(void **state)
 
 	(void)state;
 	fixture_begin(&own, "");
-	hold_write(&own, "brief", &file);
+	fixture_hold_write(&own, "brief", &file);
 	cb_responder_push(own.responder, &never);
 	ask_until_recalled(&own, &file, 0);
 	asked = callback(&own, 0, OP_CB_GETATTR)->arrival_ns;
@@ -529,7 +513,7 @@ static void test_null_on_a_channel_fails_and_leaves_it(void **state)
 	struct nfs_file file;
 
 	assert_int_equal(layouts_tell("null"), RPC_FAILED);
-	hold_write(f, "after-null", &file);
+	fixture_hold_write(f, "after-null", &file);
 	fixture_conflict(f, "after-null");
 	assert_true(fixture_recalls(callback(f, 0, OP_CB_RECALL), &file));
 	fixture_return(f, &file);

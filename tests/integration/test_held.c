@@ -146,40 +146,27 @@ static void test_return_wakes_only_who_waits_for_that_file(void **state)
 	}
 }
 
-static void hold_writing(struct fixture *f, const char *name,
-			 struct nfs_file *file)
-{
-	char path[128];
-
-	server_make_file(f->server, name, "");
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->session, path,
-				  OPEN4_SHARE_ACCESS_BOTH |
-					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
-				  file),
-			 NFS4_OK);
-	assert_int_equal(file->delegation.type, OPEN_DELEGATE_WRITE);
-}
+/* What the holder says of its file: attrmask { SIZE, CHANGE }, change 77. */
+#define SIZE 0x1267
+static const uint8_t attrs[] = {
+	0, 0, 0, 1, 0, 0,  0, 0x18, 0, 0, 0, 16, 0,	    0,
+	0, 0, 0, 0, 0, 77, 0, 0,    0, 0, 0, 0,	 SIZE >> 8, SIZE & 255,
+};
+static const struct cb_answer says_size = { .attrs = attrs,
+					    .attrs_len = sizeof(attrs) };
 
 /* The holder's answer is what the GETATTR says; it keeps the delegation. */
 static void test_getattr_goes_on_with_the_holders_answer(void **state)
 {
-	/* attrmask { SIZE, CHANGE }, change 77, size 4711 */
-	static const uint8_t attrs[] = {
-		0, 0, 0, 1, 0, 0,  0, 0x18, 0, 0, 0, 16, 0,    0,
-		0, 0, 0, 0, 0, 77, 0, 0,    0, 0, 0, 0,	 0x12, 0x67,
-	};
-	const struct cb_answer answer = { .attrs = attrs,
-					  .attrs_len = sizeof(attrs) };
 	struct fixture *f = *state;
 	struct nfs_file file;
 	uint64_t size;
 
-	cb_responder_set_default(f->responder, &answer);
-	hold_writing(f, "size", &file);
+	cb_responder_set_default(f->responder, &says_size);
+	fixture_hold_write(f, "size", &file);
 	assert_int_equal(nfs_getattr(&f->opener_session, &file.fh, &size, NULL),
 			 NFS4_OK);
-	assert_int_equal(size, 4711);
+	assert_int_equal(size, SIZE);
 	assert_int_equal(cb_responder_count(f->responder), 1);
 	fixture_return(f, &file);
 }
@@ -187,20 +174,13 @@ static void test_getattr_goes_on_with_the_holders_answer(void **state)
 /* However many ask meanwhile, the holder is asked once. */
 static void test_many_getattrs_make_one_callback(void **state)
 {
-	/* attrmask { SIZE, CHANGE }, change 77, size 4711 */
-	static const uint8_t attrs[] = {
-		0, 0, 0, 1, 0, 0,  0, 0x18, 0, 0, 0, 16, 0,    0,
-		0, 0, 0, 0, 0, 77, 0, 0,    0, 0, 0, 0,	 0x12, 0x67,
-	};
-	const struct cb_answer answer = { .attrs = attrs,
-					  .attrs_len = sizeof(attrs) };
 	struct fixture *f = *state;
 	struct nfs_compound getattr[MANY / 2];
 	struct nfs_file file;
 
-	cb_responder_set_default(f->responder, &answer);
+	cb_responder_set_default(f->responder, &says_size);
 	cb_responder_push(f->responder, &on_demand);
-	hold_writing(f, "many-sizes", &file);
+	fixture_hold_write(f, "many-sizes", &file);
 	for (int i = 0; i < MANY / 2; i++) {
 		nfs_compound_init(&getattr[i], &f->opener_session);
 		nfs_put_putfh(&getattr[i], &file.fh);
@@ -208,7 +188,7 @@ static void test_many_getattrs_make_one_callback(void **state)
 		assert_int_equal(nfs_compound_send(&getattr[i]), 0);
 	}
 	assert_waits(&getattr[MANY / 2 - 1]);
-	cb_call_answer(fixture_callback(f, 0), &answer);
+	cb_call_answer(fixture_callback(f, 0), &says_size);
 	for (int i = 0; i < MANY / 2; i++)
 		assert_ends(&getattr[i], NFS4_OK);
 	assert_int_equal(cb_responder_count(f->responder), 1);

@@ -17,21 +17,6 @@
 
 static struct xdr_buf attrs; /* the holder's answer */
 
-static void hold_write(struct fixture *f, const char *name,
-		       struct nfs_file *file)
-{
-	char path[64];
-
-	server_make_file(f->server, name, "contents");
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->session, path,
-				  OPEN4_SHARE_ACCESS_BOTH |
-					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
-				  file),
-			 NFS4_OK);
-	assert_int_equal(file->delegation.type, OPEN_DELEGATE_WRITE);
-}
-
 /* From now on the holder says that its file has this size. */
 static void say(struct fixture *f, uint64_t change, uint64_t size)
 {
@@ -107,7 +92,7 @@ static void test_getattr_fetched_at_once_is_what_was_said(void **state)
 	struct fixture *f = *state;
 	struct nfs_file file;
 
-	hold_write(f, "at-once", &file);
+	fixture_hold_write(f, "at-once", &file);
 	ask_in_vain(f, &file);
 	assert_int_equal(ask(&f->opener_session, f, &file), EARLIER);
 	assert_int_equal(cb_responder_count(f->responder), 1);
@@ -120,7 +105,7 @@ static void test_getattr_next_one_is_asked_for_anew(void **state)
 	struct fixture *f = *state;
 	struct nfs_file file;
 
-	hold_write(f, "next", &file);
+	fixture_hold_write(f, "next", &file);
 	ask_in_vain(f, &file);
 	assert_int_equal(ask(&f->opener_session, f, &file), EARLIER);
 	say(f, UINT64_MAX / 2, LATER);
@@ -134,7 +119,7 @@ static void test_getattr_not_fetched_is_asked_for_anew(void **state)
 	struct fixture *f = *state;
 	struct nfs_file file;
 
-	hold_write(f, "unfetched", &file);
+	fixture_hold_write(f, "unfetched", &file);
 	ask_in_vain(f, &file);
 	say(f, UINT64_MAX / 2, LATER);
 	pass(f, MUCH_LATER);
@@ -151,7 +136,7 @@ static void test_getattr_by_another_client_is_asked_for_anew(void **state)
 	struct nfs_file file;
 	uint64_t size;
 
-	hold_write(f, "third", &file);
+	fixture_hold_write(f, "third", &file);
 	ask_in_vain(f, &file);
 	say(f, UINT64_MAX / 2, LATER);
 	pass(f, MUCH_LATER);

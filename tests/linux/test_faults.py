@@ -73,6 +73,16 @@ def healthy(world):
 TIMES = 20
 
 
+def figures_of(world, what, times):
+    """What the scenario says of a call that the second client made often."""
+    world.note_blocked(max(times))
+    world.blocked_median = statistics.median(times)
+    if max(times) > AT_ONCE:
+        raise LabError(f"{what} was blocked for {max(times):.3f} s")
+    return {"median": f"{world.blocked_median * 1000:.1f} ms",
+            "worst": f"{max(times) * 1000:.1f} ms"}
+
+
 def healthy_often(world):
     """Nothing is broken, twenty times."""
     holder, other = pair(world)
@@ -82,16 +92,11 @@ def healthy_often(world):
         handle = hold(holder, path, READ)
         opened = other.open(path, os.O_RDWR)
         times.append(opened.seconds)
-        world.note_blocked(opened.seconds)
         other.write(opened.value, NEW)
         other.close(opened.value)
         sees_new_data(holder, path, handle)
     world.server.stop()
-    world.blocked_median = statistics.median(times)
-    if max(times) > AT_ONCE:
-        raise LabError(f"open() was blocked for {max(times):.3f} s")
-    return {"median": f"{world.blocked_median * 1000:.1f} ms",
-            "worst": f"{max(times) * 1000:.1f} ms"}
+    return figures_of(world, "open()", times)
 
 
 def stat_of_written(world):
@@ -105,16 +110,11 @@ def stat_of_written(world):
         holder.write(handle, NEW * (turn + 2))
         found = other.call("stat", path=path)
         times.append(found.seconds)
-        world.note_blocked(found.seconds)
         if found.value != len(NEW) * (turn + 2):
             raise DataError(f"stat() says {found.value} bytes")
         holder.close(handle)
     world.server.stop()
-    world.blocked_median = statistics.median(times)
-    if max(times) > AT_ONCE:
-        raise LabError(f"stat() was blocked for {max(times):.3f} s")
-    return {"median": f"{world.blocked_median * 1000:.1f} ms",
-            "worst": f"{max(times) * 1000:.1f} ms"}
+    return figures_of(world, "stat()", times)
 
 
 def reset(world):
