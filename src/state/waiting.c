@@ -319,10 +319,13 @@ unsigned long bc_waiting_came_to(const uint8_t *session)
 bool bc_waiting_in_slot(const uint8_t *session, uint32_t slot,
 			uint32_t *sequence)
 {
-	size_t chain = session_chain(session);
 	struct bc_waiter *waiter;
 	bool found = false;
+	size_t chain;
 
+	if (!uatomic_read(&weight_of_all))
+		return false;
+	chain = session_chain(session);
 	if (!uatomic_read(&in_sessions[chain]))
 		return false;
 	pthread_mutex_lock(&waiting_lock);

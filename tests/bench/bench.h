@@ -102,6 +102,7 @@ struct holding {
 	unsigned int series; /* of its files' names */
 	struct nfs_file *files;
 	_Atomic unsigned int granted;
+	bool returned;
 };
 
 /**
@@ -113,7 +114,9 @@ void holding_begin(struct holding *holding, unsigned int count);
 void holding_conflict(struct holding *holding);
 /** Recall one. @return when its OPEN was sent, ns; 0: the server has crashed */
 uint64_t holding_conflict_one(struct holding *holding, unsigned int i);
-/** Return, close and remove. */
+/** Return and close. */
+void holding_return(struct holding *holding);
+/** Return and close, unless that is done, and remove. */
 void holding_end(struct holding *holding);
 
 #endif

@@ -81,6 +81,7 @@ void holding_begin(struct holding *holding, unsigned int count)
 	holding->count = count;
 	holding->series = holding->side->series++;
 	holding->granted = 0;
+	holding->returned = false;
 	holding->files = calloc(count, sizeof(*holding->files));
 	if (!holding->files)
 		fatal("out of memory");
@@ -144,20 +145,28 @@ static void put_remove(struct nfs_compound *compound, unsigned int i, void *arg)
 	nfs_put_remove(compound, nfs_put_parent(compound, path));
 }
 
-void holding_end(struct holding *holding)
+void holding_return(struct holding *holding)
 {
 	struct pipeline end = { .depth = OPENERS_DEPTH,
 				.count = holding->count,
 				.session = holder,
 				.put = put_end,
 				.arg = holding };
+
+	pipeline_run(&end);
+	holding->returned = true;
+}
+
+void holding_end(struct holding *holding)
+{
 	struct pipeline remove = { .depth = OPENERS_DEPTH,
 				   .count = holding->count,
 				   .session = opener,
 				   .put = put_remove,
 				   .arg = holding };
 
-	pipeline_run(&end);
+	if (!holding->returned)
+		holding_return(holding);
 	pipeline_run(&remove);
 	free(holding->files);
 	holding->files = NULL;

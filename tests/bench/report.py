@@ -99,18 +99,24 @@ def idle(report, figures):
                    for side in ("module", "stock")})
 
 
+def drained(figures, what, size, slots):
+    """The rates of a kind of drain, and of bare RPC just before each."""
+    order = [(figure["count"], figure["slots"]) for figure in figures.by[what]]
+    bare = [rate for rate, at in zip(
+        figures.get("bare", "rate", side=what), order, strict=True)
+        if at == (size, slots)]
+    return figures.get(what, "rate", count=size, slots=slots), bare
+
+
 def storm_row(report, figures, size, slots):
     """One row of the storms' table, and its verdicts."""
     key = {"count": size, "slots": slots}
     module, stock = (figures.get("storm", "rate", side=side, **key)
                      for side in ("module", "stock"))
-    drain = figures.get("drain", "rate", **key)
-    order = [(figure["count"], figure["slots"])
-             for figure in figures.by["drain"]]
-    bare = [rate for rate, at in zip(
-        figures.get("bare", "rate", side="drain"), order, strict=True)
-        if at == (size, slots)]
+    drain, bare = drained(figures, "drain", size, slots)
     limit = Figure.ratio(drain, bare)
+    returned, beside = drained(figures, "returned", size, slots)
+    alone = Figure.ratio(returned, beside)
     name = f"storm, {size:,} recalls, {slots} slots"
     row = [f"{size:,} / {slots}", Figure(module).text(0)]
     if len(module) == len(stock):
@@ -123,7 +129,10 @@ def storm_row(report, figures, size, slots):
         row += ["crashes", ""]
     report.verdict(f"{name}: callback path at least 80 % of bare RPC",
                    limit.at_least(0.8), limit.text())
-    return row + [Figure(drain).text(0), Figure(bare).text(0), limit.text()]
+    report.verdict(f"{name}: the same without Ganesha's completion",
+                   alone.at_least(0.8), alone.text())
+    return row + [Figure(drain).text(0), Figure(bare).text(0), limit.text(),
+                  Figure(returned).text(0), alone.text()]
 
 
 def storms(report, figures):
@@ -133,15 +142,20 @@ def storms(report, figures):
                "the last callback, with the OPENs' own work on the same CPUs. "
                "Drain: the module alone, with all callbacks waiting for the "
                "client's first answer; beside it NULL calls on the same "
-               "connection with as many under way.")
+               "connection with as many under way. Returned: the same, but "
+               "the client has given its delegations back before it answers, "
+               "so that Ganesha's completion of each finds none and has "
+               "nothing to do.")
     report.table(["recalls / slots", "storm, module", "storm, stock", "ratio",
-                  "drain, module", "bare RPC", "drain / bare"],
+                  "drain, module", "bare RPC", "drain / bare", "returned",
+                  "returned / bare"],
                  [storm_row(report, figures, size, slots)
                   for size in SIZES for slots in SLOTS])
     rows = []
     for slots in SLOTS:
         for what, having in (("storm", {"side": "module"}),
-                             ("storm", {"side": "stock"}), ("drain", {})):
+                             ("storm", {"side": "stock"}), ("drain", {}),
+                             ("returned", {})):
             values = [figures.get(what, key, slots=slots, count=SIZES[-1],
                                   **having)
                       for key in ("server_us", "client_cpu")]

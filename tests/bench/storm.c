@@ -121,26 +121,32 @@ static void record_gaps(struct storm *storm, unsigned int count)
 	free(gaps);
 }
 
+/* @returned: their delegations are, before they are sent: Ganesha's completion finds
+ * none, and has nothing to do.
+ */
 static void run_drain(struct bench *bench, struct side *side, uint32_t nslots,
-		      unsigned int count, unsigned int round)
+		      unsigned int count, unsigned int round, bool returned)
 {
 	uint64_t cpu, own, ns;
 	struct storm storm;
 
 	storm_begin(&storm, bench, side, nslots, count);
 	storm_queue(&storm);
-	bare_round_trips(side, "drain", storm.holder.session.conn, nslots);
+	if (returned)
+		holding_return(&storm.holding);
+	bare_round_trips(side, returned ? "returned" : "drain",
+			 storm.holder.session.conn, nslots);
 	cpu = side_cpu_ns(side);
 	own = own_cpu_ns();
 	ns = storm_drain(&storm);
 	cpu = side_cpu_ns(side) - cpu;
 	own = own_cpu_ns() - own;
-	record("\"what\":\"drain\",\"slots\":%u,\"count\":%u,\"round\":%u,"
+	record("\"what\":\"%s\",\"slots\":%u,\"count\":%u,\"round\":%u,"
 	       "\"rate\":%.0f,\"server_us\":%.2f,\"client_cpu\":%.3f",
-	       nslots, count, round,
+	       returned ? "returned" : "drain", nslots, count, round,
 	       (count / 100 * 99 - nslots) * NS_PER_S / (double)ns,
 	       (double)cpu / 1e3 / (count - nslots), (double)own / (double)ns);
-	if (nslots == 1)
+	if (nslots == 1 && !returned)
 		record_gaps(&storm, count);
 	storm_end(&storm);
 }
@@ -164,7 +170,9 @@ void measure_storms(struct bench *bench)
 			for (unsigned int r = 0; r < sizes[i].rounds; r++) {
 				run_storms(bench, slots[n], sizes[i].count, r);
 				run_drain(bench, &bench->sides[MODULE],
-					  slots[n], sizes[i].count, r);
+					  slots[n], sizes[i].count, r, false);
+				run_drain(bench, &bench->sides[MODULE],
+					  slots[n], sizes[i].count, r, true);
 			}
 		}
 	}

@@ -102,9 +102,14 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 				     compound_data_t *data,
 				     struct nfs_resop4 *resp)
 {
+	const struct extension *extension = &extensions[op->argop];
+
 	/* v4.0 has no sessions: its clients keep Ganesha's way. */
-	if (data->minorversion == 0 && !extensions[op->argop].v40)
+	if (data->minorversion == 0 && !extension->v40)
 		return bc_originals[op->argop](op, data, resp);
+	/* It conflicts with no delegation, and has no stateid. */
+	if (extension->purpose == ALWAYS)
+		return extension->handler(op, data, resp);
 	return bc_held_run(NULL, run, op, data, resp);
 }
 

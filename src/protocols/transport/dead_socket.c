@@ -23,33 +23,37 @@
 #define WRITER_NONE 0
 #define WRITER_WAITS 1 /* for room, or will if it finds none */
 
-/* By descriptor. [A] */
-static uint32_t writers[DESCRIPTORS];
-
-/* By descriptor: a duplicate of it is polled for its writer. [A] */
-static bool polled[DESCRIPTORS];
+/* By descriptor; what a reply looks at is in one line of the cache. */
+static struct {
+	uint32_t writer; /* [A] */
+	bool polled; /* [A] a duplicate of it is, for its writer */
+} descriptors[DESCRIPTORS];
 
 static uint32_t writer_of(int fd)
 {
-	return fd >= 0 && fd < DESCRIPTORS ? uatomic_read(&writers[fd]) :
-					     WRITER_NONE;
+	return fd >= 0 && fd < DESCRIPTORS ?
+		       uatomic_read(&descriptors[fd].writer) :
+		       WRITER_NONE;
 }
 
 static void set_writer(int fd, uint32_t writer)
 {
-	if (fd >= 0 && fd < DESCRIPTORS && writer != uatomic_read(&writers[fd]))
-		uatomic_set(&writers[fd], writer);
+	if (fd >= 0 && fd < DESCRIPTORS &&
+	    writer != uatomic_read(&descriptors[fd].writer))
+		uatomic_set(&descriptors[fd].writer, writer);
 }
 
 static bool is_polled(int fd)
 {
-	return fd >= 0 && fd < DESCRIPTORS && uatomic_read(&polled[fd]);
+	return fd >= 0 && fd < DESCRIPTORS &&
+	       uatomic_read(&descriptors[fd].polled);
 }
 
 static void set_polled(int fd, bool is)
 {
-	if (fd >= 0 && fd < DESCRIPTORS && is != uatomic_read(&polled[fd]))
-		uatomic_set(&polled[fd], is);
+	if (fd >= 0 && fd < DESCRIPTORS &&
+	    is != uatomic_read(&descriptors[fd].polled))
+		uatomic_set(&descriptors[fd].polled, is);
 }
 
 static uint32_t now_ms(void)
@@ -115,8 +119,8 @@ static bool writer_is_due(int fd)
 		return false;
 	if (writer == WRITER_WAITS)
 		/* Unless it has just gone on by itself. */
-		return uatomic_cmpxchg(&writers[fd], WRITER_WAITS, now_ms()) ==
-		       WRITER_WAITS;
+		return uatomic_cmpxchg(&descriptors[fd].writer, WRITER_WAITS,
+				       now_ms()) == WRITER_WAITS;
 	if (now_ms() - writer < WAIT_MS)
 		return true;
 	set_writer(fd, WRITER_NONE);
