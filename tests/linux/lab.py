@@ -40,6 +40,7 @@ import time
 import traceback
 
 SERVER_ADDRESS = "10.99.0.1"
+SERVER_MAC = "02:00:0a:63:00:01"
 NFS_PORT = 2049
 
 PATIENCE = 20  # s, for anything that is expected to happen at once
@@ -145,7 +146,10 @@ class Network:
 
     def __init__(self):
         run("ip", "link", "set", "lo", "up")
-        run("ip", "link", "add", "br0", "type", "bridge")
+        # Without an address of its own it would have the least of its ports',
+        # and change it when one of them is unplugged.
+        run("ip", "link", "add", "br0", "address", SERVER_MAC,
+            "type", "bridge")
         run("ip", "address", "add", f"{SERVER_ADDRESS}/24", "dev", "br0")
         run("ip", "link", "set", "br0", "up")
         # A tap loses what is larger than a frame.
