@@ -37,6 +37,14 @@ static int stop(void **state)
 
 #define SHIELD_TEST(name) cmocka_unit_test_setup_teardown(name, clear, stop)
 
+static void start_with(struct fixture *f, const struct server_params *params)
+{
+	void *state = f;
+
+	assert_int_equal(fixture_start(f, params), 0);
+	assert_int_equal(fixture_mount(&state), 0);
+}
+
 static void start(struct fixture *f, const char *backchannel)
 {
 	const struct server_params params = {
@@ -44,10 +52,8 @@ static void start(struct fixture *f, const char *backchannel)
 		.lease_lifetime = LEASE,
 		.backchannel = backchannel,
 	};
-	void *state = f;
 
-	assert_int_equal(fixture_start(f, &params), 0);
-	assert_int_equal(fixture_mount(&state), 0);
+	start_with(f, &params);
 }
 
 static void unmount(struct fixture *f)
@@ -215,6 +221,22 @@ static void assert_sockets(struct fixture *f, bool shielded)
 	dlclose(ntirpc.handle);
 }
 
+static void assert_table(struct fixture *f, bool shielded)
+{
+	struct library ganesha;
+	char path[256];
+	void **slot;
+
+	library_open(&ganesha, GANESHA_NFSD_LIBRARY, "register_fsal",
+		     "libganesha_nfsd.so");
+	assert_int_equal(
+		bc_image_find_import(&ganesha.image, "hashtable_init", &slot),
+		0);
+	server_leads_to(f, &ganesha, slot, path);
+	assert_int_equal(strstr(path, OF_MODULE) != NULL, shielded);
+	dlclose(ganesha.handle);
+}
+
 /* A callback goes its way, whatever is off. */
 static void assert_recalls(struct fixture *f, const char *name)
 {
@@ -237,6 +259,7 @@ static void test_shields_are_on_unless_switched_off(void **state)
 	assert_says_off(f, "nothing");
 	assert_operations(f, true, true);
 	assert_sockets(f, true);
+	assert_table(f, true);
 	assert_recalls(f, "on");
 	unmount(f);
 }
@@ -358,11 +381,13 @@ static void test_all_shields_off_still_calls_back(void **state)
 	struct fixture *f = *state;
 
 	start(f, "Shield_Restart = false; Shield_Sockets = false;\n"
-		 "Shield_Revoked = false; Shield_Conflicts = false;");
+		 "Shield_Revoked = false; Shield_Conflicts = false;\n"
+		 "Shield_Stateid_Table = false;");
 	assert_says_off(f, "Shield_Restart Shield_Sockets Shield_Revoked "
-			   "Shield_Conflicts");
+			   "Shield_Conflicts Shield_Stateid_Table");
 	assert_operations(f, false, false);
 	assert_sockets(f, false);
+	assert_table(f, false);
 	assert_recalls(f, "all");
 	unmount(f);
 }
@@ -375,6 +400,171 @@ static void test_leases_off_says_so(void **state)
 	assert_says_off(f, "Leases");
 	assert_operations(f, true, true);
 	assert_sockets(f, true);
+	unmount(f);
+}
+
+/* The table of stateids ------------------------------------------------------ */
+
+#define CLIENTS 40
+#define PARTITIONS 17 /* Ganesha's PRIME_STATE */
+
+/* Ganesha says then where it puts a stateid. */
+#define TELLS_HASHES                                                           \
+	"LOG { COMPONENTS { HASHTABLE = FULL_DEBUG; STATE = FULL_DEBUG; } }"
+
+/** A client with one open file of its own, of which the name is the contents. */
+struct user {
+	struct nfs_client client;
+	struct nfs_session session;
+	struct nfs_file file;
+	char name[16];
+};
+
+static void user_opens(struct fixture *f, struct user *user, unsigned int i)
+{
+	char path[32];
+
+	fixture_client(f, &user->client);
+	assert_int_equal(nfs_client_mount(&user->client, &user->session), 0);
+	snprintf(user->name, sizeof(user->name), "user%u", i);
+	snprintf(path, sizeof(path), "export/%s", user->name);
+	server_make_file(f->server, user->name, user->name);
+	assert_int_equal(nfs_open(&user->session, path,
+				  OPEN4_SHARE_ACCESS_READ |
+					  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
+				  &user->file),
+			 NFS4_OK);
+}
+
+static void user_reads(struct user *user)
+{
+	char data[sizeof(user->name)] = "";
+	uint32_t len = sizeof(data);
+
+	assert_int_equal(nfs_read(&user->session, &user->file.fh,
+				  &user->file.stateid, 0, data, &len),
+			 NFS4_OK);
+	assert_int_equal(len, strlen(user->name));
+	assert_memory_equal(data, user->name, len);
+}
+
+static void user_closes(struct user *user)
+{
+	assert_int_equal(nfs_close(&user->session, &user->file), NFS4_OK);
+	assert_int_equal(nfs_test_stateid(&user->session, &user->file.stateid),
+			 NFS4ERR_BAD_STATEID);
+	nfs_client_unmount(&user->session);
+}
+
+/* What the log says of where stateids were put: how many partitions were used, and
+ * how many hashes there were.
+ */
+static void read_hashes(struct fixture *f, unsigned int *partitions,
+			unsigned int *hashes)
+{
+	bool used[PARTITIONS] = { false };
+	uint64_t known[CLIENTS];
+	unsigned int puts = 0;
+	char path[256], line[4096];
+	FILE *log;
+
+	*partitions = *hashes = 0;
+	snprintf(path, sizeof(path), "%s/ganesha.log",
+		 server_folder(f->server));
+	log = fopen(path, "r");
+	assert_non_null(log);
+	while (fgets(line, sizeof(line), log)) {
+		const char *where = strstr(line, "Set State ID Table ");
+		unsigned int index, i = 0;
+		uint64_t hash;
+
+		where = where ? strstr(where, "} index=") : NULL;
+		if (!where)
+			continue;
+		assert_int_equal(sscanf(where, "} index=%u rbt_hash=%" SCNu64,
+					&index, &hash),
+				 2);
+		assert_true(index < PARTITIONS);
+		assert_true(puts++ < CLIENTS);
+		*partitions += !used[index];
+		used[index] = true;
+		while (i < *hashes && known[i] != hash)
+			i++;
+		if (i == *hashes)
+			known[(*hashes)++] = hash;
+	}
+	fclose(log);
+	assert_int_equal(puts, CLIENTS);
+}
+
+/* Each stateid is its client's, and found; how they are spread is in the log. */
+static void check_table(struct fixture *f, bool shielded)
+{
+	static struct user users[CLIENTS];
+	unsigned int partitions, hashes;
+
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		user_opens(f, &users[i], i);
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		user_reads(&users[i]);
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		user_closes(&users[i]);
+	read_hashes(f, &partitions, &hashes);
+	if (shielded) {
+		assert_int_equal(hashes, CLIENTS);
+		assert_true(partitions > PARTITIONS / 2);
+	} else { /* the first stateid of each client */
+		assert_int_equal(hashes, 1);
+		assert_int_equal(partitions, 1);
+	}
+}
+
+static void test_stateids_of_many_clients_are_spread_and_found(void **state)
+{
+	static const struct server_params params = {
+		.module = true,
+		.config = TELLS_HASHES,
+	};
+	struct fixture *f = *state;
+
+	start_with(f, &params);
+	check_table(f, true);
+	unmount(f);
+}
+
+static void test_shield_stateid_table_off_leaves_it_to_ganesha(void **state)
+{
+	static const struct server_params params = {
+		.module = true,
+		.backchannel = "Shield_Stateid_Table = false;",
+		.config = TELLS_HASHES,
+	};
+	struct fixture *f = *state;
+
+	start_with(f, &params);
+	assert_says_off(f, "Shield_Stateid_Table");
+	assert_operations(f, true, true);
+	assert_table(f, false);
+	check_table(f, false);
+	unmount(f);
+}
+
+/* Built as for a Ganesha whose record of clients is another one: what the first
+ * session shows, when the table has long been made.
+ */
+static void test_stateid_table_outlives_a_withdrawal(void **state)
+{
+	static const struct server_params params = {
+		.module = true,
+		.module_path = OTHER_CLIENT,
+		.config = TELLS_HASHES,
+	};
+	struct fixture *f = *state;
+
+	start_with(f, &params);
+	assert_int_equal(server_log_count(f->server, "does not fit"), 1);
+	assert_table(f, false);
+	check_table(f, true);
 	unmount(f);
 }
 
@@ -447,6 +637,9 @@ int main(void)
 		SHIELD_TEST(
 			test_shield_restart_off_lets_a_restarted_client_wait),
 		SHIELD_TEST(test_shield_conflicts_off_leaves_them_to_ganesha),
+		SHIELD_TEST(test_stateids_of_many_clients_are_spread_and_found),
+		SHIELD_TEST(test_shield_stateid_table_off_leaves_it_to_ganesha),
+		SHIELD_TEST(test_stateid_table_outlives_a_withdrawal),
 		SHIELD_TEST(test_all_shields_off_still_calls_back),
 		SHIELD_TEST(test_leases_off_says_so),
 		SHIELD_TEST(test_9p_grants_nothing_and_says_why),

@@ -37,6 +37,7 @@ struct bc_module_config {
 	bool shield_sockets; /* ntirpc's dead sockets */
 	bool shield_revoked; /* clients are told of revoked stateids */
 	bool shield_conflicts; /* delegations are looked after by client id */
+	bool shield_stateid_table; /* stateids' hash tells clients apart */
 	char *accept_build_id; /* unknown builds; NULL: none */
 	uint32_t max_queue; /* callbacks waiting per client */
 	uint32_t max_slots; /* callbacks in flight per session */

@@ -6,9 +6,9 @@
  * before anything is written: some of its imports, and the
  * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
- * not there.  If they are found, three imports of libganesha_nfsd.so from itself
- * (client_expiry.h) and three of libntirpc.so from the C library (dead_socket.h)
- * are changed as well.
+ * not there.  If they are found, further imports of libganesha_nfsd.so from itself
+ * (client_expiry.h, fsal_hooks.h, stateid_table.h) and some of libntirpc.so from the
+ * C library (dead_socket.h) are changed as well.
  *
  * The first session shows whether the structures that both sides read are laid
  * out as we know them (operations/first_session.c); if not, all is put back.
@@ -23,6 +23,7 @@
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 #include "ganesha/settings.h"
+#include "ganesha/stateid_table.h"
 #include "module/image.h"
 #include "operations/operations.h"
 #include "transport/dead_socket.h"
@@ -83,6 +84,7 @@ static struct {
 	void **imports[BC_IMPORTS]; /* [K] its slots */
 	void **expiry_imports[BC_EXPIRY_IMPORTS]; /* [K] its slots, or NULL */
 	void **fsal_imports[BC_FSAL_IMPORTS]; /* [K] its slots, or NULL */
+	void **table_import; /* [K] its slot, or NULL */
 	struct bc_image ntirpc; /* [K] libntirpc.so */
 	void **socket_imports[SOCKET_IMPORTS]; /* [K] its slots, or NULL */
 	bool attached; /* attach and detach are serialised by their callers */
@@ -162,6 +164,23 @@ static void find_fsal_imports(void)
 	bc_module_config.shield_conflicts = false;
 }
 
+/* Without it, stateids are hashed as Ganesha hashes them. */
+static void find_table_import(void)
+{
+	const char *why;
+
+	if (!bc_module_config.shield_stateid_table)
+		return;
+	why = find_import(&attachment.ganesha, &bc_stateid_table_hook,
+			  &attachment.table_import);
+	if (!why)
+		return;
+	LogWarn(COMPONENT_NFS_CB,
+		"look-ups of stateids cost what there are clients: Ganesha's own imports: %s",
+		why);
+	attachment.table_import = NULL;
+}
+
 /* Without them, all goes on as it did. */
 static void find_socket_imports(void)
 {
@@ -229,6 +248,7 @@ static int locate_all(void)
 		return rc;
 	find_expiry_imports();
 	find_fsal_imports();
+	find_table_import();
 	find_socket_imports();
 	return 0;
 }
@@ -283,6 +303,9 @@ static int replace_imports(void)
 			rc = write_pointer(&attachment.ganesha,
 					   attachment.fsal_imports[i],
 					   bc_fsal_hooks[i].function);
+	if (attachment.table_import && !rc)
+		rc = write_pointer(&attachment.ganesha, attachment.table_import,
+				   bc_stateid_table_hook.function);
 	for (size_t i = 0; i < SOCKET_IMPORTS && !rc; i++)
 		if (attachment.socket_imports[i])
 			rc = write_pointer(&attachment.ntirpc,
@@ -322,6 +345,9 @@ static void put_all_back(void)
 			write_pointer(&attachment.ganesha,
 				      attachment.fsal_imports[i],
 				      bc_fsal_hooks[i].original);
+	if (attachment.table_import)
+		write_pointer(&attachment.ganesha, attachment.table_import,
+			      bc_stateid_table_hook.original);
 	for (int i = BC_EXPIRY_IMPORTS; i-- > 0;)
 		if (attachment.expiry_imports[i])
 			write_pointer(&attachment.ganesha,

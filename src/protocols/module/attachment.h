@@ -18,7 +18,9 @@ int bc_attach(void);
 
 /**
  * Put back every pointer that bc_attach() replaced, complete every callback
- * that is still pending and wait until no thread is inside the module.
+ * that is still pending and wait until no thread is inside the module.  Only the
+ * hash of Ganesha's table of stateids (stateid_table.h) is called on: the module
+ * stays mapped.
  *
  * Context: once, after the server has stopped its request threads.
  */

@@ -88,13 +88,14 @@ static void log_start(void)
 {
 	const struct bc_module_config *config = &bc_module_config;
 	bool shields = config->shield_restart && config->shield_sockets &&
-		       config->shield_revoked && config->shield_conflicts;
+		       config->shield_revoked && config->shield_conflicts &&
+		       config->shield_stateid_table;
 	bool taken = callbacks_taken;
 
 	LogEvent(
 		COMPONENT_NFS_CB,
 		"built for Ganesha " GANESHA_VERSION
-		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s%s",
+		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s%s%s",
 		taken ? "multiplexed" : "Ganesha's own",
 		config->leases ? "yes" : "no",
 		name_if_off(config->leases, " Leases"),
@@ -107,6 +108,8 @@ static void log_start(void)
 			    " Shield_Revoked"),
 		name_if_off(!taken || config->shield_conflicts,
 			    " Shield_Conflicts"),
+		name_if_off(!taken || config->shield_stateid_table,
+			    " Shield_Stateid_Table"),
 		name_if_off(!taken || !config->leases || !shields, " nothing"));
 }
 
@@ -146,7 +149,7 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
  * The end of the server: requests have stopped, exports are gone.
  *
  * The module stays mapped until the process exits: the methods of FSALs that
- * were adopted still point into it.
+ * were adopted still point into it, and so does Ganesha's table of stateids.
  */
 static int module_unload(struct fsal_module *fsal_hdl)
 {
