@@ -40,6 +40,7 @@ static const struct {
 	{ "counts", measure_counts },
 	{ "fore-counts", measure_fore_counts },
 	{ "many", measure_many },
+	{ "opens", measure_opens },
 	{ "strangers", measure_strangers },
 };
 #define MEASUREMENTS (sizeof(measurements) / sizeof(*measurements))

@@ -41,6 +41,7 @@ void measure_recovery(struct bench *bench);
 void measure_neighbours(struct bench *bench);
 void measure_storms(struct bench *bench); /* storm.c */
 void measure_many(struct bench *bench); /* many.c */
+void measure_opens(struct bench *bench); /* opens.c */
 void measure_strangers(struct bench *bench); /* strangers.c */
 void measure_fore(struct bench *bench); /* fore.c */
 void measure_fore_counts(struct bench *bench); /* fore_counts.c */

@@ -13,7 +13,7 @@
 #define ROUNDS 3
 #define TIMEOUT_MS 30000
 
-static const unsigned int numbers[] = { 5, 50, 500, 5000 }; /* of clients */
+static const unsigned int numbers[] = { 1, 5, 50, 500, 5000 }; /* of clients */
 #define NUMBERS (sizeof(numbers) / sizeof(*numbers))
 
 static void recall_all(struct bench *bench, struct side *side,
