@@ -25,8 +25,8 @@ _Static_assert(OTHER_WORDS * sizeof(uint32_t) == OTHERSIZE, "an other");
 
 static const char table_name[] = "State ID Table";
 
-/* Both of one hash, of which each takes another half: in a partition's tree and cache
- * the keys are as well spread as in the table.
+/* Both of one hash: the index is its upper half's, so that within a partition the lower
+ * half still spreads the keys over the tree and the cache.
  */
 int bc_stateid_hash(struct hash_param *param, struct gsh_buffdesc *key,
 		    uint32_t *index, uint64_t *tree)
