@@ -608,6 +608,14 @@ struct bc_waiter_id {
 	uint32_t sequence; /* of the slot */
 };
 
+/** What a request waits for. */
+struct bc_awaited {
+	const void *file; /* that something happens to it; only compared */
+	unsigned long
+		ticket; /* bc_waiting_ticket(), from before the look at it */
+	uint64_t holder; /* or that this client can be asked again; 0: none */
+};
+
 /** What has become of a request that was to wait. */
 enum bc_wait {
 	BC_WAIT_SUSPENDED, /* ops->go_on() is called, or has been already */
@@ -638,17 +646,16 @@ unsigned long bc_waiting_ticket(const void *file);
 struct bc_waiter *bc_waiter_new(const struct bc_waiter_id *id, void *cookie);
 
 /**
- * Wait until something happens to a file.
+ * Wait until something happens to a file, or a holder of it can be asked again.
  *
- * @param[in] waiter  after BC_WAIT_SUSPENDED not the caller's any more: it may
- *                    be free when this returns
- * @param[in] file    only compared
- * @param[in] ticket  from before the look at the file that made it wait
+ * @param[in] waiter   after BC_WAIT_SUSPENDED not the caller's any more: it may
+ *                     be free when this returns
+ * @param[in] awaited
  *
  * Context: any thread; holds no lock.
  */
-enum bc_wait bc_waiter_wait(struct bc_waiter *waiter, const void *file,
-			    unsigned long ticket);
+enum bc_wait bc_waiter_wait(struct bc_waiter *waiter,
+			    const struct bc_awaited *awaited);
 
 /**
  * The request waits no more.
@@ -666,6 +673,22 @@ void bc_waiter_free(struct bc_waiter *waiter, bool in_vain);
  * under; lock-free if nobody waits for anything.
  */
 void bc_waiting_wake(const void *file);
+
+/**
+ * A client that could not be asked for what it holds can be now: who waits for that
+ * goes on, in the order of arrival.
+ *
+ * Context: any thread; holds no lock.  Lock-free if nobody waits for anything.
+ */
+void bc_waiting_holder_back(uint64_t holder);
+
+/**
+ * Something has happened to files that nobody can name: all who wait go on, in the
+ * order of arrival.
+ *
+ * Context: as bc_waiting_wake().
+ */
+void bc_waiting_wake_all(void);
 
 /**
  * How many requests of a session have come to wait so far.

@@ -4,11 +4,13 @@
  *
  * Purpose: a request that conflicts with a delegation goes on when the delegation
  *   has come back, in the order of arrival, without a thread meanwhile; at the latest
- *   after hold_time.  Only what waits for that very file is woken.
- * Data: each waiter is found by its file while it waits, and by its client and by
- *   its session for as long as it is there; all are in a list by the time at which
- *   they go on at the latest, for which there is one timer.  What has happened is
- *   counted by file, and who has come by session, for those who look before they wait.
+ *   after hold_time.  Only what waits for that very file is woken; what waits for an absent
+ *   holder's return, when that is back; and everything when an export has gone.
+ * Data: each waiter is found by its file, and by the holder that is absent, while it
+ *   waits, and by its client and by its session for as long as it is there; all are in
+ *   a list by the time at which they go on at the latest, for which there is one timer.
+ *   What has happened is counted by file, and beside that what is no one file's, and
+ *   who has come by session, for those who look before they wait.
  * Limits: a request counts as one, and as one more for each WEIGHT that its memory
  *   has; by client, for the server, and an address has half of what the server has.
  * Locking: waiting_lock, a leaf but for timers_lock.  Nothing is called with it held.
@@ -44,6 +46,8 @@ struct bc_waiter {
 	bool has_waited; /* [W] */
 	const void *file; /* [W] only compared; NULL: it does not wait */
 	struct cds_list_head of_file; /* [W] while it waits, or is given back */
+	uint64_t holder; /* [W] bc_awaited's, while it waits */
+	struct cds_list_head of_holder; /* [W] while it waits for one */
 	struct cds_list_head of_all; /* [W] */
 	struct cds_list_head of_client; /* [W] */
 	struct cds_list_head of_session; /* [W] */
@@ -52,6 +56,7 @@ struct bc_waiter {
 /* [W]: guarded by waiting_lock. */
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cds_list_head by_file[CHAINS]; /* [W] by arrival */
+static struct cds_list_head by_holder[CHAINS]; /* [W] */
 static struct cds_list_head by_client[CHAINS]; /* [W] */
 static struct cds_list_head by_session[CHAINS]; /* [W] */
 static CDS_LIST_HEAD(all); /* [W] by arrival, and so by until */
@@ -68,10 +73,16 @@ static unsigned long
 	came_to_sessions[CHAINS]; /* and all that there have been */
 
 static unsigned long events[CHAINS]; /* [A] of the files of a chain */
+static unsigned long events_of_all; /* [A] beside them, of any file */
 
 static size_t file_chain(const void *file)
 {
 	return bc_hash_u64((uintptr_t)file) % CHAINS;
+}
+
+static size_t client_chain(uint64_t client)
+{
+	return bc_hash_u64(client) % CHAINS;
 }
 
 static size_t session_chain(const uint8_t *session)
@@ -87,12 +98,27 @@ static uint64_t *address_weight(uint64_t address)
 
 /* Giving back -------------------------------------------------------------- */
 
+/* Who has waited before comes before who has arrived since. Context: [W] */
+static void add_by_arrival_locked(struct bc_waiter *waiter,
+				  struct cds_list_head *list)
+{
+	struct cds_list_head *pos = list->prev;
+
+	while (pos != list &&
+	       cds_list_entry(pos, struct bc_waiter, of_file)->arrival >
+		       waiter->arrival)
+		pos = pos->prev;
+	cds_list_add(&waiter->of_file, pos);
+}
+
 /* It is among those that are to be given back, in their order. Context: [W] */
 static void take_locked(struct bc_waiter *waiter, struct cds_list_head *taken)
 {
 	waiter->file = NULL;
 	cds_list_del(&waiter->of_file);
-	cds_list_add_tail(&waiter->of_file, taken);
+	if (waiter->holder)
+		cds_list_del(&waiter->of_holder);
+	add_by_arrival_locked(waiter, taken);
 }
 
 /* Context: [W], which is let go of. */
@@ -141,21 +167,48 @@ static void due_timer_run(struct bc_timer *timer)
 	give_back_due(bc_now());
 }
 
+/* @return whether anybody may wait */
+static bool happened(unsigned long *counter)
+{
+	uatomic_inc(counter);
+	cmm_smp_mb(); /* pairs with bc_waiter_new()'s */
+	return uatomic_read(&weight_of_all) > 0;
+}
+
 void bc_waiting_wake(const void *file)
 {
 	size_t chain = file_chain(file);
 	struct bc_waiter *waiter, *next;
 	CDS_LIST_HEAD(taken);
 
-	uatomic_inc(&events[chain]);
-	cmm_smp_mb(); /* pairs with bc_waiter_new()'s */
-	if (!uatomic_read(&weight_of_all))
+	if (!happened(&events[chain]))
 		return;
 	pthread_mutex_lock(&waiting_lock);
 	cds_list_for_each_entry_safe(waiter, next, &by_file[chain], of_file)
 		if (waiter->file == file)
 			take_locked(waiter, &taken);
 	give_back_and_unlock(&taken);
+}
+
+void bc_waiting_holder_back(uint64_t holder)
+{
+	struct bc_waiter *waiter, *next;
+	CDS_LIST_HEAD(taken);
+
+	if (!happened(&events_of_all))
+		return;
+	pthread_mutex_lock(&waiting_lock);
+	cds_list_for_each_entry_safe(
+		waiter, next, &by_holder[client_chain(holder)], of_holder)
+		if (waiter->holder == holder)
+			take_locked(waiter, &taken);
+	give_back_and_unlock(&taken);
+}
+
+void bc_waiting_wake_all(void)
+{
+	if (happened(&events_of_all))
+		give_back_due(UINT64_MAX);
 }
 
 /* Waiting ------------------------------------------------------------------ */
@@ -166,7 +219,7 @@ void bc_waiting_wake(const void *file)
 static bool client_has_room_locked(const struct bc_waiter_id *id,
 				   uint32_t weight)
 {
-	size_t chain = bc_hash_u64(id->client) % CHAINS;
+	size_t chain = client_chain(id->client);
 	uint32_t of_session = 0;
 	uint64_t of_client = weight;
 	struct bc_waiter *other;
@@ -201,7 +254,7 @@ static void add_locked(struct bc_waiter *waiter)
 	waiter->until = bc_now() + bc_core.config.hold_time;
 	cds_list_add_tail(&waiter->of_all, &all);
 	cds_list_add(&waiter->of_client,
-		     &by_client[bc_hash_u64(waiter->client) % CHAINS]);
+		     &by_client[client_chain(waiter->client)]);
 	cds_list_add(&waiter->of_session, &by_session[session]);
 	*address_weight(waiter->address) += waiter->weight;
 	uatomic_set(&weight_of_all, weight_of_all + waiter->weight);
@@ -246,48 +299,46 @@ struct bc_waiter *bc_waiter_new(const struct bc_waiter_id *id, void *cookie)
 		free(waiter);
 		return NULL;
 	}
-	cmm_smp_mb(); /* pairs with bc_waiting_wake()'s: it sees this waiter, or
+	cmm_smp_mb(); /* pairs with happened()'s: it sees this waiter, or
 		       * bc_waiter_wait() sees its event
 		       */
 	return waiter;
 }
 
+/* Both only grow: the sum is the same if both are. */
 unsigned long bc_waiting_ticket(const void *file)
 {
-	return uatomic_read(&events[file_chain(file)]);
+	return uatomic_read(&events[file_chain(file)]) +
+	       uatomic_read(&events_of_all);
 }
 
-/* Who has waited before comes before who has arrived since. */
-static void wait_locked(struct bc_waiter *waiter, const void *file,
-			size_t chain)
+static void wait_locked(struct bc_waiter *waiter,
+			const struct bc_awaited *awaited)
 {
-	struct cds_list_head *pos = by_file[chain].prev;
-
-	while (pos != &by_file[chain] &&
-	       cds_list_entry(pos, struct bc_waiter, of_file)->arrival >
-		       waiter->arrival)
-		pos = pos->prev;
-	cds_list_add(&waiter->of_file, pos);
-	waiter->file = file;
+	add_by_arrival_locked(waiter, &by_file[file_chain(awaited->file)]);
+	waiter->file = awaited->file;
+	waiter->holder = awaited->holder;
+	if (waiter->holder)
+		cds_list_add_tail(&waiter->of_holder,
+				  &by_holder[client_chain(waiter->holder)]);
 	if (!waiter->has_waited)
 		uatomic_inc(&bc_core.held.held);
 	waiter->has_waited = true;
 	bc_timer_arm(&due_timer, waiter->until);
 }
 
-enum bc_wait bc_waiter_wait(struct bc_waiter *waiter, const void *file,
-			    unsigned long ticket)
+enum bc_wait bc_waiter_wait(struct bc_waiter *waiter,
+			    const struct bc_awaited *awaited)
 {
-	size_t chain = file_chain(file);
 	enum bc_wait result = BC_WAIT_SUSPENDED;
 
 	pthread_mutex_lock(&waiting_lock);
 	if (ended || bc_now() >= waiter->until)
 		result = BC_WAIT_OVER;
-	else if (uatomic_read(&events[chain]) != ticket)
+	else if (bc_waiting_ticket(awaited->file) != awaited->ticket)
 		result = BC_WAIT_AGAIN;
 	else
-		wait_locked(waiter, file, chain);
+		wait_locked(waiter, awaited);
 	pthread_mutex_unlock(&waiting_lock);
 	return result;
 }
@@ -346,6 +397,7 @@ void bc_waiting_start(void)
 {
 	for (size_t i = 0; i < CHAINS; i++) {
 		CDS_INIT_LIST_HEAD(&by_file[i]);
+		CDS_INIT_LIST_HEAD(&by_holder[i]);
 		CDS_INIT_LIST_HEAD(&by_client[i]);
 		CDS_INIT_LIST_HEAD(&by_session[i]);
 	}

@@ -199,6 +199,79 @@ static void test_many_getattrs_make_one_callback(void **state)
 	fixture_return(f, &file);
 }
 
+/* The holder's only session ends, and with it the way to ask it. */
+static void lose_session(struct fixture *f)
+{
+	assert_int_equal(nfs_destroy_session(&f->session, NULL), NFS4_OK);
+	nfs_session_fini(&f->session);
+}
+
+static void have_a_session_again(struct fixture *f)
+{
+	assert_int_equal(nfs_create_session(&f->session, &f->holder,
+					    fixture_connect(f, &f->holder),
+					    NULL),
+			 NFS4_OK);
+}
+
+/* At once, not when the time of who waits is over. */
+static void test_holder_with_a_session_again_is_recalled(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound open;
+	struct nfs_file file;
+
+	fixture_hold(f, "absent", &file);
+	lose_session(f);
+	send_open(&open, &f->opener_session, "absent");
+	assert_waits(&open);
+	assert_int_equal(cb_responder_count(f->responder), 0);
+	have_a_session_again(f);
+	assert_true(fixture_recalls(fixture_callback(f, 0), &file));
+	fixture_return(f, &file);
+	assert_ends(&open, NFS4_OK);
+}
+
+/* So is one that can be recalled, but has nothing to be recalled over. */
+static void test_holder_with_a_path_again_is_recalled(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound open;
+	struct nfs_file file;
+
+	fixture_hold(f, "pathless", &file);
+	fixture_lose_path(f, NFS_CLOSE_FIN);
+	send_open(&open, &f->opener_session, "pathless");
+	assert_waits(&open);
+	assert_int_equal(cb_responder_count(f->responder), 0);
+	fixture_bind(f);
+	assert_true(fixture_recalls(fixture_callback(f, 0), &file));
+	fixture_return(f, &file);
+	assert_ends(&open, NFS4_OK);
+}
+
+static void test_holder_with_a_session_again_is_asked_for_the_size(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_compound getattr;
+	struct nfs_file file;
+
+	cb_responder_set_default(f->responder, &says_size);
+	fixture_hold_write(f, "absent-size", &file);
+	lose_session(f);
+	nfs_compound_init(&getattr, &f->opener_session);
+	nfs_put_putfh(&getattr, &file.fh);
+	nfs_put_getattr(&getattr);
+	assert_int_equal(nfs_compound_send(&getattr), 0);
+	assert_waits(&getattr);
+	have_a_session_again(f);
+	assert_int_equal(nfs_compound_wait(&getattr, SOON), NFS4_OK);
+	assert_int_equal(nfs_compound_res(&getattr, OP_GETATTR)->attr.size,
+			 SIZE);
+	nfs_compound_fini(&getattr);
+	fixture_return(f, &file);
+}
+
 /* Two that wait for each other's delegations both get what they want. */
 static void test_two_that_wait_for_each_other_go_on(void **state)
 {
@@ -613,6 +686,10 @@ int main(void)
 		FIXTURE_TEST(test_return_wakes_only_who_waits_for_that_file),
 		FIXTURE_TEST(test_getattr_goes_on_with_the_holders_answer),
 		FIXTURE_TEST(test_many_getattrs_make_one_callback),
+		FIXTURE_TEST(test_holder_with_a_session_again_is_recalled),
+		FIXTURE_TEST(test_holder_with_a_path_again_is_recalled),
+		FIXTURE_TEST(
+			test_holder_with_a_session_again_is_asked_for_the_size),
 		FIXTURE_TEST(test_two_that_wait_for_each_other_go_on),
 		FIXTURE_TEST(test_everyone_has_his_turn),
 		FIXTURE_TEST(test_one_slot_is_never_taken),

@@ -118,13 +118,21 @@ static void leave(struct request *request, bool in_vain)
 	request->waiter = NULL;
 }
 
-static enum bc_wait wait_since(struct request *request, const void *file,
-			       unsigned long ticket)
+static enum bc_wait wait_as(struct request *request,
+			    const struct bc_awaited *awaited)
 {
-	enum bc_wait result = bc_waiter_wait(request->waiter, file, ticket);
+	enum bc_wait result = bc_waiter_wait(request->waiter, awaited);
 
 	request->suspended += result == BC_WAIT_SUSPENDED;
 	return result;
+}
+
+static enum bc_wait wait_since(struct request *request, const void *file,
+			       unsigned long ticket)
+{
+	const struct bc_awaited awaited = { .file = file, .ticket = ticket };
+
+	return wait_as(request, &awaited);
 }
 
 static enum bc_wait wait_for(struct request *request, const void *file)
@@ -135,6 +143,19 @@ static enum bc_wait wait_for(struct request *request, const void *file)
 static void assert_waits(struct request *request, const void *file)
 {
 	assert_int_equal(wait_for(request, file), BC_WAIT_SUSPENDED);
+}
+
+/* For a file that this client holds, which cannot be asked. */
+static void assert_waits_for(struct request *request, const void *file,
+			     uint64_t holder)
+{
+	const struct bc_awaited awaited = {
+		.file = file,
+		.ticket = bc_waiting_ticket(file),
+		.holder = holder,
+	};
+
+	assert_int_equal(wait_as(request, &awaited), BC_WAIT_SUSPENDED);
 }
 
 /* Each time that it was suspended it goes on, and no other time. */
@@ -159,12 +180,9 @@ static void assert_waits_still(const struct request *request)
 	assert_int_equal(request->gone_on + 1, request->suspended);
 }
 
-/* Those that go on when this happens to a file do so in this order. */
-static void assert_wakes(const void *file, struct request *const *in_order)
+/* Those that have gone on since that many had, in this order. */
+static void assert_gone_on(unsigned int place, struct request *const *in_order)
 {
-	unsigned int place = uatomic_read(&places);
-
-	bc_waiting_wake(file);
 	for (; *in_order; in_order++) {
 		wait_gone_on(*in_order);
 		assert_int_equal((*in_order)->place, ++place);
@@ -173,8 +191,31 @@ static void assert_wakes(const void *file, struct request *const *in_order)
 	assert_int_equal(uatomic_read(&places), place);
 }
 
+/* Those that go on when this happens to a file do so in this order. */
+static void assert_wakes(const void *file, struct request *const *in_order)
+{
+	unsigned int place = uatomic_read(&places);
+
+	bc_waiting_wake(file);
+	assert_gone_on(place, in_order);
+}
+
 #define ASSERT_WAKES(file, ...)                                                \
 	assert_wakes(file, (struct request *const[]){ __VA_ARGS__, NULL })
+
+/* The same when a holder is back. */
+static void assert_return_wakes(uint64_t holder,
+				struct request *const *in_order)
+{
+	unsigned int place = uatomic_read(&places);
+
+	bc_waiting_holder_back(holder);
+	assert_gone_on(place, in_order);
+}
+
+#define ASSERT_RETURN_WAKES(holder, ...)                                       \
+	assert_return_wakes(holder,                                            \
+			    (struct request *const[]){ __VA_ARGS__, NULL })
 
 static void assert_wakes_nobody(const void *file)
 {
@@ -279,6 +320,75 @@ test_waiter_goes_over_to_another_file_and_waits_for_that(void **state)
 	assert_waits(request, other);
 	assert_wakes_nobody(file);
 	ASSERT_WAKES(other, request);
+}
+
+static void test_holders_return_wakes_who_waits_for_it(void **state)
+{
+	struct request *one = arrive(ALICE);
+	struct request *two = arrive(ALICE);
+	struct request *three = arrive(ALICE);
+	struct request *four = arrive(ALICE);
+
+	(void)state;
+	/* Whichever file it holds, and not in the order in which they wait. */
+	assert_waits_for(three, &files[0], BOB);
+	assert_waits_for(one, &files[1], BOB);
+	assert_waits_for(two, &files[0], ALICE);
+	assert_waits(four, &files[0]); /* its holder is being asked */
+	ASSERT_RETURN_WAKES(BOB, one, three);
+	assert_waits_still(two);
+	assert_waits_still(four);
+	ASSERT_RETURN_WAKES(BOB, NULL);
+	/* They wait for what they find then. */
+	assert_waits(one, &files[1]);
+	assert_waits_for(three, &files[0], ALICE);
+	ASSERT_RETURN_WAKES(BOB, NULL);
+	ASSERT_RETURN_WAKES(ALICE, two, three);
+	ASSERT_WAKES(&files[0], four);
+	ASSERT_WAKES(&files[1], one);
+}
+
+/* It has been told of the file: its holder's return is none of its business. */
+static void test_who_was_woken_does_not_wait_for_the_holder(void **state)
+{
+	struct request *one = arrive(ALICE);
+	struct request *two = arrive(ALICE);
+
+	(void)state;
+	assert_waits_for(one, &files[0], BOB);
+	assert_waits_for(two, &files[1], BOB);
+	ASSERT_WAKES(&files[0], one);
+	ASSERT_RETURN_WAKES(BOB, two);
+}
+
+/* More holders than there are chains: some share one. */
+static void test_holders_return_wakes_nobody_elses_waiters(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < CROWD; i++)
+		assert_waits_for(arrive(1 + i), files, 1 + i);
+	for (uint64_t i = 0; i < CROWD; i++)
+		ASSERT_RETURN_WAKES(1 + i, &requests[i]);
+}
+
+static void test_when_all_are_woken_they_go_on_in_order_of_arrival(void **state)
+{
+	struct request *one = arrive(ALICE);
+	struct request *two = arrive(ALICE);
+	struct request *idle = arrive(ALICE);
+	struct request *three = arrive(BOB);
+	unsigned int place = uatomic_read(&places);
+
+	(void)state;
+	assert_waits(three, &files[0]);
+	assert_waits_for(two, &files[0], BOB);
+	assert_waits(one, &files[1]);
+	bc_waiting_wake_all();
+	assert_gone_on(place,
+		       (struct request *const[]){ one, two, three, NULL });
+	assert_int_equal(idle->gone_on, 0);
+	assert_waits(idle, &files[0]);
+	assert_waits_still(idle);
 }
 
 /* In which order ----------------------------------------------------------- */
@@ -386,6 +496,27 @@ static void test_event_since_the_ticket_lets_nobody_wait(void **state)
 	wait_gone_on(two);
 	assert_waits(two, files);
 	ASSERT_WAKES(files, two);
+}
+
+/* Whose return it is, is not known before the look at the file. */
+static void test_event_of_any_file_lets_nobody_wait(void **state)
+{
+	unsigned long ticket = bc_waiting_ticket(files);
+	struct request *one, *two;
+
+	(void)state;
+	bc_waiting_holder_back(BOB);
+	one = arrive(ALICE);
+	assert_int_equal(wait_since(one, files, ticket), BC_WAIT_AGAIN);
+	ticket = bc_waiting_ticket(files);
+	bc_waiting_wake_all();
+	assert_int_equal(wait_since(one, files, ticket), BC_WAIT_AGAIN);
+	assert_waits_for(one, files, BOB);
+	two = arrive(ALICE);
+	ticket = bc_waiting_ticket(files);
+	ASSERT_RETURN_WAKES(BOB, one);
+	assert_int_equal(wait_since(two, files, ticket), BC_WAIT_AGAIN);
+	assert_waits(two, files);
 }
 
 static void test_event_before_the_ticket_does_not_count(void **state)
@@ -741,13 +872,16 @@ static void test_waiter_may_end_while_it_is_given_back(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
+		const struct bc_awaited awaited = {
+			.file = &files[i / 2],
+			.ticket = bc_waiting_ticket(&files[i / 2]),
+		};
+
 		hasty[i] = (struct hasty){ .held.go_on = end_at_once };
 		hasty[i].waiter = bc_waiter_new(&id, &hasty[i].held);
 		assert_non_null(hasty[i].waiter);
-		assert_int_equal(
-			bc_waiter_wait(hasty[i].waiter, &files[i / 2],
-				       bc_waiting_ticket(&files[i / 2])),
-			BC_WAIT_SUSPENDED);
+		assert_int_equal(bc_waiter_wait(hasty[i].waiter, &awaited),
+				 BC_WAIT_SUSPENDED);
 	}
 	bc_waiting_wake(&files[0]);
 	assert_true(hasty[0].ended && hasty[1].ended && !hasty[2].ended);
@@ -1009,7 +1143,7 @@ static void test_race_of_the_only_waiter_loses_no_wake(void **state)
 
 #define VISITORS 6
 #define WAKERS 2
-#define PLACES 3 /* files */
+#define PLACES 3 /* files; and one holder fewer */
 
 /* A thread whose requests come, wait for this and that, and go. */
 struct visitor {
@@ -1026,12 +1160,16 @@ static bool visit(struct visitor *visitor)
 {
 	struct request *request = &visitor->request;
 	const void *file = &files[pick(&visitor->random, PLACES)];
-	unsigned long ticket = bc_waiting_ticket(file);
+	const struct bc_awaited awaited = {
+		.file = file,
+		.ticket = bc_waiting_ticket(file),
+		.holder = pick(&visitor->random, PLACES),
+	};
 	uint32_t sequence;
 
 	CHECK(bc_waiting_in_slot(visitor->session, 1, &sequence));
 	dawdle(&visitor->random);
-	switch (wait_since(request, file, ticket)) {
+	switch (wait_as(request, &awaited)) {
 	case BC_WAIT_SUSPENDED:
 		wait_gone_on(request);
 		return pick(&visitor->random, 4);
@@ -1072,7 +1210,12 @@ static void *waker_main(void *arg)
 	uint64_t random = 88172645463325252u + (uintptr_t)arg;
 
 	while (!uatomic_read(&ending)) {
-		bc_waiting_wake(&files[pick(&random, PLACES)]);
+		if (pick(&random, 2))
+			bc_waiting_wake(&files[pick(&random, PLACES)]);
+		else if (pick(&random, 4))
+			bc_waiting_holder_back(1 + pick(&random, PLACES - 1));
+		else
+			bc_waiting_wake_all();
 		dawdle(&random);
 		sched_yield();
 	}
@@ -1125,11 +1268,20 @@ int main(void)
 		HELD_TEST(
 			test_waiter_goes_over_to_another_file_and_waits_for_that,
 			NULL),
+		HELD_TEST(test_holders_return_wakes_who_waits_for_it, NULL),
+		HELD_TEST(test_who_was_woken_does_not_wait_for_the_holder,
+			  NULL),
+		HELD_TEST(test_holders_return_wakes_nobody_elses_waiters,
+			  &crowd),
+		HELD_TEST(
+			test_when_all_are_woken_they_go_on_in_order_of_arrival,
+			NULL),
 		HELD_TEST(test_waiters_go_on_in_order_of_arrival, NULL),
 		HELD_TEST(test_waiter_that_waits_again_keeps_its_place, NULL),
 		HELD_TEST(test_waiter_that_waits_again_keeps_its_deadline,
 			  &soon),
 		HELD_TEST(test_event_since_the_ticket_lets_nobody_wait, NULL),
+		HELD_TEST(test_event_of_any_file_lets_nobody_wait, NULL),
 		HELD_TEST(test_event_before_the_ticket_does_not_count, NULL),
 		HELD_TEST(test_event_of_another_file_does_not_count, NULL),
 		HELD_TEST(test_time_over_lets_it_go_on_and_wait_no_more, &soon),

@@ -192,23 +192,29 @@ static bool has_no_session(nfs_client_id_t *client)
  * holds.  One that has no session is not, either, until it has one or its lease
  * is over, too: Ganesha would try for two leases, holding its lease meanwhile, and
  * crash when it then revokes (delegrecall_task() lets go of the operation's context
- * before the state).
+ * before the state).  It is asked by who waits, when it is back; of several such
+ * holders the last one's return is waited for: without its own no other's is of use.
  */
-static bool is_left_to_reaper(nfs_client_id_t *holder)
+static bool is_left_to_reaper(struct bc_conflict *conflict,
+			      nfs_client_id_t *holder)
 {
-	if (!lease_is_over(holder))
-		return has_no_session(holder);
-	reaper_wake();
+	bool over = lease_is_over(holder);
+
+	if (!over && !has_no_session(holder))
+		return false;
+	if (over)
+		reaper_wake();
+	conflict->awaited.holder = holder->cid_clientid;
 	return true;
 }
 
 /* What is to be done about a delegation that conflicts: it is to be recalled, or
  * that is under way, or not to be.
  */
-static bool needs_recall(const state_t *state)
+static bool needs_recall(struct bc_conflict *conflict, const state_t *state)
 {
 	return state->state_data.deleg.sd_state == DELEG_GRANTED &&
-	       !is_left_to_reaper(bc_delegation_holder(state));
+	       !is_left_to_reaper(conflict, bc_delegation_holder(state));
 }
 
 /* The asker's own does not conflict if it can pass Ganesha's check. */
@@ -218,10 +224,9 @@ static bool can_pass_own(const struct bc_conflict *conflict, const state_t *own)
 	       own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE;
 }
 
-const struct fsal_obj_handle *
-bc_conflict_awaited(const struct bc_conflict *conflict)
+const struct bc_awaited *bc_conflict_awaited(const struct bc_conflict *conflict)
 {
-	return conflict->found || conflict->asks ? conflict->awaited : NULL;
+	return conflict->found || conflict->asks ? &conflict->awaited : NULL;
 }
 
 /* What happens to the file from now on may let the operation pass.
@@ -230,8 +235,10 @@ bc_conflict_awaited(const struct bc_conflict *conflict)
 static void await_file(struct bc_conflict *conflict,
 		       const struct fsal_obj_handle *obj)
 {
-	conflict->awaited = obj;
-	conflict->ticket = bc_waiting_ticket(obj);
+	conflict->awaited = (struct bc_awaited){
+		.file = obj,
+		.ticket = bc_waiting_ticket(obj),
+	};
 }
 
 /* Whether delegations conflict; they are recalled then.
@@ -255,7 +262,7 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 			   state->state_data.deleg.sd_type ==
 				   OPEN_DELEGATE_WRITE) {
 			found = true;
-			recall = needs_recall(state) || recall;
+			recall = needs_recall(conflict, state) || recall;
 		}
 	}
 	if (recall)
@@ -474,7 +481,7 @@ static void look_at_getattr(struct bc_conflict *conflict,
 	nfs_client_id_t *holder = bc_delegation_holder(state);
 
 	await_file(conflict, obj);
-	if (is_left_to_reaper(holder)) {
+	if (is_left_to_reaper(conflict, holder)) {
 		conflict->found = true;
 		return;
 	}

@@ -13,6 +13,8 @@
 
 #include "delegations/asker.h"
 
+#include "backchannel.h"
+
 /** What an operation conflicts with. */
 enum bc_conflict_kind {
 	BC_CONFLICT_NONE, /* nothing */
@@ -35,9 +37,7 @@ struct bc_conflict {
 	bool claims_write; /* and for writing */
 	bool found; /* there is a conflict: it is answered with DELAY */
 	bool again; /* the operation has been held, and is run again */
-	const struct fsal_obj_handle
-		*awaited; /* what it may wait for if it fails, or NULL */
-	unsigned long ticket; /* what had happened to it by then */
+	struct bc_awaited awaited; /* what it may wait for if it fails */
 	bool asks; /* GETATTR: its holder is asked, and its answer is awaited */
 	nfsstat4 refused; /* or with this; NFS4_OK: it is not */
 	bool client_set; /* op_ctx->client is not the request's */
@@ -82,12 +82,12 @@ bool bc_conflict_on_data_server(const compound_data_t *data);
 nfsstat4 bc_conflict_status(const struct bc_conflict *conflict);
 
 /**
- * The file for whose delegations the operation, which has failed with DELAY, is to
- * wait.
+ * What the operation, which has failed with DELAY, is to wait for: the file's
+ * delegations, and a holder of one that is not asked for it before it is back.
  *
  * @return NULL: it has failed for another reason, or nothing would tell of its end
  */
-const struct fsal_obj_handle *
+const struct bc_awaited *
 bc_conflict_awaited(const struct bc_conflict *conflict);
 
 /** The operation that this thread's handler has begun, or NULL. */

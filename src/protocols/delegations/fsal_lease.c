@@ -35,6 +35,8 @@
 #include "FSAL/fsal_commonlib.h"
 #include "sal_data.h"
 
+#include "backchannel.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <urcu/pointer.h>
@@ -160,8 +162,8 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 		bc_delegation_revoked(state, owner);
 		bc_revocation_keep_state(state);
 	}
-	/* DELEGRETURN tells it when Ganesha's bookkeeping is right again; nobody
-	 * does where an export is removed, and who waits then does so for its time.
+	/* DELEGRETURN tells it when Ganesha's bookkeeping is right again, and
+	 * bc_unexport() where an export is removed.
 	 */
 	if (deleg == FSAL_DELEG_NONE &&
 	    bc_layout_of_delegations() == BC_LAYOUT_FITS &&
@@ -249,6 +251,36 @@ static fsal_status_t bc_create_handle(struct fsal_export *export,
 	return status;
 }
 
+/* In place of an export's own: that it is means that it is gone. */
+static void gone_unexport(struct fsal_export *export,
+			  struct fsal_obj_handle *root)
+{
+	lease_fsal_find(export->fsal)->original.unexport(export, root);
+}
+
+/**
+ * An export is removed.  Ganesha has just deleted all states that came through it,
+ * and has told nobody of the delegations among them.
+ *
+ * Who waits for their files finds them gone; who has come through this very export
+ * must not use it any more, which Ganesha marks only after this.
+ */
+static void bc_unexport(struct fsal_export *export,
+			struct fsal_obj_handle *root)
+{
+	uatomic_set(&export->exp_ops.unexport, gone_unexport);
+	gone_unexport(export, root);
+	bc_waiting_wake_all();
+}
+
+bool bc_fsal_lease_export_gone(void)
+{
+	const struct fsal_export *export = op_ctx->fsal_export;
+	struct fsal_export *sub = export ? export->sub_export : NULL;
+
+	return sub && uatomic_read(&sub->exp_ops.unexport) == gone_unexport;
+}
+
 /** Find or add the entry of an export's FSAL. Context: holds leases_lock. */
 static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 {
@@ -303,6 +335,8 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 		if (answer && ops->fs_supports == entry->original.fs_supports)
 			uatomic_set(&ops->fs_supports, bc_fs_supports);
 	}
+	if (ops->unexport == entry->original.unexport)
+		uatomic_set(&ops->unexport, bc_unexport);
 	pthread_mutex_unlock(&leases_lock);
 }
 

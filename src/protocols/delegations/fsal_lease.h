@@ -29,6 +29,14 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export);
 void bc_fsal_lease_disable(void);
 
 /**
+ * Is this request's export one that has been removed, with all that was delegated
+ * through it?
+ *
+ * Context: a request's thread; lock-free.
+ */
+bool bc_fsal_lease_export_gone(void);
+
+/**
  * Has no file of this request's FSAL been delegated yet, as far as it can be known?
  *
  * Context: a request's thread; lock-free.

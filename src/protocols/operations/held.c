@@ -23,9 +23,8 @@
 #include "operations/held.h"
 #include "operations/operations.h"
 
+#include "delegations/fsal_lease.h"
 #include "ganesha/layout.h"
-
-#include "backchannel.h"
 
 #include "export_mgr.h"
 #include "nfs_dupreq.h"
@@ -38,11 +37,8 @@ struct bc_held {
 	sequenceid4 sequence; /* the slot's, while it is not in it */
 };
 
-/* What the handler that this thread runs would wait for. */
-static __thread struct {
-	const void *file; /* NULL: nothing */
-	unsigned long ticket;
-} awaited;
+/* What the handler that this thread runs would wait for; no file: nothing. */
+static __thread struct bc_awaited noted;
 
 /* What this thread resumes. */
 static __thread struct bc_held *resumed;
@@ -50,10 +46,9 @@ static __thread struct bc_held *resumed;
 /* This thread's operation is run again. */
 static __thread bool again;
 
-void bc_held_note(const void *file, unsigned long ticket)
+void bc_held_note(const struct bc_awaited *awaited)
 {
-	awaited.file = file;
-	awaited.ticket = ticket;
+	noted = awaited ? *awaited : (struct bc_awaited){ 0 };
 }
 
 struct bc_held *bc_held_resumed(void)
@@ -197,7 +192,8 @@ static enum nfs_req_result run_again(nfs4_function_t handler,
 {
 	enum nfs_req_result result;
 
-	if (!op_ctx->ctx_export || !export_ready(op_ctx->ctx_export))
+	if (!op_ctx->ctx_export || !export_ready(op_ctx->ctx_export) ||
+	    bc_fsal_lease_export_gone())
 		return bc_operation_fail(op, resp, NFS4ERR_DELAY);
 	memset(&resp->nfs_resop4_u, 0, sizeof(resp->nfs_resop4_u));
 	again = true;
@@ -206,13 +202,12 @@ static enum nfs_req_result run_again(nfs4_function_t handler,
 	return result;
 }
 
-/* @return the file that the handler has noted, which is NULL then: once */
-static const void *take_awaited(void)
+/* @return whether the handler has noted what it would wait for: once */
+static bool take_noted(struct bc_awaited *awaited)
 {
-	const void *file = awaited.file;
-
-	awaited.file = NULL;
-	return file;
+	*awaited = noted;
+	noted.file = NULL;
+	return awaited->file;
 }
 
 enum nfs_req_result bc_held_run(struct bc_held *held, nfs4_function_t handler,
@@ -221,7 +216,7 @@ enum nfs_req_result bc_held_run(struct bc_held *held, nfs4_function_t handler,
 {
 	enum bc_wait wait = BC_WAIT_AGAIN;
 	enum nfs_req_result result;
-	const void *file;
+	struct bc_awaited awaited;
 
 	if (held) {
 		go_on(held, data);
@@ -229,13 +224,13 @@ enum nfs_req_result bc_held_run(struct bc_held *held, nfs4_function_t handler,
 	} else {
 		result = handler(op, data, resp);
 	}
-	while (result == NFS_REQ_ERROR && (file = take_awaited()) != NULL) {
+	while (result == NFS_REQ_ERROR && take_noted(&awaited)) {
 		if (!held)
 			held = held_new(data);
 		if (!held)
 			return result;
 		prepare(held, data);
-		wait = bc_waiter_wait(held->waiter, file, awaited.ticket);
+		wait = bc_waiter_wait(held->waiter, &awaited);
 		if (wait == BC_WAIT_SUSPENDED)
 			return NFS_REQ_ASYNC_WAIT;
 		go_on(held, data);

@@ -10,6 +10,8 @@
 #include "nfs_core.h"
 #include "nfs_proto_data.h"
 
+#include "backchannel.h"
+
 /** A COMPOUND that is held, or goes on after that. */
 struct bc_held;
 
@@ -17,13 +19,12 @@ struct bc_held;
  * This thread's operation, which fails with NFS4ERR_DELAY, would pass when something
  * has happened to a file.
  *
- * @param[in] file    only compared; NULL: nothing is known that it would wait for
- * @param[in] ticket  bc_waiting_ticket() of the file, from before the look at it
+ * @param[in] awaited  copied; NULL: nothing is known that it would wait for
  *
  * Context: in the operation's handler, which then does nothing more that might be
  * done twice.
  */
-void bc_held_note(const void *file, unsigned long ticket);
+void bc_held_note(const struct bc_awaited *awaited);
 
 /**
  * Run the handler of an operation; hold the COMPOUND where bc_held_note() says that

@@ -230,6 +230,7 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 		answer_bound(resok, session_register(args, resok, data, channel,
 						     security));
 		bc_channel_put(channel);
+		bc_waiting_holder_back(args->csa_clientid);
 		return result;
 	}
 	/* A replay says what the first answer said. */

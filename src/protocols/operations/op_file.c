@@ -73,6 +73,6 @@ enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
 	result = run(&conflict, op, data, resp);
 	if (result == NFS_REQ_ERROR && *status == NFS4ERR_DELAY &&
 	    may_run_again(op, data))
-		bc_held_note(bc_conflict_awaited(&conflict), conflict.ticket);
+		bc_held_note(bc_conflict_awaited(&conflict));
 	return result;
 }
