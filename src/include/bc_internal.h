@@ -555,6 +555,7 @@ struct bc_core {
 	unsigned long completed[BC_OUTCOMES]; /* [A] */
 	struct {
 		unsigned long held; /* [A] requests that waited for a file */
+		unsigned long went_on; /* [A] how often any of them has */
 		unsigned long
 			in_vain; /* [A] of them, and were told to try again */
 		unsigned long refused; /* [A] that a limit did not let wait */

@@ -30,8 +30,9 @@ static void counts_log(void)
 	       completed[BC_OUTCOME_REPLY], completed[BC_OUTCOME_RAN],
 	       completed[BC_OUTCOME_DEFER], completed[BC_OUTCOME_FAILED]);
 	bc_log(BC_LOG_EVENT,
-	       "conflicting requests: %lu held, %lu of them in vain, %lu not held because of a limit",
-	       bc_core.held.held, bc_core.held.in_vain, bc_core.held.refused);
+	       "conflicting requests: %lu held, which went on %lu times, %lu of them in vain, %lu not held because of a limit",
+	       bc_core.held.held, bc_core.held.went_on, bc_core.held.in_vain,
+	       bc_core.held.refused);
 }
 
 /* What has not ended with the clients that went is seen here. */

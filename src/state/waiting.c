@@ -136,6 +136,7 @@ static void give_back_and_unlock(struct cds_list_head *taken)
 
 		/* Its owner may free it at once. */
 		cds_list_del(&waiter->of_file);
+		uatomic_inc(&bc_core.held.went_on);
 		bc_core.ops->go_on(waiter->cookie);
 	}
 	pthread_mutex_lock(&waiting_lock);

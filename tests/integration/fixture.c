@@ -218,8 +218,8 @@ uint64_t fixture_conflict(struct fixture *fixture, const char *name)
 	return sent;
 }
 
-void fixture_send_open(struct nfs_compound *open, struct nfs_session *session,
-		       const char *path)
+void fixture_put_open(struct nfs_compound *open, struct nfs_session *session,
+		      const char *path)
 {
 	struct nfs_open_args args = {
 		.share_access = OPEN4_SHARE_ACCESS_WRITE |
@@ -233,6 +233,12 @@ void fixture_send_open(struct nfs_compound *open, struct nfs_session *session,
 	args.name = nfs_put_parent(open, path);
 	nfs_put_open(open, &args);
 	nfs_put_getfh(open);
+}
+
+void fixture_send_open(struct nfs_compound *open, struct nfs_session *session,
+		       const char *path)
+{
+	fixture_put_open(open, session, path);
 	assert_int_equal(nfs_compound_send(open), 0);
 }
 

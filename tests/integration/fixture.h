@@ -117,6 +117,9 @@ uint64_t fixture_conflict(struct fixture *fixture, const char *name);
  */
 void fixture_send_open(struct nfs_compound *open, struct nfs_session *session,
 		       const char *path);
+/** The same, before it is sent. */
+void fixture_put_open(struct nfs_compound *open, struct nfs_session *session,
+		      const char *path);
 
 /** The opener opens file @a name for writing, at once, and closes it. */
 void fixture_assert_opens(struct fixture *fixture, const char *name);
