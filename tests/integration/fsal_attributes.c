@@ -4,7 +4,8 @@
  * extended attributes, which VFS as it is packaged refuses.
  *
  * To set one named "wait" takes until one named "go" is set; to set one named
- * "reached", until another waits.
+ * "reached", until another waits.  When one named "gate" has been set, the next
+ * change of a file takes as long, whichever it is.
  *
  * One export, adopted as the module itself adopts it: src/protocols/export.c.
  */
@@ -49,25 +50,12 @@ static struct fsal_module module;
 static struct export_ops inner; /* [K] the export's own methods, */
 static struct fsal_obj_ops files; /* [K] and its files' */
 
-/* The files' methods ------------------------------------------------------- */
-
-static fsal_status_t setattr2(struct fsal_obj_handle *obj, bool bypass,
-			      struct state_t *state,
-			      struct fsal_attrlist *attrs)
-{
-	FSAL_UNSET_MASK(attrs->valid_mask, ATTR_ACL);
-	return files.setattr2(obj, bypass, state, attrs);
-}
+/* Waiting ------------------------------------------------------------------ */
 
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t waiting_changed = PTHREAD_COND_INITIALIZER;
 static bool waiting; /* under waiting_lock */
-
-static bool named(const xattrkey4 *name, const char *text)
-{
-	return name->utf8string_len == strlen(text) &&
-	       !memcmp(name->utf8string_val, text, strlen(text));
-}
+static bool gate; /* under waiting_lock: the next one waits */
 
 static void waiting_set(bool value)
 {
@@ -91,6 +79,96 @@ static void waiting_wait(bool value)
 	pthread_mutex_unlock(&waiting_lock);
 }
 
+static void gate_shut(void)
+{
+	pthread_mutex_lock(&waiting_lock);
+	gate = true;
+	pthread_mutex_unlock(&waiting_lock);
+}
+
+/* Between the handler's beginning and its end, at the change itself. */
+static void gate_pass(void)
+{
+	bool shut;
+
+	pthread_mutex_lock(&waiting_lock);
+	shut = gate;
+	gate = false;
+	pthread_mutex_unlock(&waiting_lock);
+	if (!shut)
+		return;
+	waiting_set(true);
+	waiting_wait(false);
+}
+
+/* The files' methods ------------------------------------------------------- */
+
+static fsal_status_t setattr2(struct fsal_obj_handle *obj, bool bypass,
+			      struct state_t *state,
+			      struct fsal_attrlist *attrs)
+{
+	FSAL_UNSET_MASK(attrs->valid_mask, ATTR_ACL);
+	return files.setattr2(obj, bypass, state, attrs);
+}
+
+static void write2(struct fsal_obj_handle *obj, bool bypass,
+		   fsal_async_cb done_cb, struct fsal_io_arg *arg, void *caller)
+{
+	gate_pass();
+	files.write2(obj, bypass, done_cb, arg, caller);
+}
+
+static fsal_status_t fallocate2(struct fsal_obj_handle *obj,
+				struct state_t *state, uint64_t offset,
+				uint64_t length, bool allocates)
+{
+	gate_pass();
+	return files.fallocate(obj, state, offset, length, allocates);
+}
+
+static fsal_status_t unlink2(struct fsal_obj_handle *dir,
+			     struct fsal_obj_handle *obj, const char *name)
+{
+	gate_pass();
+	return files.unlink(dir, obj, name);
+}
+
+static fsal_status_t rename2(struct fsal_obj_handle *obj,
+			     struct fsal_obj_handle *from_dir, const char *from,
+			     struct fsal_obj_handle *to_dir, const char *to)
+{
+	gate_pass();
+	return files.rename(obj, from_dir, from, to_dir, to);
+}
+
+static fsal_status_t link2(struct fsal_obj_handle *obj,
+			   struct fsal_obj_handle *dir, const char *name)
+{
+	gate_pass();
+	return files.link(obj, dir, name);
+}
+
+/* A file that is made, or is there by now. */
+static fsal_status_t open2(struct fsal_obj_handle *obj, struct state_t *state,
+			   fsal_openflags_t flags,
+			   enum fsal_create_mode createmode, const char *name,
+			   struct fsal_attrlist *attrs,
+			   fsal_verifier_t verifier,
+			   struct fsal_obj_handle **new_obj,
+			   struct fsal_attrlist *attrs_out, bool *check)
+{
+	if (name)
+		gate_pass();
+	return files.open2(obj, state, flags, createmode, name, attrs, verifier,
+			   new_obj, attrs_out, check);
+}
+
+static bool named(const xattrkey4 *name, const char *text)
+{
+	return name->utf8string_len == strlen(text) &&
+	       !memcmp(name->utf8string_val, text, strlen(text));
+}
+
 static fsal_status_t setxattrs(struct fsal_obj_handle *obj,
 			       setxattr_option4 option, xattrkey4 *name,
 			       xattrvalue4 *value)
@@ -105,6 +183,10 @@ static fsal_status_t setxattrs(struct fsal_obj_handle *obj,
 		waiting_wait(true);
 	} else if (named(name, "go")) {
 		waiting_set(false);
+	} else if (named(name, "gate")) {
+		gate_shut();
+	} else {
+		gate_pass();
 	}
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
@@ -121,6 +203,12 @@ static fsal_status_t lookup_path(struct fsal_export *export, const char *path,
 		files = *(*handle)->obj_ops;
 		(*handle)->obj_ops->setattr2 = setattr2;
 		(*handle)->obj_ops->setxattrs = setxattrs;
+		(*handle)->obj_ops->write2 = write2;
+		(*handle)->obj_ops->fallocate = fallocate2;
+		(*handle)->obj_ops->unlink = unlink2;
+		(*handle)->obj_ops->rename = rename2;
+		(*handle)->obj_ops->link = link2;
+		(*handle)->obj_ops->open2 = open2;
 	}
 	return status;
 }

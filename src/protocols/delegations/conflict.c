@@ -13,7 +13,8 @@
  *   raises its count of anonymous operations under the lock, upon which Ganesha
  *   grants nothing until it has ended; so does an OPEN that disguises a delegation.
  *   OPEN is looked at once more where Ganesha holds the lock until it has granted
- *   what it grants.
+ *   what it grants.  Before the first delegation it is not known how a file's states
+ *   are laid out: who changes a file then is counted beside them (unmarked[]).
  * Lifetime: a struct bc_conflict is on its handler's stack, and known to the thread
  *   meanwhile (bc_conflict_here()).
  * Invariant: whatever bc_conflict_begin() has changed, bc_conflict_end() undoes, on
@@ -45,6 +46,8 @@
 #include "sal_functions.h"
 
 #include "backchannel.h"
+
+#include <urcu/uatomic.h>
 
 static __thread struct bc_conflict *conflict_here;
 
@@ -322,6 +325,52 @@ static void release_file(struct fsal_obj_handle *obj)
 	obj->obj_ops->put_ref(obj);
 }
 
+/* Who changes a file, by its address, while nothing is delegated yet: others that
+ * share a count are not delegated first, either.
+ */
+#define UNMARKED_BITS 6
+static unsigned int unmarked[1 << UNMARKED_BITS]; /* [A] */
+
+static unsigned int *unmarked_count(const struct fsal_obj_handle *obj)
+{
+	uint64_t hash = (uintptr_t)obj * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &unmarked[hash >> (64 - UNMARKED_BITS)];
+}
+
+/* The file is not the first one that is delegated until bc_conflict_end(). */
+static void hold_unmarked(struct bc_conflict *conflict,
+			  const struct fsal_obj_handle *obj)
+{
+	unsigned int *count = unmarked_count(obj);
+
+	if (bc_layout_of_delegations() != BC_LAYOUT_UNKNOWN ||
+	    conflict->unmarked == BC_CONFLICT_FILES)
+		return;
+	uatomic_inc(count);
+	cmm_smp_mb(); /* pairs with bc_conflict_changes_unmarked()'s: either it
+		       * sees the count, or this, that something is delegated
+		       */
+	if (bc_layout_of_delegations() == BC_LAYOUT_UNKNOWN)
+		conflict->count[conflict->unmarked++] = count;
+	else
+		uatomic_dec(count);
+}
+
+static void release_unmarked(struct bc_conflict *conflict)
+{
+	while (conflict->unmarked) {
+		cmm_smp_mb__before_uatomic_dec();
+		uatomic_dec(conflict->count[--conflict->unmarked]);
+	}
+}
+
+bool bc_conflict_changes_unmarked(const struct fsal_obj_handle *obj)
+{
+	cmm_smp_mb(); /* pairs with hold_unmarked()'s */
+	return uatomic_read(unmarked_count(obj)) > 0;
+}
+
 /* OPEN holds st_lock itself until it has granted what it grants. */
 static bool excludes_grants(const struct bc_conflict *conflict)
 {
@@ -335,6 +384,8 @@ bool bc_conflict_found_file(struct bc_conflict *conflict,
 	state_t *own = NULL;
 
 	conflict->by_name = false;
+	if (raise)
+		hold_unmarked(conflict, obj);
 	if (!bc_file_delegable(obj) || (!raise && !bc_file_delegated(obj)) ||
 	    conflict->files == BC_CONFLICT_FILES)
 		return true;
@@ -620,4 +671,5 @@ void bc_conflict_end(struct bc_conflict *conflict, bool goes_on)
 	conflict->client_set = false;
 	if (conflict->files)
 		release_files(conflict);
+	release_unmarked(conflict);
 }

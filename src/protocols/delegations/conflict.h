@@ -45,6 +45,8 @@ struct bc_conflict {
 	struct gsh_export *export; /* +1 ref, while a file is held */
 	unsigned int files; /* of which no delegation is granted meanwhile */
 	struct fsal_obj_handle *file[BC_CONFLICT_FILES]; /* +1 ref */
+	unsigned int unmarked; /* of which not even the first one of all is */
+	unsigned int *count[BC_CONFLICT_FILES]; /* theirs */
 };
 
 /**
@@ -71,6 +73,14 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
  * Context: as bc_conflict_begin().
  */
 void bc_conflict_end(struct bc_conflict *conflict, bool goes_on);
+
+/**
+ * Is a file being changed by an operation that began when nothing was delegated yet,
+ * and so could not mark it?  Then the first delegation is not one of that file.
+ *
+ * Context: after bc_layout_delegation_verify().
+ */
+bool bc_conflict_changes_unmarked(const struct fsal_obj_handle *obj);
 
 /**
  * Is the current file handle one of a pNFS data server, and so not of a file of the

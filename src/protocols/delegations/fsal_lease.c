@@ -28,6 +28,7 @@
 #include "delegations/fsal_lease.h"
 
 #include "delegations/bookkeeping.h"
+#include "delegations/conflict.h"
 #include "delegations/revocation.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -142,7 +143,8 @@ static fsal_status_t lease_grant(const state_t *state,
 				 const state_owner_t *holder,
 				 fsal_deleg_t deleg)
 {
-	if (file_conflicts(state, holder->so_owner.so_nfs4_owner.so_clientrec,
+	if (bc_conflict_changes_unmarked(state->state_obj) ||
+	    file_conflicts(state, holder->so_owner.so_nfs4_owner.so_clientrec,
 			   deleg))
 		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
