@@ -551,6 +551,16 @@ void bc_call_set_limit(struct bc_call *call, uint64_t ms);
 void bc_call_set_file(struct bc_call *call, const void *file);
 const void *bc_call_file(const struct bc_call *call);
 
+/**
+ * The same of the export of that file.
+ *
+ * @param[in] call    not submitted yet
+ * @param[in] export  never followed; a reference to it is the caller's, who gives
+ *                    it back when the callback has ended
+ */
+void bc_call_set_export(struct bc_call *call, void *export);
+void *bc_call_export(const struct bc_call *call);
+
 void *bc_call_cookie(const struct bc_call *call);
 uint32_t bc_call_opcode(const struct bc_call *call);
 

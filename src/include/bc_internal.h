@@ -345,6 +345,7 @@ struct bc_call {
 	uint32_t minorversion; /* [K] */
 	void *cookie; /* [K] */
 	const void *file; /* [K] that it is about, never followed; or NULL */
+	void *export; /* [K] the same */
 	uint64_t patience; /* [K] ms: one attempt, over by then; 0: as usual */
 	uint64_t limit; /* [K] ms: over by then; 0: when its attempts are */
 	size_t referring_len; /* [K] of the args; 0: not to be left out */

@@ -58,6 +58,16 @@ const void *bc_call_file(const struct bc_call *call)
 	return call->file;
 }
 
+void bc_call_set_export(struct bc_call *call, void *export)
+{
+	call->export = export;
+}
+
+void *bc_call_export(const struct bc_call *call)
+{
+	return call->export;
+}
+
 static void call_release(struct urcu_ref *ref)
 {
 	struct bc_call *call = caa_container_of(ref, struct bc_call, ref);

@@ -5,9 +5,12 @@
  *
  * To set one named "wait" takes until one named "go" is set; to set one named
  * "reached", until another waits.  When one named "gate" has been set, the next
- * change of a file takes as long, whichever it is.
+ * change or OPEN of a file takes as long, whichever it is.  With "removal gate",
+ * "removal reached" and "removal go" it is the removal of an export that has no
+ * states any more.
  *
- * One export, adopted as the module itself adopts it: src/protocols/export.c.
+ * Its exports, all over one FSAL, are adopted as the module itself adopts them:
+ * src/protocols/module/export.c.
  */
 #include "config.h"
 
@@ -47,58 +50,82 @@ static struct config_block export_block = {
 };
 
 static struct fsal_module module;
-static struct export_ops inner; /* [K] the export's own methods, */
+static struct export_ops inner; /* [K] the exports' own methods, */
 static struct fsal_obj_ops files; /* [K] and its files' */
 
 /* Waiting ------------------------------------------------------------------ */
 
-static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t waiting_changed = PTHREAD_COND_INITIALIZER;
-static bool waiting; /* under waiting_lock */
-static bool gate; /* under waiting_lock: the next one waits */
+static pthread_mutex_t gates_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gates_changed = PTHREAD_COND_INITIALIZER;
 
-static void waiting_set(bool value)
+struct gate {
+	const char *shut, *reached, *go; /* [K] what it is told with */
+	bool is_shut; /* under gates_lock: the next one waits */
+	bool waiting; /* under gates_lock: one does */
+};
+static struct gate changes = { .shut = "gate",
+			       .reached = "reached",
+			       .go = "go" };
+static struct gate removals = { .shut = "removal gate",
+				.reached = "removal reached",
+				.go = "removal go" };
+
+static void gate_set(struct gate *gate, bool is_shut, bool waiting)
 {
-	pthread_mutex_lock(&waiting_lock);
-	waiting = value;
-	pthread_cond_broadcast(&waiting_changed);
-	pthread_mutex_unlock(&waiting_lock);
+	pthread_mutex_lock(&gates_lock);
+	gate->is_shut = is_shut;
+	gate->waiting = waiting;
+	pthread_cond_broadcast(&gates_changed);
+	pthread_mutex_unlock(&gates_lock);
 }
 
-static void waiting_wait(bool value)
+static void gate_await(const struct gate *gate, bool waiting)
 {
 	struct timespec until;
 	int error = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += TIMEOUT;
-	pthread_mutex_lock(&waiting_lock);
-	while (waiting != value && !error)
-		error = pthread_cond_timedwait(&waiting_changed, &waiting_lock,
+	pthread_mutex_lock(&gates_lock);
+	while (gate->waiting != waiting && !error)
+		error = pthread_cond_timedwait(&gates_changed, &gates_lock,
 					       &until);
-	pthread_mutex_unlock(&waiting_lock);
-}
-
-static void gate_shut(void)
-{
-	pthread_mutex_lock(&waiting_lock);
-	gate = true;
-	pthread_mutex_unlock(&waiting_lock);
+	pthread_mutex_unlock(&gates_lock);
 }
 
 /* Between the handler's beginning and its end, at the change itself. */
-static void gate_pass(void)
+static void gate_pass(struct gate *gate)
 {
 	bool shut;
 
-	pthread_mutex_lock(&waiting_lock);
-	shut = gate;
-	gate = false;
-	pthread_mutex_unlock(&waiting_lock);
-	if (!shut)
-		return;
-	waiting_set(true);
-	waiting_wait(false);
+	pthread_mutex_lock(&gates_lock);
+	shut = gate->is_shut;
+	gate->is_shut = false;
+	gate->waiting = gate->waiting || shut;
+	pthread_cond_broadcast(&gates_changed);
+	pthread_mutex_unlock(&gates_lock);
+	if (shut)
+		gate_await(gate, false);
+}
+
+static bool named(const xattrkey4 *name, const char *text)
+{
+	return name->utf8string_len == strlen(text) &&
+	       !memcmp(name->utf8string_val, text, strlen(text));
+}
+
+/* @return whether it was told anything */
+static bool gate_tell(struct gate *gate, const xattrkey4 *name)
+{
+	if (named(name, gate->shut))
+		gate_set(gate, true, false);
+	else if (named(name, gate->reached))
+		gate_await(gate, true);
+	else if (named(name, gate->go))
+		gate_set(gate, false, false);
+	else
+		return false;
+	return true;
 }
 
 /* The files' methods ------------------------------------------------------- */
@@ -114,7 +141,7 @@ static fsal_status_t setattr2(struct fsal_obj_handle *obj, bool bypass,
 static void write2(struct fsal_obj_handle *obj, bool bypass,
 		   fsal_async_cb done_cb, struct fsal_io_arg *arg, void *caller)
 {
-	gate_pass();
+	gate_pass(&changes);
 	files.write2(obj, bypass, done_cb, arg, caller);
 }
 
@@ -122,14 +149,14 @@ static fsal_status_t fallocate2(struct fsal_obj_handle *obj,
 				struct state_t *state, uint64_t offset,
 				uint64_t length, bool allocates)
 {
-	gate_pass();
+	gate_pass(&changes);
 	return files.fallocate(obj, state, offset, length, allocates);
 }
 
 static fsal_status_t unlink2(struct fsal_obj_handle *dir,
 			     struct fsal_obj_handle *obj, const char *name)
 {
-	gate_pass();
+	gate_pass(&changes);
 	return files.unlink(dir, obj, name);
 }
 
@@ -137,18 +164,18 @@ static fsal_status_t rename2(struct fsal_obj_handle *obj,
 			     struct fsal_obj_handle *from_dir, const char *from,
 			     struct fsal_obj_handle *to_dir, const char *to)
 {
-	gate_pass();
+	gate_pass(&changes);
 	return files.rename(obj, from_dir, from, to_dir, to);
 }
 
 static fsal_status_t link2(struct fsal_obj_handle *obj,
 			   struct fsal_obj_handle *dir, const char *name)
 {
-	gate_pass();
+	gate_pass(&changes);
 	return files.link(obj, dir, name);
 }
 
-/* A file that is made, or is there by now. */
+/* Also of a file that is there. */
 static fsal_status_t open2(struct fsal_obj_handle *obj, struct state_t *state,
 			   fsal_openflags_t flags,
 			   enum fsal_create_mode createmode, const char *name,
@@ -157,16 +184,9 @@ static fsal_status_t open2(struct fsal_obj_handle *obj, struct state_t *state,
 			   struct fsal_obj_handle **new_obj,
 			   struct fsal_attrlist *attrs_out, bool *check)
 {
-	if (name)
-		gate_pass();
+	gate_pass(&changes);
 	return files.open2(obj, state, flags, createmode, name, attrs, verifier,
 			   new_obj, attrs_out, check);
-}
-
-static bool named(const xattrkey4 *name, const char *text)
-{
-	return name->utf8string_len == strlen(text) &&
-	       !memcmp(name->utf8string_val, text, strlen(text));
 }
 
 static fsal_status_t setxattrs(struct fsal_obj_handle *obj,
@@ -176,18 +196,11 @@ static fsal_status_t setxattrs(struct fsal_obj_handle *obj,
 	(void)obj;
 	(void)option;
 	(void)value;
-	if (named(name, "wait")) {
-		waiting_set(true);
-		waiting_wait(false);
-	} else if (named(name, "reached")) {
-		waiting_wait(true);
-	} else if (named(name, "go")) {
-		waiting_set(false);
-	} else if (named(name, "gate")) {
-		gate_shut();
-	} else {
-		gate_pass();
-	}
+	if (gate_tell(&changes, name) || gate_tell(&removals, name))
+		return fsalstat(ERR_FSAL_NO_ERROR, 0);
+	if (named(name, "wait"))
+		gate_set(&changes, true, false);
+	gate_pass(&changes);
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 
@@ -214,6 +227,12 @@ static fsal_status_t lookup_path(struct fsal_export *export, const char *path,
 }
 
 /* The FSAL ----------------------------------------------------------------- */
+
+static void unexport(struct fsal_export *export, struct fsal_obj_handle *root)
+{
+	gate_pass(&removals);
+	inner.unexport(export, root);
+}
 
 static attrmask_t fs_supported_attrs(struct fsal_export *export)
 {
@@ -244,6 +263,7 @@ static fsal_status_t create_export(struct fsal_module *fsal, void *parse_node,
 	inner = *ops;
 	ops->lookup_path = lookup_path;
 	ops->fs_supported_attrs = fs_supported_attrs;
+	ops->unexport = unexport;
 	fsal_put(fsal);
 	return status;
 }

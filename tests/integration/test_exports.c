@@ -3,9 +3,8 @@
  * One folder in two exports, of which one goes: the delegations that were
  * granted through it go with it, and their files are free through the other.
  */
-#include "fixture.h"
+#include "exports.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,42 +12,16 @@
 
 #define FILES 20
 #define HOLD 10000 /* ms: nobody's time is over within SOON */
-#define REREAD "Reread exports complete"
 
 static struct fixture fixture;
-static unsigned int rereads;
 
 static struct server_params one = { .module = true };
-
-static int set_exports(struct fixture *f, bool second)
-{
-	struct server_params params = one;
-	char block[1024];
-
-	snprintf(block, sizeof(block),
-		 "EXPORT {\n\tExport_Id = 2;\n\tPath = \"%.512s\";\n"
-		 "\tPseudo = \"/second\";\n\tTag = \"second\";\n"
-		 "\tProtocols = 4;\n\tTransports = TCP;\n"
-		 "\tAccess_Type = RW;\n\tSquash = None;\n"
-		 "\tSecType = sys, none;\n\tDelegations = RW;\n"
-		 "\tFSAL {\n\t\tName = BACKCHANNEL;\n"
-		 "\t\tFSAL {\n\t\t\tName = VFS;\n\t\t}\n\t}\n}\n",
-		 server_export(f->server));
-	if (second)
-		params.config = block;
-	if (server_write_config(f->server, &params) ||
-	    server_signal(f->server, SIGHUP))
-		return -1;
-	return server_wait_log(f->server, REREAD, ++rereads, SOON) ? 0 : -1;
-}
 
 /* Each test has a server of its own, at first with both exports. */
 static int setup(void **state)
 {
 	*state = &fixture;
-	rereads = 0;
-	return fixture_start(&fixture, &one) || set_exports(&fixture, true) ||
-	       fixture_mount(state);
+	return exports_start(&fixture, &one) || fixture_mount(state);
 }
 
 /* The same, and conflicting requests are held. */
@@ -84,35 +57,6 @@ static void hold(struct fixture *f, const char *export, const char *name,
 	assert_int_equal(file->delegation.type, type);
 }
 
-static int open_writing(struct fixture *f, const char *name)
-{
-	struct nfs_file file;
-	char path[64];
-	int status;
-
-	snprintf(path, sizeof(path), "export/%s", name);
-	status = nfs_open(&f->opener_session, path,
-			  OPEN4_SHARE_ACCESS_WRITE |
-				  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
-			  &file);
-	return status ? status : nfs_close(&f->opener_session, &file);
-}
-
-/* Through the first export, within SOON. @return the last answer */
-static int becomes_free(struct fixture *f, const char *name)
-{
-	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
-	char path[64];
-	int status;
-
-	while ((status = open_writing(f, name)) == NFS4ERR_DELAY &&
-	       nfs_now_ns() < until)
-		cb_responder_wait(f->responder,
-				  cb_responder_count(f->responder), 50);
-	snprintf(path, sizeof(path), "export/%s", name);
-	return status ? status : nfs_remove(&f->opener_session, path);
-}
-
 /* Another client's access through the first export is a conflict. */
 static bool is_recalled(struct fixture *f, const char *name,
 			const struct nfs_file *file)
@@ -120,7 +64,7 @@ static bool is_recalled(struct fixture *f, const char *name,
 	unsigned int n = cb_responder_count(f->responder);
 	struct cb_call *call;
 
-	if (open_writing(f, name) != NFS4ERR_DELAY)
+	if (exports_open_writing(f, name) != NFS4ERR_DELAY)
 		return false;
 	while ((call = cb_responder_wait(f->responder, n++, SOON)))
 		if (fixture_recalls(call, file))
@@ -136,7 +80,7 @@ static void test_second_export_delegation_is_recalled(void **state)
 	hold(f, "second", "both", OPEN_DELEGATE_READ, &file);
 	assert_true(is_recalled(f, "both", &file));
 	fixture_return(f, &file);
-	assert_int_equal(becomes_free(f, "both"), NFS4_OK);
+	assert_int_equal(exports_become_free(f, "both"), NFS4_OK);
 }
 
 static void test_export_removed_read_delegated_file_is_free(void **state)
@@ -145,8 +89,8 @@ static void test_export_removed_read_delegated_file_is_free(void **state)
 	struct nfs_file file;
 
 	hold(f, "second", "gone-read", OPEN_DELEGATE_READ, &file);
-	assert_int_equal(set_exports(f, false), 0);
-	assert_int_equal(becomes_free(f, "gone-read"), NFS4_OK);
+	assert_int_equal(exports_set(f, false), 0);
+	assert_int_equal(exports_become_free(f, "gone-read"), NFS4_OK);
 }
 
 static void test_export_removed_write_delegated_file_is_free(void **state)
@@ -155,8 +99,8 @@ static void test_export_removed_write_delegated_file_is_free(void **state)
 	struct nfs_file file;
 
 	hold(f, "second", "gone-write", OPEN_DELEGATE_WRITE, &file);
-	assert_int_equal(set_exports(f, false), 0);
-	assert_int_equal(becomes_free(f, "gone-write"), NFS4_OK);
+	assert_int_equal(exports_set(f, false), 0);
+	assert_int_equal(exports_become_free(f, "gone-write"), NFS4_OK);
 }
 
 /* The recall is answered, and the delegation not returned yet. */
@@ -167,8 +111,8 @@ static void test_export_removed_in_recall_file_is_free(void **state)
 
 	hold(f, "second", "gone-recall", OPEN_DELEGATE_READ, &file);
 	assert_true(is_recalled(f, "gone-recall", &file));
-	assert_int_equal(set_exports(f, false), 0);
-	assert_int_equal(becomes_free(f, "gone-recall"), NFS4_OK);
+	assert_int_equal(exports_set(f, false), 0);
+	assert_int_equal(exports_become_free(f, "gone-recall"), NFS4_OK);
 }
 
 /* A request through an export waits while that, or the holder's, is removed.
@@ -186,12 +130,12 @@ static int held_while_second_goes(struct fixture *f, const char *holds,
 	snprintf(path, sizeof(path), "%s/waited", waits);
 	fixture_send_open(&open, &f->opener_session, path);
 	assert_true(fixture_recalls(fixture_callback(f, 0), &file));
-	assert_int_equal(set_exports(f, false), 0);
+	assert_int_equal(exports_set(f, false), 0);
 	status = nfs_compound_wait(&open, SOON);
 	nfs_compound_fini(&open);
 	if (!strcmp(holds, "export"))
 		fixture_return(f, &file);
-	assert_int_equal(becomes_free(f, "waited"), NFS4_OK);
+	assert_int_equal(exports_become_free(f, "waited"), NFS4_OK);
 	return status;
 }
 
@@ -216,18 +160,43 @@ static void test_export_of_both_removed_while_a_request_is_held(void **state)
 	assert_true(status == NFS4ERR_DELAY || status == NFS4ERR_STALE);
 }
 
+/* The file is in no other export: with the answer its last reference goes. */
+static void
+test_export_removed_while_its_holder_is_asked_for_the_size(void **state)
+{
+	static const struct cb_answer on_demand = { .when = CB_HELD };
+	static const struct cb_answer correct;
+	struct fixture *f = *state;
+	struct nfs_compound getattr;
+	struct nfs_file file;
+	struct cb_call *call;
+
+	cb_responder_push(f->responder, &on_demand);
+	hold(f, "second", "asked", OPEN_DELEGATE_WRITE, &file);
+	nfs_compound_init(&getattr, &f->opener_session);
+	nfs_put_path(&getattr, "second/asked");
+	nfs_put_getattr(&getattr);
+	assert_int_equal(nfs_compound_finish(&getattr), NFS4ERR_DELAY);
+	call = fixture_callback(f, 0);
+	assert_int_equal(call->op, OP_CB_GETATTR);
+	assert_int_equal(exports_set(f, false), 0);
+	assert_int_equal(cb_call_answer(call, &correct), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	assert_int_equal(exports_become_free(f, "asked"), NFS4_OK);
+}
+
 static void test_export_back_file_is_delegated_anew(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_file file;
 
 	hold(f, "second", "back", OPEN_DELEGATE_READ, &file);
-	assert_int_equal(set_exports(f, false), 0);
-	assert_int_equal(set_exports(f, true), 0);
+	assert_int_equal(exports_set(f, false), 0);
+	assert_int_equal(exports_set(f, true), 0);
 	hold(f, "second", "back", OPEN_DELEGATE_READ, &file);
 	assert_true(is_recalled(f, "back", &file));
 	fixture_return(f, &file);
-	assert_int_equal(becomes_free(f, "back"), NFS4_OK);
+	assert_int_equal(exports_become_free(f, "back"), NFS4_OK);
 }
 
 /* The control: no delegation came through the export that goes. */
@@ -237,13 +206,13 @@ static void test_export_removed_first_keeps_its_delegations(void **state)
 	struct nfs_file file;
 
 	hold(f, "export", "kept", OPEN_DELEGATE_WRITE, &file);
-	assert_int_equal(set_exports(f, false), 0);
+	assert_int_equal(exports_set(f, false), 0);
 	assert_int_equal(
 		nfs_test_stateid(&f->session, &file.delegation.stateid),
 		NFS4_OK);
 	assert_true(is_recalled(f, "kept", &file));
 	fixture_return(f, &file);
-	assert_int_equal(becomes_free(f, "kept"), NFS4_OK);
+	assert_int_equal(exports_become_free(f, "kept"), NFS4_OK);
 }
 
 /* Some files through each export, some in recall, when the second goes. */
@@ -268,19 +237,19 @@ static void test_export_removed_at_random_files_are_free(void **state)
 			    !is_recalled(f, name, &files[i]))
 				rounds_fail(&rounds, "%s: no recall", name);
 		}
-		assert_int_equal(set_exports(f, false), 0);
+		assert_int_equal(exports_set(f, false), 0);
 		for (unsigned int i = 0; i < FILES; i++) {
 			snprintf(name, sizeof(name), "f-%u-%u", rounds.done, i);
 			if (!second[i])
 				fixture_return(f, &files[i]);
 			/* What is stuck is so for ever: no need to wait. */
-			if (rounds.bad ? open_writing(f, name) :
-					 becomes_free(f, name))
+			if (rounds.bad ? exports_open_writing(f, name) :
+					 exports_become_free(f, name))
 				rounds_fail(&rounds, "%s, held through the %s",
 					    name,
 					    second[i] ? "second" : "first");
 		}
-		assert_int_equal(set_exports(f, true), 0);
+		assert_int_equal(exports_set(f, true), 0);
 		assert_int_equal(nfs_sequence(&f->session, NULL), NFS4_OK);
 	}
 	assert_int_equal(rounds_end(&rounds), 0);
@@ -301,6 +270,8 @@ int main(void)
 		HELD_TEST(test_export_removed_while_its_request_is_held),
 		HELD_TEST(test_holders_export_removed_while_a_request_is_held),
 		HELD_TEST(test_export_of_both_removed_while_a_request_is_held),
+		EXPORT_TEST(
+			test_export_removed_while_its_holder_is_asked_for_the_size),
 		EXPORT_TEST(test_export_back_file_is_delegated_anew),
 		EXPORT_TEST(test_export_removed_at_random_files_are_free),
 	};

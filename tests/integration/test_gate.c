@@ -5,12 +5,14 @@
  * change itself by the test's FSAL (fsal_attributes.c), and another client opens the
  * file meanwhile.  RFC 5661 10.4.
  */
-#include "fixture.h"
+#include "exports.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#define A_WHILE 300 /* ms: the removal of an export is that far by then */
 #define OP_ALLOCATE 59 /* RFC 7862, 13.1 */
 
 static const struct nfs_stateid anonymous;
@@ -102,25 +104,36 @@ static struct nfs_fh
 	control; /* a file that only the test's FSAL is told with */
 
 /* No name is looked up: who is stopped may have the folder locked. */
+static void put_tell(struct nfs_compound *compound, struct fixture *f,
+		     const char *what)
+{
+	nfs_compound_init(compound, &f->opener_session);
+	compound->minorversion = 2;
+	nfs_put_putfh(compound, &control);
+	nfs_put_setxattr(compound, what, "");
+}
+
 static void tell(struct fixture *f, const char *what)
 {
 	struct nfs_compound compound;
 
-	nfs_compound_init(&compound, &f->opener_session);
-	compound.minorversion = 2;
-	nfs_put_putfh(&compound, &control);
-	nfs_put_setxattr(&compound, what, "");
+	put_tell(&compound, f, what);
 	assert_int_equal(nfs_compound_finish(&compound), NFS4_OK);
 }
 
-/* The opener's compound is stopped at the change that it makes. */
-static void send_and_stop(struct fixture *f, struct nfs_compound *compound)
+static void shut_gate(struct fixture *f)
 {
 	server_make_file(f->server, "control", "");
 	assert_int_equal(
 		nfs_lookup(&f->opener_session, "export/control", &control),
 		NFS4_OK);
 	tell(f, "gate");
+}
+
+/* A compound is stopped at the change that it makes. */
+static void send_and_stop(struct fixture *f, struct nfs_compound *compound)
+{
+	shut_gate(f);
 	assert_int_equal(nfs_compound_send(compound), 0);
 	tell(f, "reached");
 }
@@ -135,8 +148,9 @@ static int go_on(struct fixture *f, struct nfs_compound *compound)
 	return status;
 }
 
-/* The holder opens the file, by its handle, and closes it.  @return what it gets */
-static uint32_t delegated(struct fixture *f, const struct nfs_fh *fh)
+/* The holder's OPEN of a file by its handle. */
+static void put_open(struct nfs_compound *open, struct fixture *f,
+		     const struct nfs_fh *fh)
 {
 	const struct nfs_open_args args = {
 		.share_access = OPEN4_SHARE_ACCESS_READ |
@@ -145,12 +159,19 @@ static uint32_t delegated(struct fixture *f, const struct nfs_fh *fh)
 		.clientid = f->holder.clientid,
 		.owner = f->holder.owner,
 	};
+
+	nfs_compound_init(open, &f->session);
+	nfs_put_putfh(open, fh);
+	nfs_put_open(open, &args);
+}
+
+/* It opens the file, and closes it.  @return what it gets */
+static uint32_t delegated(struct fixture *f, const struct nfs_fh *fh)
+{
 	struct nfs_file file = { .fh = *fh };
 	struct nfs_compound open;
 
-	nfs_compound_init(&open, &f->session);
-	nfs_put_putfh(&open, fh);
-	nfs_put_open(&open, &args);
+	put_open(&open, f, fh);
 	assert_int_equal(nfs_compound_call(&open), NFS4_OK);
 	file.stateid = nfs_compound_res(&open, OP_OPEN)->open.stateid;
 	file.delegation = nfs_compound_res(&open, OP_OPEN)->open.delegation;
@@ -280,6 +301,38 @@ static void test_file_is_delegated_while_another_open_makes_it(void **state)
 	fixture_assert_opens(f, "made");
 }
 
+/* An OPEN is under way while its export is removed: what it adds now goes with it, or
+ * would stay for ever.
+ */
+static void test_export_that_goes_waits_for_what_is_being_opened(void **state)
+{
+	struct nfs_compound open, reached;
+	struct target target;
+	struct fixture own;
+
+	*state = &own;
+	assert_int_equal(exports_start(&own, &params), 0);
+	assert_int_equal(fixture_mount(state), 0);
+	make_target(&own, "removed", &target);
+	assert_int_equal(
+		nfs_lookup(&own.opener_session, "second/removed", &target.fh),
+		NFS4_OK);
+	put_open(&open, &own, &target.fh);
+	send_and_stop(&own, &open);
+	tell(&own, "removal gate");
+	assert_int_equal(exports_tell(&own, false), 0);
+	put_tell(&reached, &own, "removal reached");
+	assert_int_equal(nfs_compound_send(&reached), 0);
+	assert_int_equal(nfs_compound_wait(&reached, A_WHILE), -ETIMEDOUT);
+	assert_int_equal(go_on(&own, &open), NFS4_OK);
+	assert_int_equal(nfs_compound_wait(&reached, SOON), NFS4_OK);
+	nfs_compound_fini(&reached);
+	tell(&own, "removal go");
+	assert_int_equal(exports_wait(&own), 0);
+	assert_int_equal(exports_become_free(&own, "removed"), NFS4_OK);
+	fixture_end(&own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +345,8 @@ int main(void)
 		FIXTURE_TEST(test_nothing_is_granted_during_link),
 		cmocka_unit_test(
 			test_not_even_the_first_is_granted_during_write),
+		cmocka_unit_test(
+			test_export_that_goes_waits_for_what_is_being_opened),
 		FIXTURE_TEST(
 			test_file_is_delegated_while_another_open_makes_it),
 	};

@@ -98,12 +98,13 @@ static void session_put(nfs41_session_t *session)
 	compound_data_Free(data);
 }
 
-/* Ganesha's completion. Frees @call. */
-static void call_end(rpc_call_t *call, uint32_t opcode)
+/* Ganesha's completion. Frees @call, and gives the reference to @export back. */
+static void call_end(rpc_call_t *call, uint32_t opcode,
+		     struct gsh_export *export)
 {
 	nfs41_session_t *session = call->chan->source.session;
 	struct req_op_context context;
-	bool has_context = bc_op_context_for_completion(call, &context);
+	bool has_context = bc_op_context_for_completion(export, &context);
 
 	(*call->call_req.cc_process_cb)(&call->call_req);
 	if (has_context)
@@ -141,7 +142,7 @@ void bc_completion_run(struct bc_call *submitted, enum bc_outcome outcome,
 		set_failed(call, opcode);
 		break;
 	}
-	call_end(call, opcode);
+	call_end(call, opcode, bc_call_export(submitted));
 	/* Who waits for the answer finds it now, or that there is none. */
 	if (opcode == NFS4_OP_CB_GETATTR)
 		bc_waiting_wake(bc_call_file(submitted));

@@ -8,6 +8,8 @@
  */
 #include "callbacks/op_context.h"
 
+#include "callbacks/recalled.h"
+
 #include "export_mgr.h"
 #include "nfs_file_handle.h"
 #include "nfsv41.h"
@@ -33,28 +35,33 @@ void bc_op_context_put_below(void)
 }
 
 /* Without an operation context Ganesha's completion of CB_RECALL drops its
- * reference to the delegation's state, and that of CB_GETATTR the one to the
- * file.  If that is the last (and the file's export is being removed), they
- * follow the null pointer.  So they find a context: that of the export that the
- * file handle names.
+ * references to the delegation's state and to its file, and that of CB_GETATTR the
+ * one to the file.  If that is the last (and the file's export is being removed),
+ * they follow the null pointer.  So they find a context, of the export that Ganesha
+ * has made the callback for; removed or not, it is kept until then.
  */
-bool bc_op_context_for_completion(const rpc_call_t *call,
-				  struct req_op_context *context)
+struct gsh_export *bc_op_context_export(const nfs_cb_argop4 *op)
 {
-	const nfs_cb_argop4 *op =
-		&call->cbt.v_u.v4.args.argarray.argarray_val[1];
 	const file_handle_v4_t *handle;
-	struct gsh_export *export;
+	struct gsh_export *export = bc_recalled_export();
 
 	if (op->argop == NFS4_OP_CB_RECALL)
 		handle = (void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
 	else if (op->argop == NFS4_OP_CB_GETATTR)
 		handle = (void *)op->nfs_cb_argop4_u.opcbgetattr.fh.nfs_fh4_val;
 	else
-		return false;
-	export = get_gsh_export(ntohs(handle->id.exports));
+		return NULL;
+	/* Without Shield_Conflicts it is that which the handle names. */
 	if (!export)
-		return false;
-	init_op_context_simple(context, export, export->fsal_export);
-	return true;
+		return get_gsh_export(ntohs(handle->id.exports));
+	get_gsh_export_ref(export);
+	return export;
+}
+
+bool bc_op_context_for_completion(struct gsh_export *export,
+				  struct req_op_context *context)
+{
+	if (export)
+		init_op_context_simple(context, export, export->fsal_export);
+	return export;
 }

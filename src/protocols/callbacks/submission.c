@@ -11,6 +11,7 @@
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 
+#include "export_mgr.h"
 #include "nfsv41.h"
 #include "sal_data.h"
 
@@ -130,6 +131,7 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 	nfs41_session_t *session;
 	nfs_cb_argop4 *sequence;
 	struct bc_call *submitted;
+	struct gsh_export *export;
 	bool encoded;
 
 	bc_op_context_put_below();
@@ -141,6 +143,8 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 	submitted = call_new(call, &encoded);
 	if (!submitted)
 		return RPC_SYSTEMERROR;
+	export = bc_op_context_export(&sequence[1]);
+	bc_call_set_export(submitted, export);
 	/* An error would make Ganesha destroy the channel for good. */
 	if (!encoded) {
 		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
@@ -153,8 +157,10 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 		return RPC_SUCCESS;
 	}
 	/* It may complete, and the session go, before this returns. */
-	if (bc_call_submit(submitted, session->clientid,
-			   (const uint8_t *)session->session_id))
-		return RPC_SYSTEMERROR;
-	return RPC_SUCCESS;
+	if (!bc_call_submit(submitted, session->clientid,
+			    (const uint8_t *)session->session_id))
+		return RPC_SUCCESS;
+	if (export)
+		put_gsh_export(export);
+	return RPC_SYSTEMERROR;
 }

@@ -93,14 +93,15 @@ static fsal_status_t hook_fsal_reopen2(struct fsal_obj_handle *obj,
 	return fsal_reopen2(obj, state, openflags, check_permission);
 }
 
-/* The last thing that Ganesha does before it makes a CB_RECALL, with the file's
- * st_lock held: what the callback is about is known here, and not in its arguments.
+/* The last thing that Ganesha does before it makes a CB_RECALL or CB_GETATTR, with the
+ * file's st_lock held: what the callback is about is known here, and not in its
+ * arguments.
  */
 static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
 				    const struct fsal_obj_handle *obj,
 				    struct gsh_export *export)
 {
-	bc_recalled_file_set(obj);
+	bc_recalled_file_set(obj, export);
 	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
 }
 

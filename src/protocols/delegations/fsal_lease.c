@@ -30,13 +30,12 @@
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
 #include "delegations/revocation.h"
+#include "delegations/unexport.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "sal_data.h"
-
-#include "backchannel.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -67,6 +66,12 @@ static struct lease_fsal *lease_fsal_find(const struct fsal_module *fsal)
 	while (entry && entry->fsal != fsal)
 		entry = entry->next;
 	return entry;
+}
+
+const struct export_ops *
+bc_fsal_lease_original(const struct fsal_export *sub_export)
+{
+	return &lease_fsal_find(sub_export->fsal)->original;
 }
 
 /* The file's methods ------------------------------------------------------- */
@@ -150,6 +155,23 @@ static fsal_status_t lease_grant(const state_t *state,
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 
+/* Whether there may be a delegation; @ready: nobody else is asked. */
+static fsal_status_t lease_ask(state_t *state, state_owner_t *owner,
+			       fsal_deleg_t deleg, bool ready)
+{
+	/* The state is in its export's list by now; or it is one of those that an
+	 * export which goes does not wait for.
+	 */
+	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s (unexport.c) */
+	if (bc_unexport_goes(op_ctx->fsal_export))
+		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+	if (bc_layout_delegation_verify(state, owner, deleg == FSAL_DELEG_WR) ==
+	    BC_LAYOUT_FITS)
+		return lease_grant(state, owner, deleg);
+	return ready ? fsalstat(ERR_FSAL_DELAY, EAGAIN) :
+		       fsalstat(ERR_FSAL_NO_ERROR, 0);
+}
+
 /** The lease behind a delegation. Context: holds the file's st_lock. */
 static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 				       struct state_t *state, void *owner,
@@ -165,18 +187,14 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 		bc_revocation_keep_state(state);
 	}
 	/* DELEGRETURN tells it when Ganesha's bookkeeping is right again, and
-	 * bc_unexport() where an export is removed.
+	 * unexport.c where an export is removed.
 	 */
 	if (deleg == FSAL_DELEG_NONE &&
 	    bc_layout_of_delegations() == BC_LAYOUT_FITS &&
 	    state->state_data.deleg.sd_state != BC_DELEG_RETURNING)
 		bc_bookkeeping_ended_locked(state->state_obj, state);
-	if (deleg != FSAL_DELEG_NONE &&
-	    bc_layout_delegation_verify(state, owner, deleg == FSAL_DELEG_WR) ==
-		    BC_LAYOUT_FITS)
-		status = lease_grant(state, owner, deleg);
-	else if (deleg != FSAL_DELEG_NONE && ready)
-		status = fsalstat(ERR_FSAL_DELAY, EAGAIN);
+	if (deleg != FSAL_DELEG_NONE)
+		status = lease_ask(state, owner, deleg, ready);
 	if (FSAL_IS_ERROR(status) || ready)
 		return status;
 	return entry->lease_op2(obj_hdl, state, owner, deleg);
@@ -253,36 +271,6 @@ static fsal_status_t bc_create_handle(struct fsal_export *export,
 	return status;
 }
 
-/* In place of an export's own: that it is means that it is gone. */
-static void gone_unexport(struct fsal_export *export,
-			  struct fsal_obj_handle *root)
-{
-	lease_fsal_find(export->fsal)->original.unexport(export, root);
-}
-
-/**
- * An export is removed.  Ganesha has just deleted all states that came through it,
- * and has told nobody of the delegations among them.
- *
- * Who waits for their files finds them gone; who has come through this very export
- * must not use it any more, which Ganesha marks only after this.
- */
-static void bc_unexport(struct fsal_export *export,
-			struct fsal_obj_handle *root)
-{
-	uatomic_set(&export->exp_ops.unexport, gone_unexport);
-	gone_unexport(export, root);
-	bc_waiting_wake_all();
-}
-
-bool bc_fsal_lease_export_gone(void)
-{
-	const struct fsal_export *export = op_ctx->fsal_export;
-	struct fsal_export *sub = export ? export->sub_export : NULL;
-
-	return sub && uatomic_read(&sub->exp_ops.unexport) == gone_unexport;
-}
-
 /** Find or add the entry of an export's FSAL. Context: holds leases_lock. */
 static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 {
@@ -337,8 +325,7 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 		if (answer && ops->fs_supports == entry->original.fs_supports)
 			uatomic_set(&ops->fs_supports, bc_fs_supports);
 	}
-	if (ops->unexport == entry->original.unexport)
-		uatomic_set(&ops->unexport, bc_unexport);
+	bc_unexport_adopt(sub_export, &entry->original);
 	pthread_mutex_unlock(&leases_lock);
 }
 

@@ -29,12 +29,12 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export);
 void bc_fsal_lease_disable(void);
 
 /**
- * Is this request's export one that has been removed, with all that was delegated
- * through it?
+ * The methods of an adopted export, as they were.
  *
- * Context: a request's thread; lock-free.
+ * Context: any thread; lock-free.
  */
-bool bc_fsal_lease_export_gone(void);
+const struct export_ops *
+bc_fsal_lease_original(const struct fsal_export *sub_export);
 
 /**
  * Has no file of this request's FSAL been delegated yet, as far as it can be known?

@@ -23,7 +23,7 @@
 #include "operations/held.h"
 #include "operations/operations.h"
 
-#include "delegations/fsal_lease.h"
+#include "delegations/unexport.h"
 #include "ganesha/layout.h"
 
 #include "export_mgr.h"
@@ -193,7 +193,7 @@ static enum nfs_req_result run_again(nfs4_function_t handler,
 	enum nfs_req_result result;
 
 	if (!op_ctx->ctx_export || !export_ready(op_ctx->ctx_export) ||
-	    bc_fsal_lease_export_gone())
+	    bc_unexport_goes_here())
 		return bc_operation_fail(op, resp, NFS4ERR_DELAY);
 	memset(&resp->nfs_resop4_u, 0, sizeof(resp->nfs_resop4_u));
 	again = true;

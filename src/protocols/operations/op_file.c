@@ -9,6 +9,7 @@
 #include "operations/stateid.h"
 
 #include "delegations/conflict.h"
+#include "delegations/unexport.h"
 
 /* What is checked before Ganesha looks at anything.  An OPEN's stateid is checked
  * in it: a delegation of this file, too.  A data server is given that of its
@@ -60,17 +61,46 @@ static enum nfs_req_result run(struct bc_conflict *conflict,
 	return result;
 }
 
+/* It is to be no state of an export that is being removed.  A client of NFSv4.0 must
+ * not be refused here.
+ */
+static bool may_add_state(const struct nfs_argop4 *op,
+			  const compound_data_t *data)
+{
+	return data->minorversion &&
+	       (op->argop == NFS4_OP_OPEN || op->argop == NFS4_OP_LOCK ||
+		op->argop == NFS4_OP_LAYOUTGET);
+}
+
+static enum nfs_req_result run_in_export(struct bc_conflict *conflict,
+					 struct nfs_argop4 *op,
+					 compound_data_t *data,
+					 struct nfs_resop4 *resp)
+{
+	enum nfs_req_result result;
+	unsigned int *entered;
+
+	if (!may_add_state(op, data))
+		return run(conflict, op, data, resp);
+	entered = bc_unexport_enter();
+	if (!entered)
+		return bc_operation_fail(op, resp, NFS4ERR_DELAY);
+	result = run(conflict, op, data, resp);
+	bc_unexport_leave(entered);
+	return result;
+}
+
 enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp)
 {
 	const nfsstat4 *status = &resp->nfs_resop4_u.opaccess.status;
 	nfsstat4 wrong = check_stateid(op, data);
 	enum nfs_req_result result;
-	struct bc_conflict conflict;
+	struct bc_conflict conflict = { .kind = BC_CONFLICT_NONE };
 
 	if (wrong != NFS4_OK)
 		return bc_operation_fail(op, resp, wrong);
-	result = run(&conflict, op, data, resp);
+	result = run_in_export(&conflict, op, data, resp);
 	if (result == NFS_REQ_ERROR && *status == NFS4ERR_DELAY &&
 	    may_run_again(op, data))
 		bc_held_note(bc_conflict_awaited(&conflict));

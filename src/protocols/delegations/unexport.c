@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Exports that are removed.
+ *
+ * Purpose: release_export() deletes the states that have come through an export, and
+ *   marks it as gone when that and more is done.  What an operation adds in between
+ *   stays: nobody can recall, revoke or return such a delegation, and the server dies
+ *   of an open at its end.  And nobody is told of the delegations that go.  So an
+ *   export has a mark of our own before its states are deleted, operations that might
+ *   add one are waited for, and who waits for a file looks at it afterwards.
+ * Data: the mark is the export's own method prepare_unexport, replaced.  Operations
+ *   under way are counted by their export.
+ * Locking: none.  Ganesha removes one export at a time.
+ * Lifetime: an export is kept by the request that came through it.
+ * Invariant: an operation that is counted sees the mark, or is waited for.
+ *
+ * NFSv4.0 counts its OPENs and LOCKs by their owners' sequence ids, also those that
+ * fail: they are not refused, and so not waited for.
+ */
+#include "delegations/unexport.h"
+
+#include "delegations/fsal_lease.h"
+
+#include "fsal_api.h"
+
+#include "backchannel.h"
+
+#include <time.h>
+#include <urcu/system.h>
+#include <urcu/uatomic.h>
+
+#define PATIENCE_MS 1000 /* that operations under way are waited for */
+#define COUNT_BITS 6 /* exports that share a count wait for each other's */
+
+static unsigned int under_way[1 << COUNT_BITS]; /* [A] */
+
+static unsigned int *count_of(const struct fsal_export *sub_export)
+{
+	uint64_t hash = (uintptr_t)sub_export * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &under_way[hash >> (64 - COUNT_BITS)];
+}
+
+/* In place of an export's own: the mark. */
+static void marked_prepare_unexport(struct fsal_export *export)
+{
+	bc_fsal_lease_original(export)->prepare_unexport(export);
+}
+
+bool bc_unexport_goes(const struct fsal_export *sub_export)
+{
+	return CMM_LOAD_SHARED(sub_export->exp_ops.prepare_unexport) ==
+	       marked_prepare_unexport;
+}
+
+static const struct fsal_export *export_here(void)
+{
+	const struct fsal_export *export = op_ctx->fsal_export;
+
+	return export ? export->sub_export : NULL;
+}
+
+bool bc_unexport_goes_here(void)
+{
+	const struct fsal_export *export = export_here();
+
+	return export && bc_unexport_goes(export);
+}
+
+unsigned int *bc_unexport_enter(void)
+{
+	static unsigned int none; /* it has no FSAL that we know */
+	const struct fsal_export *export = export_here();
+	unsigned int *count = export ? count_of(export) : &none;
+
+	uatomic_inc(count);
+	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s: this sees the mark,
+		       * or that the count
+		       */
+	if (!export || !bc_unexport_goes(export))
+		return count;
+	uatomic_dec(count);
+	return NULL;
+}
+
+void bc_unexport_leave(unsigned int *entered)
+{
+	cmm_smp_mb__before_uatomic_dec();
+	uatomic_dec(entered);
+}
+
+/* An export is being removed: its states are deleted next.
+ * Context: Ganesha's administration of its exports is locked, and nothing else.
+ */
+static void bc_prepare_unexport(struct fsal_export *export)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+	const unsigned int *count = count_of(export);
+
+	uatomic_set(&export->exp_ops.prepare_unexport, marked_prepare_unexport);
+	cmm_smp_mb(); /* pairs with bc_unexport_enter()'s, and with lease_ask()'s
+		       * (fsal_lease.c)
+		       */
+	for (int i = 0; i < PATIENCE_MS && uatomic_read(count); i++)
+		nanosleep(&ms, NULL);
+	marked_prepare_unexport(export);
+}
+
+/* They have been: who waits for their files finds them gone.  Context: the same. */
+static void bc_unexport(struct fsal_export *export,
+			struct fsal_obj_handle *root)
+{
+	bc_fsal_lease_original(export)->unexport(export, root);
+	bc_waiting_wake_all();
+}
+
+void bc_unexport_adopt(struct fsal_export *sub_export,
+		       const struct export_ops *original)
+{
+	struct export_ops *ops = &sub_export->exp_ops;
+
+	if (ops->unexport != original->unexport ||
+	    ops->prepare_unexport != original->prepare_unexport)
+		return;
+	uatomic_set(&ops->unexport, bc_unexport);
+	uatomic_set(&ops->prepare_unexport, bc_prepare_unexport);
+}
