@@ -14,7 +14,7 @@
  *   grants nothing until it has ended; so does an OPEN that disguises a delegation.
  *   OPEN is looked at once more where Ganesha holds the lock until it has granted
  *   what it grants.  Before the first delegation it is not known how a file's states
- *   are laid out: who changes a file then is counted beside them (unmarked[]).
+ *   are laid out: who changes a file then is counted beside them (unmarked).
  * Lifetime: a struct bc_conflict is on its handler's stack, and known to the thread
  *   meanwhile (bc_conflict_here()).
  * Invariant: whatever bc_conflict_begin() has changed, bc_conflict_end() undoes, on
@@ -35,6 +35,7 @@
 #include "delegations/conflict.h"
 
 #include "delegations/bookkeeping.h"
+#include "delegations/counts.h"
 #include "delegations/getattr.h"
 #include "delegations/recall.h"
 #include "ganesha/client_record.h"
@@ -325,24 +326,16 @@ static void release_file(struct fsal_obj_handle *obj)
 	obj->obj_ops->put_ref(obj);
 }
 
-/* Who changes a file, by its address, while nothing is delegated yet: others that
- * share a count are not delegated first, either.
+/* Who changes a file while nothing is delegated yet.  Files that share a count are not
+ * delegated first, either.
  */
-#define UNMARKED_BITS 6
-static unsigned int unmarked[1 << UNMARKED_BITS]; /* [A] */
-
-static unsigned int *unmarked_count(const struct fsal_obj_handle *obj)
-{
-	uint64_t hash = (uintptr_t)obj * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &unmarked[hash >> (64 - UNMARKED_BITS)];
-}
+static struct bc_counts unmarked;
 
 /* The file is not the first one that is delegated until bc_conflict_end(). */
 static void hold_unmarked(struct bc_conflict *conflict,
 			  const struct fsal_obj_handle *obj)
 {
-	unsigned int *count = unmarked_count(obj);
+	unsigned int *count = bc_count_of(&unmarked, obj);
 
 	if (bc_layout_of_delegations() != BC_LAYOUT_UNKNOWN ||
 	    conflict->unmarked == BC_CONFLICT_FILES)
@@ -368,7 +361,7 @@ static void release_unmarked(struct bc_conflict *conflict)
 bool bc_conflict_changes_unmarked(const struct fsal_obj_handle *obj)
 {
 	cmm_smp_mb(); /* pairs with hold_unmarked()'s */
-	return uatomic_read(unmarked_count(obj)) > 0;
+	return uatomic_read(bc_count_of(&unmarked, obj)) > 0;
 }
 
 /* OPEN holds st_lock itself until it has granted what it grants. */

@@ -159,8 +159,8 @@ static fsal_status_t lease_grant(const state_t *state,
 static fsal_status_t lease_ask(state_t *state, state_owner_t *owner,
 			       fsal_deleg_t deleg, bool ready)
 {
-	/* The state is in its export's list by now; or it is one of those that an
-	 * export which goes does not wait for.
+	/* The state is in its export's list by now, and goes with it if that is
+	 * marked later.  If it is marked already, the state might stay.
 	 */
 	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s (unexport.c) */
 	if (bc_unexport_goes(op_ctx->fsal_export))

@@ -9,7 +9,8 @@
  *   export has a mark of our own before its states are deleted, operations that might
  *   add one are waited for, and who waits for a file looks at it afterwards.
  * Data: the mark is the export's own method prepare_unexport, replaced.  Operations
- *   under way are counted by their export.
+ *   under way are counted by their export; those that share a count are waited for,
+ *   too.
  * Locking: none.  Ganesha removes one export at a time.
  * Lifetime: an export is kept by the request that came through it.
  * Invariant: an operation that is counted sees the mark, or is waited for.
@@ -19,6 +20,7 @@
  */
 #include "delegations/unexport.h"
 
+#include "delegations/counts.h"
 #include "delegations/fsal_lease.h"
 
 #include "fsal_api.h"
@@ -30,16 +32,8 @@
 #include <urcu/uatomic.h>
 
 #define PATIENCE_MS 1000 /* that operations under way are waited for */
-#define COUNT_BITS 6 /* exports that share a count wait for each other's */
 
-static unsigned int under_way[1 << COUNT_BITS]; /* [A] */
-
-static unsigned int *count_of(const struct fsal_export *sub_export)
-{
-	uint64_t hash = (uintptr_t)sub_export * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &under_way[hash >> (64 - COUNT_BITS)];
-}
+static struct bc_counts under_way;
 
 /* In place of an export's own: the mark. */
 static void marked_prepare_unexport(struct fsal_export *export)
@@ -71,7 +65,7 @@ unsigned int *bc_unexport_enter(void)
 {
 	static unsigned int none; /* it has no FSAL that we know */
 	const struct fsal_export *export = export_here();
-	unsigned int *count = export ? count_of(export) : &none;
+	unsigned int *count = export ? bc_count_of(&under_way, export) : &none;
 
 	uatomic_inc(count);
 	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s: this sees the mark,
@@ -95,7 +89,7 @@ void bc_unexport_leave(unsigned int *entered)
 static void bc_prepare_unexport(struct fsal_export *export)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
-	const unsigned int *count = count_of(export);
+	const unsigned int *count = bc_count_of(&under_way, export);
 
 	uatomic_set(&export->exp_ops.prepare_unexport, marked_prepare_unexport);
 	cmm_smp_mb(); /* pairs with bc_unexport_enter()'s, and with lease_ask()'s

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Counts of what is under way, by an object that has no room for one of its own.
+ */
+#ifndef BC_COUNTS_H
+#define BC_COUNTS_H
+
+#include <stdint.h>
+
+#define BC_COUNT_BITS 6
+
+/** [A] Objects that share a count are taken for one another. */
+struct bc_counts {
+	unsigned int count[1 << BC_COUNT_BITS];
+};
+
+/** The count of an object, which is never followed. Context: any. */
+static inline unsigned int *bc_count_of(struct bc_counts *counts,
+					const void *object)
+{
+	uint64_t hash = (uintptr_t)object * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &counts->count[hash >> (64 - BC_COUNT_BITS)];
+}
+
+#endif /* BC_COUNTS_H */
