@@ -49,6 +49,7 @@
 #include <urcu/wfcqueue.h>
 
 #include "backchannel.h"
+#include "counters.h"
 
 /* SEQ4_STATUS_*, RFC 5661 18.46.1 */
 #define BC_SEQ4_CB_PATH_DOWN 0x00000001
@@ -324,6 +325,9 @@ enum bc_call_state {
 
 struct bc_call {
 	struct urcu_ref ref;
+	/* [K] instead of ops->complete(); NULL: that */
+	void (*done)(struct bc_call *call, enum bc_outcome outcome,
+		     struct bc_reply *reply);
 	struct bc_work work; /* to complete it on the thread for that */
 	enum bc_outcome outcome; /* [L] until DONE, then its completer's */
 	struct cds_list_head link; /* [L] QUEUED: in client->queue */
@@ -333,6 +337,7 @@ struct bc_call {
 	uint32_t looks; /* [L] SENT: at the path of this attempt, so far */
 	uint64_t answer_by; /* [L] ms: SENT, no answer by then is a failure */
 	uint64_t expires; /* [L] ms: SENT, until when parked or delayed */
+	uint64_t submitted; /* [K] ns: when; 0: it never was */
 	uint64_t deadline; /* [K] ms: it has completed by then */
 	uint32_t attempts; /* [L] that have timed out or were refused */
 	uint32_t redone; /* [L] started over for the sake of its sequence id */
@@ -364,6 +369,7 @@ struct bc_request {
 	struct bc_security *security; /* [K] counted */
 	struct bc_cb_sequence sequence; /* [K] */
 	bool retry; /* [K] */
+	uint64_t sent; /* ns: its sending thread's, until it is */
 	size_t body_len; /* [K] */
 	uint8_t *body; /* [K] CB_COMPOUND4args as XDR */
 };
@@ -420,6 +426,7 @@ struct bc_conn {
 	struct rcu_head rcu;
 	struct urcu_ref ref;
 	const void *transport; /* [K] key */
+	uint64_t number; /* [K] of all that there have been; > 0 */
 	bool down; /* [A] once set, never cleared */
 	uint64_t activity; /* [A] ns: last heard on the fore channel */
 	struct bc_work down_work;
@@ -502,6 +509,10 @@ struct bc_client {
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint64_t spoke; /* [A] ns: heard on any, to the second */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
+	uint64_t paths_since; /* [L] ms: it has one, or none, since; 0: it never
+				 had any */
+	bool outage; /* [L] it has none, and its sessions are open */
+	uint32_t place; /* [L] in the directory; 0: none */
 	uint32_t
 		standing; /* [A], changed under [L]: BC_STANDING_*, of these: */
 	uint32_t trusted; /* [L] paths not on trial */
@@ -516,7 +527,8 @@ struct bc_client {
 	struct cds_list_head back_list; /* [L] its back-bound bindings */
 	uint32_t back_bound; /* [L] how many */
 	uint32_t calls; /* [L] accepted and not completed */
-	uint32_t queued; /* [L] calls that are QUEUED or BACKOFF */
+	uint32_t queued; /* [A], changed under [L]: calls that are QUEUED or
+			    BACKOFF */
 	struct cds_list_head sessions; /* [L] */
 	struct cds_list_head
 		reachable; /* [L] sessions with a path; of these, */
@@ -541,7 +553,7 @@ struct bc_log_limit {
 
 /** The core. */
 struct bc_core {
-	struct bc_config config; /* [K] */
+	struct bc_config config; /* [K], but for hold_time: [A] */
 	const struct bc_ops *ops; /* [K] */
 	void (*expire)(struct bc_client *client); /* [K] what its timer runs */
 	struct bc_table clients; /* by client id */
@@ -551,9 +563,7 @@ struct bc_core {
 	unsigned long opening; /* [A] bindings that wait for a reply */
 	uint32_t back_bound; /* [A] back-bound connections of all sessions */
 	bool stopping; /* [A] callbacks fail from now on */
-	unsigned long
-		submitted; /* [A] callbacks accepted, and how they ended */
-	unsigned long completed[BC_OUTCOMES]; /* [A] */
+	uint64_t conns_made; /* [A] each has its number */
 	struct {
 		unsigned long held; /* [A] requests that waited for a file */
 		unsigned long went_on; /* [A] how often any of them has */
@@ -595,6 +605,9 @@ unsigned long bc_hash_sessionid(const uint8_t id[BC_SESSIONID_SIZE]);
 
 void bc_waiting_start(void);
 
+/** The weight of all requests that wait. Context: any; lock-free. */
+uint64_t bc_waiting_weight(void);
+
 /** The stated lock rule, executed in debug builds. */
 static inline void bc_assert_locked(pthread_mutex_t *lock)
 {
@@ -630,8 +643,28 @@ void bc_client_arm_locked(struct bc_client *client, uint64_t when);
 /** What its standing is made of has changed: publish it. [L] */
 void bc_client_set_standing_locked(struct bc_client *client);
 
+/** It has a path again, or goes: count how long it had none, if it had. [L] */
+void bc_client_end_outage_locked(struct bc_client *client);
+
 /** Whether it has no path that is trusted (trust.c). [L] */
 bool bc_client_on_trial(const struct bc_client *client);
+
+/* directory.c: all clients by their places, for who goes through them */
+
+/** Give the client a place; it has none, and none if there is no memory. [L] */
+void bc_directory_add_locked(struct bc_client *client);
+
+/** Give its place back, if it has one. [L] */
+void bc_directory_remove_locked(struct bc_client *client);
+
+/** The end of the places that there have been; they begin with 1. */
+uint32_t bc_directory_end(void);
+
+/** The client in a place, or NULL. Context: rcu_read_lock(). */
+struct bc_client *bc_directory_client_rcu(uint32_t place);
+
+/** Free all of it. Context: there are no clients, and no readers. */
+void bc_directory_fini(void);
 
 /* revoked.c */
 
@@ -674,6 +707,9 @@ struct bc_conn *bc_binding_path_locked(const struct bc_session *session);
 
 /** The binding waits for no reply any more. [C] */
 void bc_binding_forget_reply(struct bc_binding *binding);
+
+/** The binding is no back channel any more; what is in flight on it stays there. [L] */
+void bc_binding_displace_locked(struct bc_binding *binding);
 
 /** Remove a binding and free it; its references are dropped. [L] */
 void bc_binding_remove_locked(struct bc_binding *binding);
@@ -803,8 +839,11 @@ void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome);
 /** For one that was never submitted: complete it on that thread. Context: any. */
 void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome);
 
-/** Complete it, consuming the reference. Context: holds no lock; may block. */
-void bc_call_complete(struct bc_call *call, struct bc_reply *reply);
+/** Complete it, consuming the reference. @param[in] now  ns, when it ended.
+ *  Context: holds no lock; may block.
+ */
+void bc_call_complete(struct bc_call *call, struct bc_reply *reply,
+		      uint64_t now);
 
 /** The slot waits no longer for the reply to its request. */
 void bc_slot_drop_request_locked(struct bc_slot *slot);

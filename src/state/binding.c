@@ -44,6 +44,21 @@ static bool is_trusted(const struct bc_binding *binding)
 	return is_path(binding) && !binding->on_trial;
 }
 
+/* The client has its first path, or none any more; which is no outage where its
+ * session ends.
+ */
+static void note_path(struct bc_client *client, bool ends)
+{
+	if (client->paths && client->outage) {
+		bc_count(BC_COUNT_PATHS_REGAINED);
+		bc_client_end_outage_locked(client);
+	} else if (!client->paths && !ends) {
+		bc_count(BC_COUNT_PATHS_LOST);
+		client->outage = true;
+	}
+	client->paths_since = bc_now();
+}
+
 /* Change the counts of paths. SEQUENCE reads them without the lock. */
 static void count_path(struct bc_session *session, int by)
 {
@@ -51,6 +66,8 @@ static void count_path(struct bc_session *session, int by)
 
 	uatomic_set(&session->paths, session->paths + (uint32_t)by);
 	uatomic_set(&client->paths, client->paths + (uint32_t)by);
+	if (by > 0 ? client->paths == 1 : !client->paths)
+		note_path(client, !session->open);
 	bc_session_list_locked(session);
 	if (by > 0 && client->paths == 1 && client->path_was_lost) {
 		client->path_was_lost = false;
@@ -159,6 +176,7 @@ void bc_binding_fault_session_locked(struct bc_session *session)
 	cds_list_for_each_entry(binding, &session->bindings, session_link)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
 	session->fault = true;
+	bc_count(BC_COUNT_FAULTS);
 	uatomic_set(&session->faulty, true);
 	bc_log_limited(BC_LIMITED_FAULT, BC_LOG_WARN,
 		       "client %#lx: back channel fault until its session ends",
@@ -234,7 +252,7 @@ static bool in_flight(const struct bc_binding *binding)
  * is in flight stays there, and the binding is remembered for its sake, until it
  * is answered or the connection ends.  The client may bind it anew any time.
  */
-static void displace(struct bc_binding *binding)
+void bc_binding_displace_locked(struct bc_binding *binding)
 {
 	struct bc_conn *conn = binding->conn;
 
@@ -294,6 +312,8 @@ static void give_way(const struct bc_binding *added, struct bc_binding *least,
 {
 	bool gone = uatomic_read(&least->conn->down);
 
+	bc_count(BC_COUNT_DISPLACED_SESSION +
+		 (kind - BC_LIMITED_SESSION_BINDINGS));
 	if (!gone)
 		bc_log_limited(
 			kind, BC_LOG_WARN,
@@ -302,7 +322,7 @@ static void give_way(const struct bc_binding *added, struct bc_binding *least,
 			limit);
 	if (least->session != added->session)
 		displaced_remove(least->session);
-	displace(least);
+	bc_binding_displace_locked(least);
 }
 
 /* A binding was added: keep the limits.  The server's is for those that have more
@@ -396,6 +416,7 @@ static void binding_count(struct bc_binding *binding)
 		return;
 	}
 	back_count(binding, 1);
+	bc_count(BC_COUNT_BOUND);
 	session->had_back = true;
 	bc_binding_set_trial_locked(binding,
 				    client->doubted || client->bereaved);
@@ -501,5 +522,9 @@ int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,
 	pthread_mutex_lock(&session->client->lock);
 	rc = bind_locked(session, conn, (enum bc_bind_dir)dir, reply, channels);
 	pthread_mutex_unlock(&session->client->lock);
+	if (rc == -EINVAL)
+		bc_count(BC_COUNT_BIND_CHANNELS);
+	else if (rc == -ENOSPC)
+		bc_count(BC_COUNT_BIND_SECURITY);
 	return rc;
 }

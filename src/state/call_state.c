@@ -35,17 +35,23 @@
 #define LOOK_FIRST 250 /* ms */
 #define LOOKS_LONGER 32
 
+/* The administrator's walk reads it without the lock. */
+static void count_queued(struct bc_client *client, int by)
+{
+	uatomic_set(&client->queued, client->queued + (uint32_t)by);
+}
+
 void bc_call_unlink_locked(struct bc_call *call)
 {
 	assert(call->state != BC_CALL_DONE);
 	switch (call->state) {
 	case BC_CALL_QUEUED:
 		cds_list_del(&call->link);
-		call->client->queued--;
+		count_queued(call->client, -1);
 		bc_heap_remove(&call->client->due, &call->due);
 		break;
 	case BC_CALL_BACKOFF:
-		call->client->queued--;
+		count_queued(call->client, -1);
 		bc_heap_remove(&call->client->due, &call->due);
 		break;
 	case BC_CALL_SENT:
@@ -112,7 +118,7 @@ void bc_call_enqueue_locked(struct bc_call *call, bool in_front, uint64_t now)
 		cds_list_add(&call->link, &client->queue);
 	else
 		cds_list_add_tail(&call->link, &client->queue);
-	client->queued++;
+	count_queued(client, 1);
 	call_time(call, bc_call_may_wait_until(call, now));
 }
 
@@ -127,7 +133,7 @@ void bc_call_time_sent_locked(struct bc_call *call, uint64_t when)
 static void call_time_backoff(struct bc_call *call, uint64_t when)
 {
 	call->state = BC_CALL_BACKOFF;
-	call->client->queued++;
+	count_queued(call->client, 1);
 	call_time(call, when);
 }
 
@@ -145,16 +151,23 @@ void bc_call_done_locked(struct bc_call *call, enum bc_outcome outcome)
 	bc_client_retire_locked(client);
 }
 
-void bc_call_complete(struct bc_call *call, struct bc_reply *reply)
+void bc_call_complete(struct bc_call *call, struct bc_reply *reply,
+		      uint64_t now)
 {
-	bc_core.ops->complete(call, call->outcome, reply);
-	uatomic_inc(&bc_core.completed[call->outcome]);
+	uint64_t took = call->submitted ? now - call->submitted : 0;
+
+	if (call->done)
+		call->done(call, call->outcome, reply);
+	else
+		bc_core.ops->complete(call, call->outcome, reply);
+	bc_count_completed(call->opcode, call->outcome, took);
 	bc_call_put(call);
 }
 
 static void complete_work(struct bc_work *work)
 {
-	bc_call_complete(caa_container_of(work, struct bc_call, work), NULL);
+	bc_call_complete(caa_container_of(work, struct bc_call, work), NULL,
+			 bc_now_ns());
 }
 
 static void complete_queue(struct bc_call *call)
@@ -213,6 +226,8 @@ void bc_call_redo_locked(struct bc_call *call)
 
 	if (call->state == BC_CALL_DONE)
 		return;
+	if (call->state != BC_CALL_BACKOFF)
+		bc_count(BC_COUNT_REDRIVES);
 	bc_call_unlink_locked(call);
 	if (now < call->deadline)
 		bc_call_enqueue_locked(call, true, now);
@@ -255,6 +270,7 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 	if (call->attempts < config->retry_attempts &&
 	    bc_now() + delay < call->deadline) {
 		call->attempts++;
+		bc_count(BC_COUNT_RETRIES);
 		bc_log_limited(
 			BC_LIMITED_RETRY, BC_LOG_INFO,
 			"client %#lx: callback not answered, retry %u of %u in %lu ms",
@@ -263,6 +279,7 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 		call_time_backoff(call, bc_now() + delay);
 		return;
 	}
+	bc_count(BC_COUNT_GIVEN_UP);
 	bc_log_limited(BC_LIMITED_GIVEN_UP, BC_LOG_EVENT,
 		       "client %#lx: callback given up after %u attempts",
 		       (unsigned long)call->client->clientid,
@@ -305,10 +322,12 @@ void bc_slot_end_locked(struct bc_session *session, struct bc_slot *slot,
 	bc_call_put(call);
 	if (session->stuck && bc_slots_available(&session->slots))
 		bc_session_set_stuck_locked(session, false);
-	if (slot->state == BC_SLOT_LOST)
-		bc_log_limited(
-			BC_LIMITED_SLOT_LOST, BC_LOG_WARN,
-			"client %#lx: a back channel slot's sequence is lost (%u of %u)",
-			(unsigned long)session->client->clientid,
-			session->slots.lost, session->slots.size);
+	if (slot->state != BC_SLOT_LOST)
+		return;
+	bc_count(BC_COUNT_SLOTS_LOST);
+	bc_log_limited(
+		BC_LIMITED_SLOT_LOST, BC_LOG_WARN,
+		"client %#lx: a back channel slot's sequence is lost (%u of %u)",
+		(unsigned long)session->client->clientid, session->slots.lost,
+		session->slots.size);
 }

@@ -137,8 +137,11 @@ struct bc_client *bc_client_lock(uint64_t clientid)
 		if (!client)
 			continue;
 		pthread_mutex_lock(&client->lock);
-		if (!client->dead)
+		if (!client->dead) {
+			if (!client->place)
+				bc_directory_add_locked(client);
 			return client;
+		}
 		pthread_mutex_unlock(&client->lock);
 		bc_client_put(client);
 	}
@@ -172,6 +175,14 @@ static bool keeps_doubt(struct bc_client *client)
 	return true;
 }
 
+void bc_client_end_outage_locked(struct bc_client *client)
+{
+	if (!client->outage)
+		return;
+	client->outage = false;
+	bc_count_many(BC_COUNT_DOWN_MS, bc_now() - client->paths_since);
+}
+
 void bc_client_retire_locked(struct bc_client *client)
 {
 	bc_assert_locked(&client->lock);
@@ -179,6 +190,8 @@ void bc_client_retire_locked(struct bc_client *client)
 	    !cds_list_empty(&client->sessions) || keeps_doubt(client))
 		return;
 	client->dead = true;
+	bc_client_end_outage_locked(client);
+	bc_directory_remove_locked(client);
 	bc_table_del(&bc_core.clients, &client->node);
 	bc_client_put(client); /* the table's; our caller holds one */
 }

@@ -77,10 +77,12 @@ static void conn_examine_work(struct bc_work *work)
 
 	uatomic_set(&conn->examined, false);
 	if (!uatomic_read(&conn->down) &&
-	    bc_core.ops->conn_close_if_stalled(conn))
+	    bc_core.ops->conn_close_if_stalled(conn)) {
+		bc_count(BC_COUNT_STALLED);
 		bc_log_limited(
 			BC_LIMITED_STALLED, BC_LOG_EVENT,
 			"a back channel connection acknowledges nothing while its client is heard on another: closed");
+	}
 	bc_conn_put(conn); /* bc_conn_examine()'s */
 }
 
@@ -97,6 +99,7 @@ int bc_conn_add(struct bc_conn *conn, const void *transport)
 	struct cds_lfht_node *node;
 
 	conn->transport = transport;
+	conn->number = uatomic_add_return(&bc_core.conns_made, 1);
 	conn->down = false;
 	conn->activity = bc_now_ns();
 	conn->examined = false;

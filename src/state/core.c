@@ -19,11 +19,18 @@
 /* The sum of the parts is the whole, or a callback was lost or ended twice. */
 static void counts_log(void)
 {
-	const unsigned long *completed = bc_core.completed;
+	unsigned long submitted = 0, completed[BC_OUTCOMES] = { 0 };
+	struct bc_counts counts;
 
+	bc_counts_sum(&counts);
+	for (int op = 0; op < BC_CB_OPS; op++) {
+		submitted += counts.submitted[op];
+		for (int outcome = 0; outcome < BC_OUTCOMES; outcome++)
+			completed[outcome] += counts.completed[op][outcome];
+	}
 	bc_log(BC_LOG_EVENT,
 	       "callbacks: %lu submitted, %lu completed (%lu answered, %lu ran with their result lost, %lu put off, %lu failed)",
-	       bc_core.submitted,
+	       submitted,
 	       completed[BC_OUTCOME_REPLY] + completed[BC_OUTCOME_RAN] +
 		       completed[BC_OUTCOME_DEFER] +
 		       completed[BC_OUTCOME_FAILED],
@@ -70,6 +77,7 @@ int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 	bc_core = (struct bc_core){ .config = *config,
 				    .ops = ops,
 				    .expire = bc_expiry_run };
+	bc_counts_reset();
 	bc_waiting_start();
 	rc = tables_init();
 	if (!rc)
@@ -199,6 +207,7 @@ void bc_core_fini(void)
 	end_all(&bc_core.conns, conn_get, conn_end);
 	bc_timers_stop();
 	rcu_barrier();
+	bc_directory_fini();
 	tables_free();
 	counts_log();
 }

@@ -173,6 +173,7 @@ static void queue_expired(struct visit *visit, struct bc_call *call)
 {
 	struct bc_client *client = visit->client;
 
+	bc_count(BC_COUNT_NO_PATH);
 	bc_log_limited(BC_LIMITED_NO_PATH, BC_LOG_EVENT,
 		       "client %#lx: callback given up, %s for %lu ms",
 		       (unsigned long)client->clientid,

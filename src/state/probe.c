@@ -144,6 +144,7 @@ static bool probe_silences(struct bc_binding *binding)
 
 static void log_failed(const struct bc_client *client, const char *why)
 {
+	bc_count(BC_COUNT_PROBES_FAILED);
 	bc_log_limited(
 		BC_LIMITED_PROBE, BC_LOG_WARN,
 		"client %#lx: back channel probe %s, no path until bound "
@@ -177,6 +178,8 @@ void bc_probe_run(void)
 	while ((req = probe_next()) != NULL) {
 		int rc = bc_core.ops->send(req);
 
+		if (!rc)
+			bc_count(BC_COUNT_PROBES);
 		/* On -ENOTCONN the connection's end is the probe's, too. */
 		if (rc && rc != -ENOTCONN)
 			probe_failed(req, "cannot be sent", true);

@@ -338,6 +338,7 @@ void bc_revoked_add(uint64_t clientid,
 		pthread_mutex_unlock(&revoked->lock);
 		bc_revoked_put(revoked);
 	}
+	bc_count(rc ? BC_COUNT_NOT_REMEMBERED : BC_COUNT_REMEMBERED);
 	if (rc)
 		bc_log_limited(
 			BC_LIMITED_NOT_REMEMBERED, BC_LOG_WARN,
@@ -404,6 +405,8 @@ bool bc_revoked_free(const struct bc_session *session,
 		revoked_clear(revoked);
 	pthread_mutex_unlock(&revoked->lock);
 	bc_revoked_put(revoked);
+	if (found)
+		bc_count(BC_COUNT_FREED);
 	return found;
 }
 

@@ -56,8 +56,9 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	call->client = client; /* takes over bc_client_lock()'s reference */
 	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
-	uatomic_inc(&bc_core.submitted);
-	now = bc_now();
+	bc_count_submitted(call->opcode);
+	call->submitted = bc_now_ns();
+	now = call->submitted / 1000000;
 	call->deadline = bc_call_deadline(call, now);
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
 	 * or we see that it has begun.
@@ -66,6 +67,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	if (uatomic_read(&bc_core.stopping)) {
 		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
 	} else if (client->queued >= bc_core.config.max_queue) {
+		bc_count(BC_COUNT_QUEUE_FULL);
 		bc_call_done_later_locked(call, BC_OUTCOME_DEFER);
 	} else {
 		bc_call_enqueue_locked(call, false, now);
@@ -80,7 +82,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 
 void bc_call_defer(struct bc_call *call)
 {
-	uatomic_inc(&bc_core.submitted);
+	bc_count_submitted(call->opcode);
 	bc_call_complete_later(call, BC_OUTCOME_DEFER);
 }
 
@@ -346,8 +348,10 @@ static struct bc_request *next_question(struct bc_client *client, uint64_t now)
 	if (!slot)
 		return NULL;
 	req = slot_request(binding->session, slot, binding->conn, now);
-	if (req)
-		bc_question_sent_locked(client, now);
+	if (!req)
+		return NULL;
+	bc_count(BC_COUNT_QUESTIONS);
+	bc_question_sent_locked(client, now);
 	return req;
 }
 
@@ -426,6 +430,7 @@ static void send_failed(struct bc_request *req, int error)
 	bc_log_limited(BC_LIMITED_ENCODE, BC_LOG_WARN,
 		       "client %#lx: cannot encode a callback: %s",
 		       (unsigned long)client->clientid, strerror(-error));
+	bc_count(BC_COUNT_SEND_FAILED);
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
 	if (session->open && slot->req == req) {
@@ -445,9 +450,16 @@ static bool send_all(struct bc_request *ready)
 
 	while (ready) {
 		struct bc_request *req = ready;
-		int rc = bc_core.ops->send(req);
+		bool retry = req->retry;
+		int rc;
 
 		ready = req->next;
+		req->sent = bc_now_ns();
+		rc = bc_core.ops->send(req);
+		if (!rc)
+			bc_count(BC_COUNT_SENT);
+		if (!rc && retry)
+			bc_count(BC_COUNT_FAILOVERS);
 		/* On -ENOTCONN the connection's end re-drives it. */
 		if (rc && rc != -ENOTCONN) {
 			send_failed(req, rc);
@@ -668,9 +680,11 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	struct bc_call *call = NULL;
 	enum bc_verdict verdict =
 		bc_cb_sequence_verdict(reply, &req->sequence, req->retry);
+	uint64_t now = bc_now_ns();
 	struct bc_slot *slot;
 	bool failed;
 
+	bc_count_verdict(verdict, now - req->sent);
 	if (verdict != BC_VERDICT_DONE && verdict != BC_VERDICT_DELAY)
 		bc_log_limited(BC_LIMITED_VERDICT, BC_LOG_INFO,
 			       "client %#lx slot %u sequence %u: %s",
@@ -687,14 +701,15 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 			call = NULL;
 		if (!bc_slots_usable(&session->slots))
 			bc_binding_fault_session_locked(session);
-		ready = ready_locked(client, bc_now());
+		ready = ready_locked(client, now / 1000000);
 	}
 	pthread_mutex_unlock(&client->lock);
 
 	failed = send_all(ready);
 	if (call)
 		bc_call_complete(
-			call, call->outcome == BC_OUTCOME_REPLY ? reply : NULL);
+			call, call->outcome == BC_OUTCOME_REPLY ? reply : NULL,
+			now);
 	if (failed)
 		bc_sender_run(client);
 }

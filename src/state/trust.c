@@ -34,6 +34,7 @@ void bc_client_doubt_locked(struct bc_client *client)
 	if (client->doubted)
 		return;
 	client->doubted = true;
+	bc_count(BC_COUNT_TRIALS);
 	bc_client_set_standing_locked(client);
 	bc_log_limited(
 		BC_LIMITED_ON_TRIAL, BC_LOG_EVENT,
@@ -195,6 +196,7 @@ uint64_t bc_session_look_stuck_locked(struct bc_session *session, uint64_t now)
 	if (until > now || !any_out)
 		return until > now ? until : UINT64_MAX;
 	bc_session_set_stuck_locked(session, true);
+	bc_count(BC_COUNT_STUCK);
 	bc_log_limited(
 		BC_LIMITED_STUCK, BC_LOG_WARN,
 		"client %#lx: no slot of the back channel is answered, fault until one is",

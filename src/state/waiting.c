@@ -96,6 +96,12 @@ static uint64_t *address_weight(uint64_t address)
 	return &of_address[bc_hash_u64(address) % CHAINS];
 }
 
+/* The administrator may change it. */
+static uint64_t hold_time(void)
+{
+	return uatomic_read(&bc_core.config.hold_time);
+}
+
 /* Giving back -------------------------------------------------------------- */
 
 /* Who has waited before comes before who has arrived since. Context: [W] */
@@ -250,9 +256,14 @@ static bool has_room_locked(const struct bc_waiter_id *id, uint32_t weight)
 static void add_locked(struct bc_waiter *waiter)
 {
 	size_t session = session_chain(waiter->session);
+	const struct bc_waiter *last =
+		cds_list_entry(all.prev, struct bc_waiter, of_all);
 
 	waiter->arrival = arrivals++;
-	waiter->until = bc_now() + bc_core.config.hold_time;
+	waiter->until = bc_now() + hold_time();
+	/* It was longer a moment ago: nobody goes on before who came earlier. */
+	if (!cds_list_empty(&all) && last->until > waiter->until)
+		waiter->until = last->until;
 	cds_list_add_tail(&waiter->of_all, &all);
 	cds_list_add(&waiter->of_client,
 		     &by_client[client_chain(waiter->client)]);
@@ -283,7 +294,7 @@ struct bc_waiter *bc_waiter_new(const struct bc_waiter_id *id, void *cookie)
 {
 	struct bc_waiter *waiter;
 
-	if (!bc_core.config.hold_time)
+	if (!hold_time())
 		return NULL;
 	waiter = calloc(1, sizeof(*waiter));
 	if (!waiter)
@@ -359,6 +370,11 @@ void bc_waiter_free(struct bc_waiter *waiter, bool in_vain)
 	if (in_vain && waiter->has_waited)
 		uatomic_inc(&bc_core.held.in_vain);
 	free(waiter);
+}
+
+uint64_t bc_waiting_weight(void)
+{
+	return uatomic_read(&weight_of_all);
 }
 
 /* Slots -------------------------------------------------------------------- */

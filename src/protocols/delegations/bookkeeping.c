@@ -17,6 +17,7 @@
 #include "sal_functions.h"
 
 #include "backchannel.h"
+#include "counters.h"
 
 #include <urcu/uatomic.h>
 
@@ -66,6 +67,7 @@ state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
 
 static void mended(const char *what)
 {
+	bc_count(BC_COUNT_MENDED);
 	bc_log_limited(
 		BC_LIMITED_BOOKKEEPING, BC_LOG_WARN,
 		"Ganesha's bookkeeping of a file's delegations mended: %s",

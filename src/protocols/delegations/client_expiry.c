@@ -29,6 +29,7 @@
 #include "sal_data.h"
 
 #include "backchannel.h"
+#include "counters.h"
 
 /* The client that this thread is ending. */
 static __thread struct {
@@ -55,8 +56,10 @@ static void forget_recall(nfs_client_id_t *client)
 	state = glist_last_entry(&owner->so_owner.so_nfs4_owner.so_state_list,
 				 state_t, state_owner_list);
 	if (state && state->state_type == STATE_TYPE_DELEG &&
-	    state->state_data.deleg.sd_state != DELEG_GRANTED)
+	    state->state_data.deleg.sd_state != DELEG_GRANTED) {
 		state->state_data.deleg.sd_state = DELEG_GRANTED;
+		bc_count(BC_COUNT_FORGOTTEN);
+	}
 	PTHREAD_MUTEX_unlock(&owner->so_mutex);
 }
 

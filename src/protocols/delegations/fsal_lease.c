@@ -37,6 +37,8 @@
 #include "FSAL/fsal_commonlib.h"
 #include "sal_data.h"
 
+#include "counters.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <urcu/pointer.h>
@@ -56,7 +58,8 @@ struct lease_fsal {
 
 static pthread_mutex_t leases_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lease_fsal *lease_fsals; /* [R], changed under leases_lock */
-static bool leases_disabled; /* [A] */
+static bool leases_disabled; /* [A] for good */
+static bool leases_off; /* [A] by the administrator */
 
 /** The entry of an FSAL, or NULL: it has no adopted export. */
 static struct lease_fsal *lease_fsal_find(const struct fsal_module *fsal)
@@ -135,6 +138,12 @@ static bool file_conflicts(const state_t *state, const nfs_client_id_t *client,
 	return false;
 }
 
+static fsal_status_t lease_refuse(enum bc_counter why)
+{
+	bc_count(why);
+	return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+}
+
 /**
  * Grant the lease behind a delegation.
  *
@@ -151,7 +160,7 @@ static fsal_status_t lease_grant(const state_t *state,
 	if (bc_conflict_changes_unmarked(state->state_obj) ||
 	    file_conflicts(state, holder->so_owner.so_nfs4_owner.so_clientrec,
 			   deleg))
-		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+		return lease_refuse(BC_COUNT_REFUSED_CONFLICT);
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 
@@ -164,12 +173,35 @@ static fsal_status_t lease_ask(state_t *state, state_owner_t *owner,
 	 */
 	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s (unexport.c) */
 	if (bc_unexport_goes(op_ctx->fsal_export))
-		return fsalstat(ERR_FSAL_DELAY, EAGAIN);
+		return lease_refuse(BC_COUNT_REFUSED_EXPORT);
 	if (bc_layout_delegation_verify(state, owner, deleg == FSAL_DELEG_WR) ==
 	    BC_LAYOUT_FITS)
 		return lease_grant(state, owner, deleg);
-	return ready ? fsalstat(ERR_FSAL_DELAY, EAGAIN) :
+	return ready ? lease_refuse(BC_COUNT_REFUSED_LAYOUT) :
 		       fsalstat(ERR_FSAL_NO_ERROR, 0);
+}
+
+/* The file system's own lease. */
+static fsal_status_t lease_chained(const struct lease_fsal *entry,
+				   struct fsal_obj_handle *obj, state_t *state,
+				   void *owner, fsal_deleg_t deleg)
+{
+	fsal_status_t status = entry->lease_op2(obj, state, owner, deleg);
+
+	if (deleg != FSAL_DELEG_NONE && FSAL_IS_ERROR(status))
+		bc_count(BC_COUNT_REFUSED_FSAL);
+	return status;
+}
+
+/* A lease was granted, or given back. */
+static void count_lease(fsal_deleg_t deleg)
+{
+	if (deleg != FSAL_DELEG_NONE)
+		bc_count(BC_COUNT_GRANTED);
+	else
+		bc_count(op_ctx->req_type == UNKNOWN_REQUEST ?
+				 BC_COUNT_REVOKED :
+				 BC_COUNT_RETURNED);
 }
 
 /** The lease behind a delegation. Context: holds the file's st_lock. */
@@ -195,9 +227,11 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 		bc_bookkeeping_ended_locked(state->state_obj, state);
 	if (deleg != FSAL_DELEG_NONE)
 		status = lease_ask(state, owner, deleg, ready);
-	if (FSAL_IS_ERROR(status) || ready)
-		return status;
-	return entry->lease_op2(obj_hdl, state, owner, deleg);
+	if (!FSAL_IS_ERROR(status) && !ready)
+		status = lease_chained(entry, obj_hdl, state, owner, deleg);
+	if (deleg == FSAL_DELEG_NONE || !FSAL_IS_ERROR(status))
+		count_lease(deleg);
+	return status;
 }
 
 /* The export's methods ----------------------------------------------------- */
@@ -209,7 +243,8 @@ static bool bc_fs_supports(struct fsal_export *export,
 
 	/* Pairs with lease_methods_take(): lease_op2 is ours by then. */
 	if ((option == fso_delegations_r || option == fso_delegations_w) &&
-	    uatomic_read(&entry->ready) && !uatomic_read(&leases_disabled))
+	    uatomic_read(&entry->ready) && !uatomic_read(&leases_disabled) &&
+	    !uatomic_read(&leases_off))
 		return true;
 	return entry->original.fs_supports(export, option);
 }
@@ -332,6 +367,17 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 void bc_fsal_lease_disable(void)
 {
 	uatomic_set(&leases_disabled, true);
+}
+
+void bc_fsal_lease_switch(bool on)
+{
+	uatomic_set(&leases_off, !on);
+}
+
+bool bc_fsal_lease_is_on(void)
+{
+	return bc_module_config.leases && !uatomic_read(&leases_disabled) &&
+	       !uatomic_read(&leases_off);
 }
 
 /* Every lease of such an FSAL has been asked for here. */

@@ -37,6 +37,17 @@ const struct export_ops *
 bc_fsal_lease_original(const struct fsal_export *sub_export);
 
 /**
+ * Grant delegations through bc_fsal_lease_adopt(), or none until it is said again:
+ * an administrator's switch.  Those that are held stay so.
+ *
+ * Context: any thread.
+ */
+void bc_fsal_lease_switch(bool on);
+
+/** Are they granted, where an export's FSAL has none of its own? Context: any. */
+bool bc_fsal_lease_is_on(void);
+
+/**
  * Has no file of this request's FSAL been delegated yet, as far as it can be known?
  *
  * Context: a request's thread; lock-free.

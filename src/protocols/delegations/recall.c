@@ -16,6 +16,8 @@
 #include "nfs_fh.h"
 #include "sal_functions.h"
 
+#include "counters.h"
+
 /** A recall under way. */
 struct recall {
 	struct gsh_export *export; /* +1 ref */
@@ -80,10 +82,12 @@ void bc_recall_start_locked(struct fsal_obj_handle *obj, state_t *spared)
 		spared->state_data.deleg.sd_state =
 			(enum deleg_state)BC_DELEG_SPARED;
 	if (host_handle(obj, &handle) &&
-	    !FSAL_IS_ERROR(up_async_delegrecall(general_fridge,
-						op_ctx->fsal_export->up_ops,
-						&handle, recall_done, recall)))
+	    !FSAL_IS_ERROR(up_async_delegrecall(
+		    general_fridge, op_ctx->fsal_export->up_ops, &handle,
+		    recall_done, recall))) {
+		bc_count(BC_COUNT_RECALLS);
 		return;
+	}
 	LogCrit(COMPONENT_NFS_CB, "cannot start a recall: it is tried again "
 				  "with the next request for the file");
 	end_sparing_locked(obj);

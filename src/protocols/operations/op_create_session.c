@@ -22,6 +22,7 @@
 #include "nfsv41.h"
 
 #include "backchannel.h"
+#include "counters.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -80,6 +81,7 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 		args->csa_sec_parms.csa_sec_parms_len,
 		(enum bc_security_order)bc_module_config.security_order);
 	if (!*security) {
+		bc_count(BC_COUNT_NO_SECURITY);
 		bc_log_limited(
 			BC_LIMITED_NO_BACK_CHANNEL, BC_LOG_INFO,
 			"client %#lx: no back channel, it offers neither AUTH_SYS nor AUTH_NONE",
@@ -92,6 +94,7 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 		return USABLE;
 	bc_security_put(*security);
 	*security = NULL;
+	bc_count(BC_COUNT_TOO_SMALL);
 	bc_log_limited(
 		BC_LIMITED_NO_BACK_CHANNEL, BC_LOG_INFO,
 		"client %#lx: no back channel, a recall does not fit into %u bytes",

@@ -14,6 +14,8 @@
 
 #include "ganesha/configuration.h"
 
+#include "counters.h"
+
 #include <string.h>
 
 static void put_bytes(struct bc_principal *principal, const void *bytes,
@@ -115,6 +117,7 @@ bool bc_principal_may_bind(const struct bc_session *session,
 	if (policy == BC_BIND_POLICY_PRINCIPAL_OR_ADDRESS &&
 	    same_address(session))
 		return true;
+	bc_count(BC_COUNT_BIND_PRINCIPAL);
 	bc_log_limited(
 		BC_LIMITED_PRINCIPAL, BC_LOG_WARN,
 		"client %#lx: %s from %s refused, its principal did not create the session%s",

@@ -4,6 +4,8 @@
  */
 #include "transport/dead_socket.h"
 
+#include "counters.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -99,6 +101,7 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags)
 	if (sent >= 0 || errno == EAGAIN || errno == EINTR || !is_stream(fd))
 		return sent;
 	shutdown(fd, SHUT_RDWR);
+	bc_count(BC_COUNT_DEAD_WRITES);
 	errno = before;
 	return message_length(msg);
 }

@@ -101,6 +101,7 @@ enum bc_verdict {
 	BC_VERDICT_UNBOUND,
 	BC_VERDICT_BADSESSION,
 };
+#define BC_VERDICTS (BC_VERDICT_BADSESSION + 1)
 
 /**
  * Judge a reply.
