@@ -37,6 +37,7 @@ struct server {
 	char conf[PATH_MAX];
 	char log[PATH_MAX];
 	char pidfile[PATH_MAX];
+	char admin[PATH_MAX];
 	char plugins[PATH_MAX];
 	uint16_t port;
 	const char *const *wrapper;
@@ -205,7 +206,9 @@ int server_write_config(struct server *server,
 		params->module ? "\n\t\t}" : "",
 		params->export_config ? params->export_config : "");
 	if (params->module)
-		fprintf(file, "BACKCHANNEL {\n%s\n",
+		fprintf(file, "BACKCHANNEL {\n\tAdmin_Socket = \"%s\";\n%s\n",
+			params->admin_socket ? params->admin_socket :
+					       server->admin,
 			params->backchannel ? params->backchannel : "");
 	if (params->module && params->hold_conflicts != SERVER_DEFAULT)
 		fprintf(file, "\tHold_Conflicts = %u;\n",
@@ -235,6 +238,7 @@ static int make_folder(struct server *server,
 	INSIDE(server->conf, "ganesha.conf");
 	INSIDE(server->log, "ganesha.log");
 	INSIDE(server->pidfile, "ganesha.pid");
+	INSIDE(server->admin, "admin.sock");
 	INSIDE(recovery, "recovery");
 #undef INSIDE
 	if (mkdir(server->export, 0777) || mkdir(server->plugins, 0777) ||
@@ -652,6 +656,11 @@ uint16_t server_port(const struct server *server)
 pid_t server_pid(const struct server *server)
 {
 	return server->pid;
+}
+
+const char *server_admin_socket(const struct server *server)
+{
+	return server->admin;
 }
 
 const char *server_folder(const struct server *server)

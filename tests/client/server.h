@@ -26,6 +26,7 @@ struct server_params {
 	const char *plugin; /* a further plugin's path; NULL: none */
 	const char *fsal; /* block of the FSAL; NULL: "Name = VFS;" */
 	const char *backchannel; /* lines in the BACKCHANNEL block */
+	const char *admin_socket; /* NULL: server_admin_socket() */
 	unsigned int hold_conflicts; /* ms; or SERVER_DEFAULT */
 	const char *config; /* further blocks */
 	const char *core_config; /* further lines in NFS_CORE_PARAM */
@@ -62,6 +63,8 @@ uint16_t server_port(const struct server *server);
 pid_t server_pid(const struct server *server);
 /** Its temporary folder; the configuration there is "ganesha.conf". */
 const char *server_folder(const struct server *server);
+/** Where its Admin_Socket is, unless that was said otherwise. */
+const char *server_admin_socket(const struct server *server);
 /** The exported folder; clients see it as "export". */
 const char *server_export(const struct server *server);
 /** Make file @a name in the export; for tests that open existing files. */

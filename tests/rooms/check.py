@@ -8,7 +8,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
                     pathlib.Path(__file__).resolve().parents[2])
 SRC = ROOT / "src"
 # Where the compiler looks for "..." and <...>, after the file's own folder.
-FOLDERS = (SRC / "include", SRC / "protocols")
+FOLDERS = (SRC / "include", SRC / "protocols", SRC)
 CONFIG = "src/protocols/ganesha/config_h"  # stands in for Ganesha's config.h
 
 # What every room may see beside the module's own headers: the C library and its
@@ -19,6 +19,8 @@ SYSTEM = (r"(dlfcn|elf|fcntl|link|netinet/in|netinet/tcp|poll|sys/epoll|"
           r"sys/mman|sys/param|sys/random|sys/socket|sys/uio|unistd)\.h")
 URCU = r"urcu-bp\.h|urcu/\w+\.h"
 NTIRPC = r"rpc/\w+\.h"
+HTTP = (r"(microhttpd|jansson|limits|netdb|signal|strings|sys/file|sys/stat|"
+        r"sys/un)\.h")
 TYPES = r"config\.h|nfsv41\.h"
 NONE = r"(?!)"
 
@@ -27,6 +29,7 @@ NONE = r"(?!)"
 SEES = {
     "": (NONE, LIBRARY),
     "liburcu": (NONE, "|".join((LIBRARY, URCU))),
+    "HTTP, JSON": (NONE, "|".join((LIBRARY, SYSTEM, HTTP))),
     "RFC types": (TYPES, LIBRARY),
     "ntirpc": (TYPES, "|".join((LIBRARY, SYSTEM, URCU, NTIRPC))),
     "Ganesha": (r"\w+(/\w+)?\.h", "|".join((LIBRARY, SYSTEM, URCU, NTIRPC))),

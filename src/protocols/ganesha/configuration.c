@@ -80,6 +80,11 @@ static struct config_item backchannel_parameters[] = {
 		       bc_module_config, max_server_held),
 	CONF_ITEM_UI32((char *)"Dial_Timeout", 0, 60, 2, bc_module_config,
 		       dial_timeout),
+	CONF_ITEM_STR((char *)"Admin_Socket", 0, 107,
+		      (char *)"/run/ganesha/backchannel.sock", bc_module_config,
+		      admin_socket),
+	CONF_ITEM_STR((char *)"Admin_Address", 0, 128, NULL, bc_module_config,
+		      admin_address),
 	CONFIG_EOL
 };
 

@@ -56,6 +56,8 @@ struct bc_module_config {
 		max_client_held; /* conflicting requests that wait, of a client */
 	uint32_t max_server_held; /* of all */
 	uint32_t dial_timeout; /* s; 0: as long as the system tries */
+	char *admin_socket; /* path; "": none */
+	char *admin_address; /* host:port; NULL or "": none */
 };
 
 extern struct bc_module_config bc_module_config;

@@ -8,6 +8,8 @@
  */
 #include "ganesha/settings.h"
 
+#include "ganesha/refusal.h"
+
 #include "nfs_core.h"
 #include "nfs_init.h"
 
@@ -61,17 +63,16 @@ int bc_settings_check(config_file_t file, struct config_error_type *err_type)
 	uint32_t lease = bc_settings_lease();
 
 	if (!lease_agrees(file, err_type, &configured, lease)) {
-		LogCrit(COMPONENT_NFS_CB,
-			"not attached: this Ganesha lays out its parameters otherwise: Lease_Lifetime is configured as %" PRIu32
+		bc_refuse(
+			"this Ganesha lays out its parameters otherwise: Lease_Lifetime is configured as %" PRIu32
 			" s and read as %" PRIu32 " s",
 			configured.lease, lease);
 		return -ENOTSUP;
 	}
 	if (lease < LEASE_MIN || lease > LEASE_MAX) {
-		LogCrit(COMPONENT_NFS_CB,
-			"not attached: a Lease_Lifetime of %" PRIu32
-			" s is not between %d and %d s",
-			lease, LEASE_MIN, LEASE_MAX);
+		bc_refuse("a Lease_Lifetime of %" PRIu32
+			  " s is not between %d and %d s",
+			  lease, LEASE_MIN, LEASE_MAX);
 		return -ENOTSUP;
 	}
 	return 0;

@@ -7,6 +7,8 @@
  */
 #include "ganesha/version.h"
 
+#include "ganesha/refusal.h"
+
 #include "config.h"
 #include "fsal.h"
 
@@ -44,9 +46,8 @@ int bc_version_check(void)
 	if (soname && !strncmp(soname, soname_prefix, prefix) &&
 	    !strcmp(soname + prefix, GANESHA_VERSION))
 		return 0;
-	LogCrit(COMPONENT_NFS_CB,
-		"not attached: built for Ganesha " GANESHA_VERSION
-		" (%s" GANESHA_VERSION "), but this is %s",
-		soname_prefix, soname ? soname : "an unknown one");
+	bc_refuse("built for Ganesha " GANESHA_VERSION " (%s" GANESHA_VERSION
+		  "), but this is %s",
+		  soname_prefix, soname ? soname : "an unknown one");
 	return -ENOTSUP;
 }

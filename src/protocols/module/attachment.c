@@ -22,6 +22,7 @@
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
+#include "ganesha/refusal.h"
 #include "ganesha/settings.h"
 #include "ganesha/stateid_table.h"
 #include "module/image.h"
@@ -118,9 +119,8 @@ static int find_imports(const struct bc_import_hook *hooks, int count,
 			find_import(&attachment.ganesha, hook, &slots[i]);
 
 		if (why) {
-			LogCrit(COMPONENT_NFS_CB,
-				"not attached: import %s of %s: %s", hook->name,
-				attachment.ganesha.path, why);
+			bc_refuse("import %s of %s: %s", hook->name,
+				  attachment.ganesha.path, why);
 			return -ENOENT;
 		}
 	}
@@ -222,10 +222,8 @@ static int find_operations(void)
 				 NFS4_OP_LAST_ONE, sizeof(struct operation),
 				 &table);
 	if (rc)
-		LogCrit(COMPONENT_NFS_CB,
-			"not attached: table of %d operations in %s: %s",
-			NFS4_OP_LAST_ONE, attachment.ganesha.path,
-			strerror(-rc));
+		bc_refuse("table of %d operations in %s: %s", NFS4_OP_LAST_ONE,
+			  attachment.ganesha.path, strerror(-rc));
 	else
 		attachment.operations = table;
 	return rc;
@@ -236,9 +234,7 @@ static int locate_all(void)
 	int rc = bc_image_find((void *)register_fsal, &attachment.ganesha);
 
 	if (rc) {
-		LogCrit(COMPONENT_NFS_CB,
-			"not attached: Ganesha's library is not found: %s",
-			strerror(-rc));
+		bc_refuse("Ganesha's library is not found: %s", strerror(-rc));
 		return rc;
 	}
 	rc = find_imports(bc_import_hooks, BC_IMPORTS, attachment.imports);
@@ -369,9 +365,7 @@ static int replace_all(void)
 	if (!rc)
 		rc = replace_operations();
 	if (rc) {
-		LogCrit(COMPONENT_NFS_CB,
-			"not attached: cannot write to a library: %s",
-			strerror(-rc));
+		bc_refuse("cannot write to a library: %s", strerror(-rc));
 		put_all_back();
 		put_resumes_back();
 	}
@@ -420,7 +414,7 @@ int bc_attach(void)
 		return rc;
 	rc = bc_core_init(&config, &bc_core_ops);
 	if (rc) {
-		LogCrit(COMPONENT_NFS_CB, "not attached: %s", strerror(-rc));
+		bc_refuse("%s", strerror(-rc));
 		return rc;
 	}
 	bc_layout_on_misfit(attachment_withdraw);

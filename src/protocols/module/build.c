@@ -6,6 +6,7 @@
 
 #include "ganesha/configuration.h"
 #include "ganesha/known_builds.h"
+#include "ganesha/refusal.h"
 #include "module/image.h"
 
 #include "config.h"
@@ -77,8 +78,8 @@ int bc_build_check(void)
 	}
 	if (accepted)
 		return 0;
-	LogCrit(COMPONENT_NFS_CB,
-		"not attached: not a build that the module was made or tested against: %s with build-id %s, %s with build-id %s. If their source and build options are those that the module was built for, accept them: BACKCHANNEL { Accept_Build_Id = \"%s %s\"; }",
+	bc_refuse(
+		"not a build that the module was made or tested against: %s with build-id %s, %s with build-id %s. If their source and build options are those that the module was built for, accept them: BACKCHANNEL { Accept_Build_Id = \"%s %s\"; }",
 		ganesha->image.path, ganesha->id, ntirpc->image.path,
 		ntirpc->id, ganesha->id, ntirpc->id);
 	return -ENOTSUP;

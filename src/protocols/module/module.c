@@ -9,8 +9,10 @@
  */
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
+#include "ganesha/refusal.h"
 #include "ganesha/settings.h"
 #include "ganesha/version.h"
+#include "module/administration.h"
 #include "module/attachment.h"
 #include "module/build.h"
 #include "module/export.h"
@@ -39,8 +41,8 @@ static bool is_as_expected(config_file_t config_struct,
 		return false;
 	misfit = bc_layout_context_misfit();
 	if (misfit)
-		LogCrit(COMPONENT_NFS_CB,
-			"not attached: this Ganesha lays out its structures otherwise: the %s does not fit",
+		bc_refuse(
+			"this Ganesha lays out its structures otherwise: the %s does not fit",
 			misfit);
 	return !misfit;
 }
@@ -58,8 +60,8 @@ static void take_callbacks(void)
 		return;
 	/* Sessions that exist already would be served by halves. */
 	if (nfs_init_wait_timeout(0) == 0)
-		LogCrit(COMPONENT_NFS_CB, "not attached: the server is already "
-					  "running; restart it");
+		bc_refuse("the server is already "
+			  "running; restart it");
 	else
 		callbacks_taken = bc_attach() == 0;
 
@@ -142,6 +144,7 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
 	withhold_leases_from_9p();
 	take_callbacks();
 	log_start();
+	bc_administration_start(callbacks_taken);
 	return fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 
@@ -153,6 +156,7 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
  */
 static int module_unload(struct fsal_module *fsal_hdl)
 {
+	bc_administration_stop();
 	if (callbacks_taken)
 		bc_detach();
 	callbacks_taken = false;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "admin/model.h"
+
+/* clang-format off */
+const struct bc_model_count bc_model_counts[] = {
+	{ "requests_sent", NULL, NULL, NULL, NULL, BC_COUNT_SENT,
+	  "CB_COMPOUNDs handed to the transport." },
+	{ "requests_not_encoded", NULL, NULL, NULL, NULL, BC_COUNT_SEND_FAILED,
+	  "CB_COMPOUNDs that could not be encoded." },
+	{ "failovers", NULL, NULL, NULL, NULL, BC_COUNT_FAILOVERS,
+	  "Requests sent again over another connection after theirs was lost." },
+	{ "redrives", NULL, NULL, NULL, NULL, BC_COUNT_REDRIVES,
+	  "Callbacks that became a new request, as their session or slot ended." },
+	{ "retries", NULL, NULL, NULL, NULL, BC_COUNT_RETRIES,
+	  "Further attempts at callbacks that were not answered, or refused." },
+	{ "callbacks_given_up", "reason", "no_answer", NULL, NULL,
+	  BC_COUNT_GIVEN_UP,
+	  "Callbacks given up, or put off because of a full queue." },
+	{ "callbacks_given_up", "reason", "no_path", NULL, NULL,
+	  BC_COUNT_NO_PATH, NULL },
+	{ "callbacks_given_up", "reason", "queue_full", NULL, NULL,
+	  BC_COUNT_QUEUE_FULL, NULL },
+	{ "faults", "kind", "session", NULL, NULL, BC_COUNT_FAULTS,
+	  "Back channels at fault: until their session ends, until a slot is answered, or a slot of them." },
+	{ "faults", "kind", "stuck", NULL, NULL, BC_COUNT_STUCK, NULL },
+	{ "faults", "kind", "slot_lost", NULL, NULL, BC_COUNT_SLOTS_LOST, NULL },
+	{ "paths_lost", NULL, NULL, NULL, NULL, BC_COUNT_PATHS_LOST,
+	  "Times that a client lost its last path." },
+	{ "paths_regained", NULL, NULL, NULL, NULL, BC_COUNT_PATHS_REGAINED,
+	  "Times that such a client got one again." },
+	{ "trials", NULL, NULL, NULL, NULL, BC_COUNT_TRIALS,
+	  "Times that a client left a callback unanswered, and must answer one before it is granted delegations." },
+	{ "connections_stalled", NULL, NULL, NULL, NULL, BC_COUNT_STALLED,
+	  "Connections closed because they acknowledged nothing." },
+	{ "bindings_made", NULL, NULL, NULL, NULL, BC_COUNT_BOUND,
+	  "Back channels of connections that were bound." },
+	{ "bindings_removed", "reason", "administrator", NULL, NULL,
+	  BC_COUNT_DROPPED,
+	  "Back channels of connections that were taken, by an administrator or at a limit." },
+	{ "bindings_removed", "reason", "max_connections", NULL, NULL,
+	  BC_COUNT_DISPLACED_SESSION, NULL },
+	{ "bindings_removed", "reason", "max_client_connections", NULL, NULL,
+	  BC_COUNT_DISPLACED_CLIENT, NULL },
+	{ "bindings_removed", "reason", "max_server_connections", NULL, NULL,
+	  BC_COUNT_DISPLACED_SERVER, NULL },
+	{ "bind_refusals", "reason", "other_channels", NULL, NULL,
+	  BC_COUNT_BIND_CHANNELS, "Refused BIND_CONN_TO_SESSIONs." },
+	{ "bind_refusals", "reason", "no_security", NULL, NULL,
+	  BC_COUNT_BIND_SECURITY, NULL },
+	{ "bind_refusals", "reason", "principal", NULL, NULL,
+	  BC_COUNT_BIND_PRINCIPAL, NULL },
+	{ "sessions_without_backchannel", "reason", "no_security", NULL, NULL,
+	  BC_COUNT_NO_SECURITY,
+	  "CREATE_SESSIONs whose back channel cannot be used." },
+	{ "sessions_without_backchannel", "reason", "too_small", NULL, NULL,
+	  BC_COUNT_TOO_SMALL, NULL },
+	{ "probes", NULL, NULL, NULL, NULL, BC_COUNT_PROBES,
+	  "CB_NULLs sent when a connection was bound (Probe)." },
+	{ "probes_failed", NULL, NULL, NULL, NULL, BC_COUNT_PROBES_FAILED,
+	  "Of them, those that were refused or not answered." },
+	{ "questions", NULL, NULL, NULL, NULL, BC_COUNT_QUESTIONS,
+	  "CB_SEQUENCEs alone, sent to clients on trial." },
+	{ "delegations_granted", NULL, NULL, NULL, NULL, BC_COUNT_GRANTED,
+	  "Delegations granted on adopted exports." },
+	{ "delegations_refused", "reason", "conflict", NULL, NULL,
+	  BC_COUNT_REFUSED_CONFLICT,
+	  "Delegations that Ganesha would have granted on adopted exports, and were refused." },
+	{ "delegations_refused", "reason", "layout", NULL, NULL,
+	  BC_COUNT_REFUSED_LAYOUT, NULL },
+	{ "delegations_refused", "reason", "file_system", NULL, NULL,
+	  BC_COUNT_REFUSED_FSAL, NULL },
+	{ "delegations_returned", NULL, NULL, NULL, NULL, BC_COUNT_RETURNED,
+	  "Delegations returned on adopted exports." },
+	{ "delegations_revoked", NULL, NULL, NULL, NULL, BC_COUNT_REVOKED,
+	  "Delegations revoked on adopted exports." },
+	{ "shield_actions", "shield", "conflicts", "action", "recall",
+	  BC_COUNT_RECALLS, "What the shields have done." },
+	{ "shield_actions", "shield", "conflicts", "action", "mend",
+	  BC_COUNT_MENDED, NULL },
+	{ "shield_actions", "shield", "restart", "action", "forget_recall",
+	  BC_COUNT_FORGOTTEN, NULL },
+	{ "shield_actions", "shield", "revoked", "action", "remember",
+	  BC_COUNT_REMEMBERED, NULL },
+	{ "shield_actions", "shield", "revoked", "action", "not_remember",
+	  BC_COUNT_NOT_REMEMBERED, NULL },
+	{ "shield_actions", "shield", "revoked", "action", "free",
+	  BC_COUNT_FREED, NULL },
+	{ "shield_actions", "shield", "sockets", "action", "end_write",
+	  BC_COUNT_DEAD_WRITES, NULL },
+};
+/* clang-format on */
+const size_t bc_model_num_counts =
+	sizeof(bc_model_counts) / sizeof(bc_model_counts[0]);
+
+_Static_assert(sizeof(bc_model_counts) / sizeof(bc_model_counts[0]) ==
+		       BC_COUNTERS - 1,
+	       "each counter but BC_COUNT_DOWN_MS is shown");
+
+enum bc_admin_state bc_model_state(const struct bc_admin_config *config,
+				   const char **why)
+{
+	enum bc_admin_state state;
+
+	*why = "";
+	state = config->state(why);
+	if (bc_model_has_core(state) && bc_snapshot_stopping())
+		return BC_ADMIN_STOPPING;
+	return state;
+}
+
+bool bc_model_has_core(enum bc_admin_state state)
+{
+	return state != BC_ADMIN_NOT_ATTACHED && state != BC_ADMIN_OFF;
+}
+
+void bc_model_read(struct bc_model *model, const struct bc_admin_config *config)
+{
+	*model = (struct bc_model){ .config = config };
+	model->state = bc_model_state(config, &model->why);
+	model->has_core = bc_model_has_core(model->state);
+	bc_counts_sum(&model->counts);
+	if (!model->has_core)
+		return;
+	bc_snapshot_now(&model->now);
+	bc_snapshot_held(&model->held);
+}
+
+/* Names ---------------------------------------------------------------------- */
+
+const char *bc_model_state_name(enum bc_admin_state state)
+{
+	static const char *const names[BC_ADMIN_STATES] = {
+		[BC_ADMIN_ATTACHED] = "attached",
+		[BC_ADMIN_WITHDRAWN] = "withdrawn",
+		[BC_ADMIN_STOPPING] = "stopping",
+		[BC_ADMIN_NOT_ATTACHED] = "not_attached",
+		[BC_ADMIN_OFF] = "off",
+	};
+
+	return names[state];
+}
+
+const char *bc_model_client_state_name(enum bc_client_state state)
+{
+	static const char *const names[BC_CLIENT_STATES] = {
+		[BC_CLIENT_TRUSTED] = "trusted",
+		[BC_CLIENT_ON_TRIAL] = "on_trial",
+		[BC_CLIENT_NO_PATH] = "no_path",
+		[BC_CLIENT_NO_BACK] = "no_back_channel",
+	};
+
+	return names[state];
+}
+
+const char *bc_model_binding_state_name(enum bc_binding_view_state state)
+{
+	static const char *const names[] = {
+		[BC_BINDING_VIEW_LIVE] = "live",
+		[BC_BINDING_VIEW_OPENING] = "opening",
+		[BC_BINDING_VIEW_SILENT] = "silent",
+		[BC_BINDING_VIEW_ENDING] = "ending",
+	};
+
+	return names[state];
+}
+
+const char *bc_model_outcome_name(enum bc_outcome outcome)
+{
+	static const char *const names[BC_OUTCOMES] = {
+		[BC_OUTCOME_REPLY] = "answered",
+		[BC_OUTCOME_RAN] = "ran",
+		[BC_OUTCOME_DEFER] = "put_off",
+		[BC_OUTCOME_FAILED] = "failed",
+	};
+
+	return names[outcome];
+}
+
+const char *bc_model_verdict_name(enum bc_verdict verdict)
+{
+	static const char *const names[BC_VERDICTS] = {
+		[BC_VERDICT_DONE] = "done",
+		[BC_VERDICT_RAN] = "ran",
+		[BC_VERDICT_REDO] = "redo",
+		[BC_VERDICT_REFUSED] = "refused",
+		[BC_VERDICT_GARBLED] = "garbled",
+		[BC_VERDICT_TOO_BIG] = "too_big",
+		[BC_VERDICT_DELAY] = "delay",
+		[BC_VERDICT_MISORDERED] = "misordered",
+		[BC_VERDICT_BADSLOT] = "bad_slot",
+		[BC_VERDICT_MISMATCH] = "mismatch",
+		[BC_VERDICT_UNBOUND] = "unbound",
+		[BC_VERDICT_BADSESSION] = "bad_session",
+	};
+
+	return names[verdict];
+}
+
+const char *bc_model_op_name(unsigned int op)
+{
+	static const char *const names[BC_CB_OPS] = {
+		[0] = "other",
+		[3] = "CB_GETATTR",
+		[4] = "CB_RECALL",
+		[5] = "CB_LAYOUTRECALL",
+		[6] = "CB_NOTIFY",
+		[7] = "CB_PUSH_DELEG",
+		[8] = "CB_RECALL_ANY",
+		[9] = "CB_RECALLABLE_OBJ_AVAIL",
+		[10] = "CB_RECALL_SLOT",
+		[11] = "CB_SEQUENCE",
+		[12] = "CB_WANTS_CANCELLED",
+		[13] = "CB_NOTIFY_LOCK",
+		[14] = "CB_NOTIFY_DEVICEID",
+		[15] = "CB_OFFLOAD",
+	};
+
+	return names[op];
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The model: what the views show, gathered at one time, and what it is called.
+ */
+#ifndef BC_MODEL_H
+#define BC_MODEL_H
+
+#include "admin/admin.h"
+
+#include "counters.h"
+#include "snapshot.h"
+
+/** All but single clients. */
+struct bc_model {
+	const struct bc_admin_config *config;
+	enum bc_admin_state state;
+	const char *why; /* "": nothing to say */
+	bool has_core; /* else the rest is all zero */
+	struct bc_counts counts;
+	struct bc_snapshot_now now;
+	struct bc_held_counts held;
+};
+
+/** Gather it. Context: any thread; costs a walk through all clients. */
+void bc_model_read(struct bc_model *model,
+		   const struct bc_admin_config *config);
+
+/** How the module stands, and why. */
+enum bc_admin_state bc_model_state(const struct bc_admin_config *config,
+				   const char **why);
+
+/** Whether clients can be looked at in this state. */
+bool bc_model_has_core(enum bc_admin_state state);
+
+/* Names, in lower case with underscores, but for operations, which are the RFC's. */
+
+const char *bc_model_state_name(enum bc_admin_state state);
+const char *bc_model_client_state_name(enum bc_client_state state);
+const char *bc_model_binding_state_name(enum bc_binding_view_state state);
+const char *bc_model_outcome_name(enum bc_outcome outcome);
+const char *bc_model_verdict_name(enum bc_verdict verdict);
+/** @param[in] op  0 .. BC_CB_OPS - 1. @return NULL: there is none */
+const char *bc_model_op_name(unsigned int op);
+
+/** A count, as part of a group of them. */
+struct bc_model_count {
+	const char *family; /* what is counted */
+	const char *label; /* of what differs in a family; NULL: it is alone */
+	const char *value; /* of the label */
+	const char *second; /* a further label; NULL: there is none */
+	const char *second_value;
+	enum bc_counter counter;
+	const char *help; /* of the family; with its first count, else NULL */
+};
+
+/** All counts of enum bc_counter that are to be shown, but BC_COUNT_DOWN_MS; a
+ * family's follow each other.
+ */
+extern const struct bc_model_count bc_model_counts[];
+extern const size_t bc_model_num_counts;
+
+#endif /* BC_MODEL_H */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Ganesha's side of the administration: how the module stands in this server, the
+ * settings that can be looked at, and what it takes to change them.
+ */
+#include "module/administration.h"
+
+#include "admin/admin.h"
+#include "delegations/fsal_lease.h"
+#include "ganesha/configuration.h"
+#include "ganesha/layout.h"
+#include "ganesha/refusal.h"
+
+#include "log.h"
+
+#include "snapshot.h"
+
+static bool has_core; /* [K] after the start */
+
+static enum bc_admin_state state(const char **why)
+{
+	if (has_core && bc_layout() == BC_LAYOUT_MISFIT) {
+		*why = "this Ganesha lays out its structures otherwise; the log says which";
+		return BC_ADMIN_WITHDRAWN;
+	}
+	if (has_core)
+		return BC_ADMIN_ATTACHED;
+	*why = bc_refusal();
+	return (*why)[0] ? BC_ADMIN_NOT_ATTACHED : BC_ADMIN_OFF;
+}
+
+/* Settings ------------------------------------------------------------------- */
+
+static uint32_t get_multiplex(void)
+{
+	return has_core && bc_layout() != BC_LAYOUT_MISFIT;
+}
+
+static const char *set_multiplex(uint32_t value)
+{
+	if (value == get_multiplex())
+		return NULL;
+	return "this needs a restart of the server: sessions that exist already would be served by halves";
+}
+
+static uint32_t get_leases(void)
+{
+	return bc_fsal_lease_is_on();
+}
+
+static const char *set_leases(uint32_t value)
+{
+	if (value == get_leases())
+		return NULL;
+	if (!bc_module_config.leases)
+		return "this needs a restart of the server: it was started without Leases, and its exports are as they were";
+	bc_fsal_lease_switch(value);
+	if (value != get_leases())
+		return "this needs a restart of the server: the module has withdrawn";
+	return NULL;
+}
+
+static uint32_t get_hold_conflicts(void)
+{
+	return has_core ? (uint32_t)bc_control_held_for() : 0;
+}
+
+static const char *set_hold_conflicts(uint32_t value)
+{
+	if (value && !bc_module_config.shield_conflicts)
+		return "this needs a restart of the server: nothing is held without Shield_Conflicts";
+	bc_control_hold_time(value);
+	return NULL;
+}
+
+static const struct bc_admin_setting settings[] = {
+	{ "Multiplex", true, 1, get_multiplex, set_multiplex },
+	{ "Leases", true, 1, get_leases, set_leases },
+	{ "Hold_Conflicts", false, 10000, get_hold_conflicts,
+	  set_hold_conflicts },
+};
+
+/* Beginning and end ---------------------------------------------------------- */
+
+static void write_log(bool error, const char *line)
+{
+	if (error)
+		LogCrit(COMPONENT_NFS_CB, "%s", line);
+	else
+		LogEvent(COMPONENT_NFS_CB, "%s", line);
+}
+
+void bc_administration_start(bool attached)
+{
+	static struct bc_admin_config config = {
+		.version = BACKCHANNEL_VERSION,
+		.ganesha = GANESHA_VERSION,
+		.settings = settings,
+		.num_settings = sizeof(settings) / sizeof(settings[0]),
+		.state = state,
+		.log = write_log,
+	};
+
+	has_core = attached;
+	config.socket = bc_module_config.admin_socket;
+	config.address = bc_module_config.admin_address;
+	config.probe_ms = bc_module_config.callback_timeout * UINT64_C(1000);
+	bc_admin_start(&config);
+}
+
+void bc_administration_stop(void)
+{
+	bc_admin_stop();
+}
