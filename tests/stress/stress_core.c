@@ -17,6 +17,7 @@
 #include "bc_internal.h"
 #include "check.h"
 #include "sane.h"
+#include "snapshot.h"
 
 #define CLIENTS 4
 #define SESSIONS 10
@@ -27,7 +28,9 @@
 #define CHURNERS 2
 #define LISTENERS 1
 #define REVOKERS 1
-#define THREADS (SUBMITTERS + RESPONDERS + CHURNERS + LISTENERS + REVOKERS)
+#define WATCHERS 1
+#define THREADS                                                                \
+	(SUBMITTERS + RESPONDERS + CHURNERS + LISTENERS + REVOKERS + WATCHERS)
 #define CB_RECALL 4 /* OP_CB_RECALL */
 
 /* nfsstat4, RFC 5661 15.1 */
@@ -480,6 +483,58 @@ static void revoke_step(struct random *random)
 	bc_session_put(session);
 }
 
+static void ignore_end(void *arg)
+{
+	(void)arg;
+}
+
+/* An administrator who looks at everything, and interferes. */
+static void look(struct random *random)
+{
+	static __thread struct bc_client_detail detail;
+	struct bc_client_view views[3];
+	struct bc_snapshot_now now;
+	uint32_t cursor = 0, seen = 0;
+
+	do
+		seen += bc_snapshot_clients(&cursor, views, 3);
+	while (cursor);
+	CHECK(seen <= 2 * CLIENTS);
+	bc_snapshot_now(&now);
+	CHECK(now.queued <= CLIENTS * config.max_queue * 2);
+	if (bc_snapshot_client(1 + pick(random, CLIENTS), &detail))
+		return;
+	CHECK(detail.bindings <= detail.client.back_bound);
+	if (detail.bindings && pick(random, 20) == 0)
+		bc_control_drop(detail.client.clientid,
+				detail.binding[0].connection);
+}
+
+static void watch_step(struct random *random)
+{
+	struct bc_control_probe *probe;
+	uint64_t us;
+
+	switch (pick(random, 200)) {
+	case 0:
+		look(random);
+		break;
+	case 1:
+		bc_control_trust(1 + pick(random, CLIENTS));
+		break;
+	case 2:
+		if (bc_control_probe(1 + pick(random, CLIENTS),
+				     1 + pick(random, 20), ignore_end, NULL,
+				     &probe))
+			break;
+		if (pick(random, 2))
+			sched_yield();
+		bc_control_probe_result(probe, &us);
+		bc_control_probe_end(probe);
+		break;
+	}
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
@@ -517,6 +572,7 @@ static void run(struct random *random)
 		{ churn_step, CHURNERS },
 		{ listen_step, LISTENERS },
 		{ revoke_step, REVOKERS },
+		{ watch_step, WATCHERS },
 		/* clang-format on */
 	};
 	struct worker workers[THREADS], *worker = workers;

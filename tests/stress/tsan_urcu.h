@@ -110,6 +110,12 @@ tsan_wfcq_dequeue(struct cds_wfcq_head *head, struct cds_wfcq_tail *tail)
 	return node;
 }
 
+/* Pointers: what was done before one was published is seen by who follows it. */
+#undef rcu_dereference
+#undef rcu_assign_pointer
+#define rcu_dereference(p) uatomic_read(&(p))
+#define rcu_assign_pointer(p, v) uatomic_set(&(p), (v))
+
 /* A name in parentheses is the library's. */
 #undef rcu_read_unlock
 #undef call_rcu

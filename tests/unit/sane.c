@@ -28,9 +28,9 @@ static void check_call_in_slot(const struct bc_session *session,
 	CHECK(uatomic_read(&call->ref.refcount) > 0);
 	CHECK(call->client == session->client);
 	CHECK(call->state != BC_CALL_NEW);
-	/* Nobody waits for a question. */
+	/* Nobody waits for a question, unless an administrator asks. */
 	CHECK(call->args_len != BC_CB_ALONE_SIZE ||
-	      call->state == BC_CALL_DONE);
+	      call->state == BC_CALL_DONE || call->done);
 	if (call->slot != slot)
 		return;
 	CHECK(call->state == BC_CALL_SENT);
@@ -179,8 +179,8 @@ static void check_trust(const struct bc_client *client)
 	      (client->doubted || !trusted));
 	CHECK(!(client->standing & BC_STANDING_FORGIVEN) == client->bereaved);
 	CHECK(client->doubts > 0);
-	/* A question that is out is looked after. */
-	CHECK(!client->answer_by ||
+	/* A question that is out is looked after, until the core stops. */
+	CHECK(!client->answer_by || uatomic_read(&bc_core.stopping) ||
 	      (client->armed && client->armed <= client->answer_by));
 }
 
@@ -351,6 +351,17 @@ static bool needed(struct bc_client *client)
 	return client->calls || !cds_list_empty(&client->sessions);
 }
 
+/* Who goes through all clients finds it, as long as it is one. */
+static void check_place(const struct bc_client *client)
+{
+	rcu_read_lock();
+	if (client->place)
+		CHECK(bc_directory_client_rcu(client->place) == client);
+	else
+		CHECK(client->dead);
+	rcu_read_unlock();
+}
+
 void assert_sane_client(struct bc_client *client)
 {
 	struct calls calls;
@@ -364,6 +375,8 @@ void assert_sane_client(struct bc_client *client)
 	check_lists(client);
 	check_trust(client);
 	check_revoked(client);
+	check_place(client);
+	CHECK(!client->outage || (!client->paths && client->paths_since));
 	CHECK(!client->dead || !needed(client));
 	/* One that nothing needs is kept for its doubts, for a time. */
 	CHECK(client->dead || needed(client) ||
