@@ -680,11 +680,10 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	struct bc_call *call = NULL;
 	enum bc_verdict verdict =
 		bc_cb_sequence_verdict(reply, &req->sequence, req->retry);
-	uint64_t now = bc_now_ns();
 	struct bc_slot *slot;
+	uint64_t now;
 	bool failed;
 
-	bc_count_verdict(verdict, now - req->sent);
 	if (verdict != BC_VERDICT_DONE && verdict != BC_VERDICT_DELAY)
 		bc_log_limited(BC_LIMITED_VERDICT, BC_LOG_INFO,
 			       "client %#lx slot %u sequence %u: %s",
@@ -693,6 +692,7 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 			       bc_verdict_name(verdict));
 
 	pthread_mutex_lock(&client->lock);
+	now = bc_now_ns(); /* for one client, time does not go back */
 	slot = &session->slots.slots[req->sequence.slot];
 	if (reply_awaited(session, slot, req)) {
 		heard_on(session, req->conn, verdict);
@@ -705,6 +705,7 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	}
 	pthread_mutex_unlock(&client->lock);
 
+	bc_count_verdict(verdict, now - req->sent);
 	failed = send_all(ready);
 	if (call)
 		bc_call_complete(
