@@ -20,13 +20,14 @@ module=$build/plugins/libfsalbackchannel.so
 
 build_packages=(
 	gcc make cmake pkg-config libc6-dev
-	libntirpc-dev liburcu-dev libkrb5-dev libcmocka-dev python3)
+	libntirpc-dev liburcu-dev libkrb5-dev libmicrohttpd-dev libjansson-dev
+	libcmocka-dev python3)
 [[ ${GANESHA_SOURCE_DIR:-} ]] || build_packages+=(nfs-ganesha)
 server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
 test_packages=(
 	"${server_packages[@]}" nfs-common user-mode-linux valgrind
-	iproute2 nftables ethtool kmod tshark python3 clang-format)
+	iproute2 nftables ethtool kmod tshark python3 prometheus clang-format)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -77,7 +78,7 @@ need_packages() (
 Run this command as root, or: apt-get install ${missing[*]}"
 
 	say "installing ${missing[*]}"
-	mapfile -t servers < <(missing_packages nfs-ganesha rpcbind)
+	mapfile -t servers < <(missing_packages nfs-ganesha rpcbind prometheus)
 	log=$cache/install.log
 	mkdir -p "$cache"
 	trap release_services EXIT

@@ -3,7 +3,7 @@
  * Purpose: find what a URL names, and answer with a view of it.
  * Data: struct request, of each request from its header to the end of its answer.
  * Locking: http->lock guards which requests wait for a probe.  A probe's end takes it
- *   with the probe's own held: that one is taken with none held here.
+ *   with the probe's own held; the core is called with neither.
  * Lifetime: libmicrohttpd tells of a request's end, also when it closes the connection.
  * Invariant: a connection is suspended if and only if its request is in the list of
  *   those that wait: libmicrohttpd must not end while any is.
@@ -36,7 +36,9 @@
 struct request {
 	struct bc_http *http;
 	struct MHD_Connection *connection;
-	struct bc_control_probe *probe; /* NULL: it has none */
+	bool probing; /* it has asked a client, */
+	int error; /* or could not: -errno */
+	struct bc_control_probe *probe; /* else NULL */
 	struct request *next,
 		**link; /* [H] in http->waiting; NULL: it is not */
 };
@@ -232,6 +234,19 @@ static enum MHD_Result get_client(struct request *request, uint64_t clientid)
 /* Probes --------------------------------------------------------------------- */
 
 /* Context: http->lock */
+static void wait_for_end(struct request *request)
+{
+	struct bc_http *http = request->http;
+
+	MHD_suspend_connection(request->connection);
+	request->link = &http->waiting;
+	request->next = http->waiting;
+	if (request->next)
+		request->next->link = &request->next;
+	http->waiting = request;
+}
+
+/* Context: http->lock */
 static void wait_no_more(struct request *request)
 {
 	*request->link = request->next;
@@ -241,7 +256,7 @@ static void wait_no_more(struct request *request)
 	MHD_resume_connection(request->connection);
 }
 
-/* Context: any thread; the probe's lock is held. */
+/* Context: any thread; the probe's lock may be held. */
 static void probe_ended(void *arg)
 {
 	struct request *request = arg;
@@ -253,36 +268,40 @@ static void probe_ended(void *arg)
 	pthread_mutex_unlock(&http->lock);
 }
 
+/* It waits before there is anything to wait for: its end may come at once.  Nothing
+ * of the request goes on before this returns.
+ */
 static enum MHD_Result post_probe(struct request *request, uint64_t clientid)
 {
 	struct bc_http *http = request->http;
-	int rc = -ECANCELED;
+	bool waits;
 
-	/* Its end waits for the lock: by then it is in the list. */
 	pthread_mutex_lock(&http->lock);
-	if (!http->stopping)
-		rc = bc_control_probe(clientid, http->config->probe_ms,
-				      probe_ended, request, &request->probe);
-	if (!rc) {
-		MHD_suspend_connection(request->connection);
-		request->link = &http->waiting;
-		request->next = http->waiting;
-		if (request->next)
-			request->next->link = &request->next;
-		http->waiting = request;
-	}
+	waits = !http->stopping;
+	if (waits)
+		wait_for_end(request);
 	pthread_mutex_unlock(&http->lock);
-	if (rc == -ENOENT)
-		return answer_error(
-			request, MHD_HTTP_NOT_FOUND,
-			"there is no such client, or it has no session");
-	return rc ? MHD_NO : MHD_YES;
+	if (!waits)
+		return MHD_NO;
+	request->probing = true;
+	request->error =
+		bc_control_probe(clientid, http->config->probe_ms, probe_ended,
+				 request, &request->probe);
+	if (request->error)
+		probe_ended(request);
+	return MHD_YES;
 }
 
 static enum MHD_Result answer_probe(struct request *request)
 {
 	uint64_t us;
 
+	if (request->error == -ENOENT)
+		return answer_error(
+			request, MHD_HTTP_NOT_FOUND,
+			"there is no such client, or it has no session");
+	if (request->error)
+		return MHD_NO;
 	switch (bc_control_probe_result(request->probe, &us)) {
 	case BC_PROBE_ANSWERED:
 		return answer_json(request, MHD_HTTP_OK,
@@ -518,7 +537,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
 		return answer_error(request, MHD_HTTP_CONTENT_TOO_LARGE,
 				    "a request has no body here");
 	}
-	if (request->probe)
+	if (request->probing)
 		return answer_probe(request);
 	if (!strcmp(method, MHD_HTTP_METHOD_GET) ||
 	    !strcmp(method, MHD_HTTP_METHOD_HEAD))

@@ -172,7 +172,8 @@ enum bc_probe_result {
  * @param[in] ended     called once, when it has ended, unless the probe is
  *                      cancelled before; from any thread, with no lock held
  * @param[in] arg       of @a ended
- * @param[out] probe    the caller's until bc_control_probe_end()
+ * @param[out] probe    the caller's until bc_control_probe_end(); set before
+ *                      @a ended is called; NULL on an error
  *
  * @retval 0        asked; it may have ended already
  * @retval -ENOENT  no such client

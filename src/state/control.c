@@ -104,6 +104,7 @@ int bc_control_probe(uint64_t clientid, uint64_t ms, void (*ended)(void *arg),
 	struct bc_call *call;
 	uint32_t minorversion = client ? minorversion_of(client) : 0;
 
+	*result = NULL;
 	if (client)
 		bc_client_put(client);
 	if (!minorversion)
@@ -124,6 +125,7 @@ int bc_control_probe(uint64_t clientid, uint64_t ms, void (*ended)(void *arg),
 	if (call)
 		urcu_ref_put(&probe->ref, probe_release);
 	urcu_ref_put(&probe->ref, probe_release);
+	*result = NULL;
 	return -ENOMEM;
 }
 
