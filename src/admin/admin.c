@@ -36,7 +36,7 @@ static void window_open(struct window *window,
 {
 	char why[256];
 
-	if (!where || !where[0])
+	if (window->http || !where || !where[0])
 		return;
 	if (listens(&window->listening, where, why, sizeof(why))) {
 		log_line(config, true, parameter, where, why);

@@ -288,7 +288,8 @@ EXPORT {{
 }}
 """
         if module:
-            text += f"BACKCHANNEL {{ {parameters} }}"
+            text += (f'BACKCHANNEL {{ Admin_Socket = "{self.folder}/admin.sock"; '
+                     f"{parameters} }}")
         with open(f"{self.folder}/ganesha.conf", "w",
                   encoding="ascii") as config:
             config.write(text)
