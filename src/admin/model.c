@@ -65,6 +65,8 @@ const struct bc_model_count bc_model_counts[] = {
 	{ "delegations_refused", "reason", "conflict", NULL, NULL,
 	  BC_COUNT_REFUSED_CONFLICT,
 	  "Delegations that Ganesha would have granted on adopted exports, and were refused." },
+	{ "delegations_refused", "reason", "export_removed", NULL, NULL,
+	  BC_COUNT_REFUSED_EXPORT, NULL },
 	{ "delegations_refused", "reason", "layout", NULL, NULL,
 	  BC_COUNT_REFUSED_LAYOUT, NULL },
 	{ "delegations_refused", "reason", "file_system", NULL, NULL,

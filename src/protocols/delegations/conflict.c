@@ -35,7 +35,7 @@
 #include "delegations/conflict.h"
 
 #include "delegations/bookkeeping.h"
-#include "delegations/counts.h"
+#include "delegations/tally.h"
 #include "delegations/getattr.h"
 #include "delegations/recall.h"
 #include "ganesha/client_record.h"
@@ -329,13 +329,13 @@ static void release_file(struct fsal_obj_handle *obj)
 /* Who changes a file while nothing is delegated yet.  Files that share a count are not
  * delegated first, either.
  */
-static struct bc_counts unmarked;
+static struct bc_tallies unmarked;
 
 /* The file is not the first one that is delegated until bc_conflict_end(). */
 static void hold_unmarked(struct bc_conflict *conflict,
 			  const struct fsal_obj_handle *obj)
 {
-	unsigned int *count = bc_count_of(&unmarked, obj);
+	unsigned int *count = bc_tally_of(&unmarked, obj);
 
 	if (bc_layout_of_delegations() != BC_LAYOUT_UNKNOWN ||
 	    conflict->unmarked == BC_CONFLICT_FILES)
@@ -361,7 +361,7 @@ static void release_unmarked(struct bc_conflict *conflict)
 bool bc_conflict_changes_unmarked(const struct fsal_obj_handle *obj)
 {
 	cmm_smp_mb(); /* pairs with hold_unmarked()'s */
-	return uatomic_read(bc_count_of(&unmarked, obj)) > 0;
+	return uatomic_read(bc_tally_of(&unmarked, obj)) > 0;
 }
 
 /* OPEN holds st_lock itself until it has granted what it grants. */

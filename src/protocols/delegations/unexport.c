@@ -20,7 +20,7 @@
  */
 #include "delegations/unexport.h"
 
-#include "delegations/counts.h"
+#include "delegations/tally.h"
 #include "delegations/fsal_lease.h"
 
 #include "fsal_api.h"
@@ -33,7 +33,7 @@
 
 #define PATIENCE_MS 1000 /* that operations under way are waited for */
 
-static struct bc_counts under_way;
+static struct bc_tallies under_way;
 
 /* In place of an export's own: the mark. */
 static void marked_prepare_unexport(struct fsal_export *export)
@@ -65,7 +65,7 @@ unsigned int *bc_unexport_enter(void)
 {
 	static unsigned int none; /* it has no FSAL that we know */
 	const struct fsal_export *export = export_here();
-	unsigned int *count = export ? bc_count_of(&under_way, export) : &none;
+	unsigned int *count = export ? bc_tally_of(&under_way, export) : &none;
 
 	uatomic_inc(count);
 	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s: this sees the mark,
@@ -89,7 +89,7 @@ void bc_unexport_leave(unsigned int *entered)
 static void bc_prepare_unexport(struct fsal_export *export)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
-	const unsigned int *count = bc_count_of(&under_way, export);
+	const unsigned int *count = bc_tally_of(&under_way, export);
 
 	uatomic_set(&export->exp_ops.prepare_unexport, marked_prepare_unexport);
 	cmm_smp_mb(); /* pairs with bc_unexport_enter()'s, and with lease_ask()'s

@@ -2,25 +2,25 @@
 /*
  * Counts of what is under way, by an object that has no room for one of its own.
  */
-#ifndef BC_COUNTS_H
-#define BC_COUNTS_H
+#ifndef BC_TALLY_H
+#define BC_TALLY_H
 
 #include <stdint.h>
 
-#define BC_COUNT_BITS 6
+#define BC_TALLY_BITS 6
 
 /** [A] Objects that share a count are taken for one another. */
-struct bc_counts {
-	unsigned int count[1 << BC_COUNT_BITS];
+struct bc_tallies {
+	unsigned int count[1 << BC_TALLY_BITS];
 };
 
 /** The count of an object, which is never followed. Context: any. */
-static inline unsigned int *bc_count_of(struct bc_counts *counts,
+static inline unsigned int *bc_tally_of(struct bc_tallies *counts,
 					const void *object)
 {
 	uint64_t hash = (uintptr_t)object * UINT64_C(0x9e3779b97f4a7c15);
 
-	return &counts->count[hash >> (64 - BC_COUNT_BITS)];
+	return &counts->count[hash >> (64 - BC_TALLY_BITS)];
 }
 
-#endif /* BC_COUNTS_H */
+#endif /* BC_TALLY_H */
