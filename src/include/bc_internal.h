@@ -566,7 +566,9 @@ struct bc_core {
 	uint64_t conns_made; /* [A] each has its number */
 	struct {
 		unsigned long held; /* [A] requests that waited for a file */
-		unsigned long went_on; /* [A] how often any of them has */
+		unsigned long
+			looks; /* [A] how often any of them looked again */
+		unsigned long went_on; /* [A] of them, when it was time */
 		unsigned long
 			in_vain; /* [A] of them, and were told to try again */
 		unsigned long refused; /* [A] that a limit did not let wait */

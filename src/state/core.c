@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The sum of the parts is the whole, or a callback was lost or ended twice. */
+/* The sum of the parts is the whole, or a callback or a held request was lost or
+ * ended twice.
+ */
 static void counts_log(void)
 {
 	unsigned long submitted = 0, completed[BC_OUTCOMES] = { 0 };
@@ -37,9 +39,9 @@ static void counts_log(void)
 	       completed[BC_OUTCOME_REPLY], completed[BC_OUTCOME_RAN],
 	       completed[BC_OUTCOME_DEFER], completed[BC_OUTCOME_FAILED]);
 	bc_log(BC_LOG_EVENT,
-	       "conflicting requests: %lu held, which went on %lu times, %lu of them in vain, %lu not held because of a limit",
+	       "conflicting requests: %lu held, %lu of them went on, %lu in vain; %lu not held because of a limit; looked again %lu times",
 	       bc_core.held.held, bc_core.held.went_on, bc_core.held.in_vain,
-	       bc_core.held.refused);
+	       bc_core.held.refused, bc_core.held.looks);
 }
 
 /* What has not ended with the clients that went is seen here. */

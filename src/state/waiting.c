@@ -142,7 +142,7 @@ static void give_back_and_unlock(struct cds_list_head *taken)
 
 		/* Its owner may free it at once. */
 		cds_list_del(&waiter->of_file);
-		uatomic_inc(&bc_core.held.went_on);
+		uatomic_inc(&bc_core.held.looks);
 		bc_core.ops->go_on(waiter->cookie);
 	}
 	pthread_mutex_lock(&waiting_lock);
@@ -367,8 +367,9 @@ void bc_waiter_free(struct bc_waiter *waiter, bool in_vain)
 	uatomic_set(&weight_of_all, weight_of_all - waiter->weight);
 	uatomic_set(&in_sessions[session], in_sessions[session] - 1);
 	pthread_mutex_unlock(&waiting_lock);
-	if (in_vain && waiter->has_waited)
-		uatomic_inc(&bc_core.held.in_vain);
+	if (waiter->has_waited)
+		uatomic_inc(in_vain ? &bc_core.held.in_vain :
+				      &bc_core.held.went_on);
 	free(waiter);
 }
 

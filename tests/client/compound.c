@@ -302,6 +302,16 @@ int nfs_compound_wait(struct nfs_compound *compound, int timeout_ms)
 	return compound->error ? compound->error : (int)compound->status;
 }
 
+bool nfs_compound_has_ended(struct nfs_compound *compound)
+{
+	bool ended;
+
+	pthread_mutex_lock(&compound->lock);
+	ended = compound->ended;
+	pthread_mutex_unlock(&compound->lock);
+	return ended;
+}
+
 int nfs_compound_call(struct nfs_compound *compound)
 {
 	int error = nfs_compound_send(compound);

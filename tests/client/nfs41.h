@@ -379,6 +379,8 @@ void nfs_compound_fini(struct nfs_compound *compound);
 int nfs_compound_send(struct nfs_compound *compound);
 /** @return error, else status */
 int nfs_compound_wait(struct nfs_compound *compound, int timeout_ms);
+/** After nfs_compound_send(): would nfs_compound_wait() not wait? */
+bool nfs_compound_has_ended(struct nfs_compound *compound);
 /** Send and wait. */
 int nfs_compound_call(struct nfs_compound *compound);
 /** Send, wait and fini, where only the status is of interest. */

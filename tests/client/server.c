@@ -463,6 +463,29 @@ bool server_callbacks_agree(struct server *server)
 	return agree;
 }
 
+bool server_held(struct server *server, struct server_held *held)
+{
+	FILE *file = fopen(server->log, "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	while (file && getline(&line, &size, file) >= 0) {
+		const char *totals = strstr(line, "conflicting requests: ");
+
+		found |=
+			totals &&
+			sscanf(totals,
+			       "conflicting requests: %lu held, %lu of them went on, %lu in vain; %lu not held because of a limit; looked again %lu times",
+			       &held->held, &held->went_on, &held->in_vain,
+			       &held->refused, &held->looks) == 5;
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
 void server_print_log(struct server *server, const char *text)
 {
 	static const char level[] = ":EVENT :";

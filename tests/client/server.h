@@ -105,6 +105,15 @@ bool server_wait_log(struct server *server, const char *text,
  * last line in the log. True without one: it crashed, or has no module.
  */
 bool server_callbacks_agree(struct server *server);
+/** What has become of requests that conflicted with a delegation. */
+struct server_held {
+	unsigned long held; /* of them: */
+	unsigned long went_on, in_vain;
+	unsigned long refused; /* not held: a limit */
+	unsigned long looks; /* how often any of them looked again */
+};
+/** By the module's last line in the log. @return false: there is none */
+bool server_held(struct server *server, struct server_held *held);
 /** Print the events of the log that contain @a text on stdout. */
 void server_print_log(struct server *server, const char *text);
 /** Print the ends of its log, and of what else it printed, on stderr. */

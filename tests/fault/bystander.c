@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "nfs41.h"
+#include "opener.h"
 #include "responder.h"
 
 #define RECALLED_WITHIN_MS 20000
@@ -21,10 +22,11 @@
 struct bystander {
 	pthread_t thread;
 	struct bystanders *all;
-	struct nfs_client client, opener;
-	struct nfs_session session, opener_session;
+	struct nfs_client client;
+	struct nfs_session session;
+	struct opener *opener;
 	struct cb_responder *responder;
-	unsigned int number;
+	unsigned int number, opener_number;
 };
 
 struct bystanders {
@@ -76,13 +78,11 @@ static void add_sample(struct bystanders *all, uint64_t ns)
 /* Have the delegation of @a path recalled; it is callback number @a n. */
 static bool be_recalled(struct bystander *by, const char *path, unsigned int n)
 {
-	struct nfs_file file;
 	struct cb_call *call;
 	uint64_t sent = nfs_now_ns();
-	int status = nfs_open(&by->opener_session, path, OPENER_SHARE, &file);
 
-	if (!ok(by, "conflicting OPEN", status == NFS4ERR_DELAY ? 0 : status))
-		return false;
+	opener_want(by->opener, WANT_OPEN, path);
+	opener_serve(by->opener);
 	call = cb_responder_wait(by->responder, n, RECALLED_WITHIN_MS);
 	if (!ok(by, "its recall has not come", call ? 0 : -1))
 		return false;
@@ -93,7 +93,7 @@ static bool be_recalled(struct bystander *by, const char *path, unsigned int n)
 static bool take_round(struct bystander *by, unsigned int n)
 {
 	struct files *files = by->all->files;
-	struct nfs_file held, opened;
+	struct nfs_file held;
 	char path[FILE_PATH_MAX];
 	unsigned int number = files_take(files, path);
 	bool good;
@@ -110,9 +110,7 @@ static bool take_round(struct bystander *by, unsigned int n)
 		  nfs_delegreturn(&by->session, &held.fh,
 				  &held.delegation.stateid)) &&
 	       ok(by, "CLOSE", nfs_close(&by->session, &held)) &&
-	       ok(by, "OPEN after DELEGRETURN",
-		  nfs_open(&by->opener_session, path, OPENER_SHARE, &opened)) &&
-	       ok(by, "CLOSE", nfs_close(&by->opener_session, &opened));
+	       ok(by, "OPEN after DELEGRETURN", !opener_finish(by->opener));
 	files_give(files, number);
 	return good;
 }
@@ -136,9 +134,12 @@ static bool live(struct bystander *by)
 	by->client.responder = by->responder;
 	if (!ok(by, "mount", nfs_client_mount(&by->client, &by->session)))
 		return false;
-	if (!ok(by, "mount",
-		nfs_client_mount(&by->opener, &by->opener_session)))
-		return false;
+	by->opener = opener_new(&(struct opener_params){
+		.server = by->all->server,
+		.loop = by->all->loop,
+		.number = by->opener_number,
+		.within_ms = RECALLED_WITHIN_MS,
+	});
 	conn = nfs_conn_get(by->session.conn);
 	good = true;
 	for (unsigned int n = 0;
@@ -150,7 +151,7 @@ static bool live(struct bystander *by)
 		if (by->all->every_ms)
 			rest(by->all, &due);
 	}
-	nfs_client_unmount(&by->opener_session);
+	opener_free(by->opener);
 	nfs_client_unmount(&by->session);
 	nfs_conn_close(conn, NFS_CLOSE_FIN);
 	nfs_conn_put(conn);
@@ -195,8 +196,7 @@ struct bystanders *bystanders_start(const struct server *server,
 		by->number = i;
 		nfs_client_init(&by->client, all->loop, server_port(server),
 				first_number + 2 * i);
-		nfs_client_init(&by->opener, all->loop, server_port(server),
-				first_number + 2 * i + 1);
+		by->opener_number = first_number + 2 * i + 1;
 		if (pthread_create(&by->thread, NULL, run, by))
 			abort();
 	}

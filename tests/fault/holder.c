@@ -10,6 +10,7 @@
 #define RECALLED_WITHIN_MS 30000
 #define LIARS_WAIT_MS 500
 #define BIND_ATTEMPTS 100
+#define OPENED_WITHIN_MS 30000
 
 #define count(holder, what) atomic_fetch_add(&(holder)->load->figures.what, 1)
 
@@ -157,11 +158,47 @@ static bool remake_session(struct holder *holder)
 	return make_session(holder, last);
 }
 
+/* As a new instance of the client: what the old one had is revoked. */
+static bool restart(struct holder *holder)
+{
+	for (unsigned int n = 0; n < holder->life.sessions; n++)
+		nfs_session_fini(&holder->sessions[n]);
+	for (unsigned int i = 0; i < holder->npaths; i++)
+		disconnect(&holder->paths[i].conn);
+	memset(holder->sessions, 0, sizeof(holder->sessions));
+	holder->npaths = 0;
+	holder->client.verifier[0]++;
+	count(holder, restarted);
+	return ok(holder, "EXCHANGE_ID",
+		  nfs_exchange_id(&holder->client, holder->fore)) &&
+	       make_session(holder, 0);
+}
+
 /* ---- A turn ---- */
 
-static struct nfs_session *opener_of(struct holder *holder)
+/* @return whether nothing is wrong; if not, the campaign has failed */
+static bool opener_is_well(struct holder *holder)
 {
-	return &holder->load->opener_sessions[holder->number % OPENERS];
+	const char *failure = opener_failure(holder->opener);
+
+	if (*failure)
+		holder_fail(holder, "%s", failure);
+	return !*failure;
+}
+
+static bool serve_opener(struct holder *holder)
+{
+	struct opener *opener = holder->opener;
+	const struct schedule_turn *turn = &holder->turn;
+
+	opener_serve(opener);
+	if (!holder->suffered && opener_has_sent(opener) &&
+	    holder->received >= turn->opener_at) {
+		opener_suffer(opener, turn->opener);
+		count(holder, suffered[turn->opener]);
+		holder->suffered = true;
+	}
+	return opener_is_well(holder);
 }
 
 static bool hold_files(struct holder *holder)
@@ -191,25 +228,51 @@ static bool hold_files(struct holder *holder)
 	return true;
 }
 
+/* The opener wants all of them; of one that is written, first its size. */
 static bool conflict(struct holder *holder)
 {
-	struct nfs_file file;
-	int status;
-
 	for (unsigned int i = 0; i < holder->turn.files; i++) {
 		struct held *held = &holder->files[i];
 
-		if (!held->granted)
-			continue;
-		holder->waiting++;
-		status = nfs_open(opener_of(holder), held->path, OPENER_SHARE,
-				  &file);
-		if (status != NFS4ERR_DELAY) {
-			holder_fail(holder, "conflicting OPEN: %d", status);
-			return false;
-		}
+		holder->waiting += held->granted;
+		if (holder->turn.write)
+			opener_want(holder->opener, WANT_GETATTR, held->path);
+		opener_want(holder->opener,
+			    schedule_want(holder->load->params.schedule,
+					  holder->number, holder->life_number,
+					  holder->turn_number, i),
+			    held->path);
 	}
-	return true;
+	holder->received = 0;
+	holder->suffered = false;
+	return serve_opener(holder);
+}
+
+static bool return_file(struct holder *holder, struct held *held)
+{
+	struct nfs_compound compound;
+
+	held->returned = true;
+	nfs_compound_init(&compound, &holder->sessions[0]);
+	nfs_put_putfh(&compound, &held->file.fh);
+	if (held->granted)
+		nfs_put_delegreturn(&compound, &held->file.delegation.stateid);
+	nfs_put_close(&compound, 0, &held->file.stateid);
+	return ok(holder, "DELEGRETURN, CLOSE", nfs_compound_finish(&compound));
+}
+
+/* @param all  also what has not been recalled */
+static bool return_files(struct holder *holder, bool all)
+{
+	bool good = true;
+
+	for (unsigned int i = 0; i < holder->turn.files && good; i++) {
+		struct held *held = &holder->files[i];
+
+		if (!held->returned && (all || held->recalled))
+			good = return_file(holder, held);
+	}
+	return good;
 }
 
 /* Answer, and mend what breaks, until all recalls of the turn have come. */
@@ -224,11 +287,13 @@ static bool be_recalled(struct holder *holder)
 
 		if (call) {
 			holder->looked++;
+			holder->received++;
 			holder_answer(holder, call);
 		} else {
 			holder_answer_late(holder);
 		}
-		if (!mend(holder))
+		if (!mend(holder) || !serve_opener(holder) ||
+		    (holder->turn.at_once && !return_files(holder, false)))
 			return false;
 	}
 	holder_answer_late(holder);
@@ -238,39 +303,17 @@ static bool be_recalled(struct holder *holder)
 	return !holder->waiting || holder->liar;
 }
 
-static bool return_file(struct holder *holder, struct held *held)
-{
-	struct nfs_compound compound;
-
-	nfs_compound_init(&compound, &holder->sessions[0]);
-	nfs_put_putfh(&compound, &held->file.fh);
-	if (held->granted)
-		nfs_put_delegreturn(&compound, &held->file.delegation.stateid);
-	nfs_put_close(&compound, 0, &held->file.stateid);
-	return ok(holder, "DELEGRETURN, CLOSE", nfs_compound_finish(&compound));
-}
-
-/* What was held against is open to the others at last. */
-static bool open_at_last(struct holder *holder, struct held *held)
-{
-	struct nfs_session *opener = opener_of(holder);
-	struct nfs_file file;
-
-	return ok(holder, "OPEN after DELEGRETURN",
-		  nfs_open(opener, held->path, OPENER_SHARE, &file)) &&
-	       ok(holder, "CLOSE", nfs_close(opener, &file));
-}
-
+/* What was held against is the opener's at last. */
 static bool give_files_back(struct holder *holder)
 {
-	bool good = true;
+	bool good = holder->turn.restart ? restart(holder) :
+					   return_files(holder, true);
 
-	for (unsigned int i = 0; i < holder->turn.files && good; i++) {
-		struct held *held = &holder->files[i];
-
-		good = return_file(holder, held) && open_at_last(holder, held);
-		held->granted = false;
-		files_give(holder->load->params.files, held->number);
+	if (good && !opener_finish(holder->opener))
+		good = opener_is_well(holder);
+	for (unsigned int i = 0; i < holder->turn.files; i++) {
+		holder->files[i].granted = false;
+		files_give(holder->load->params.files, holder->files[i].number);
 	}
 	holder->waiting = 0;
 	return good;
@@ -313,6 +356,16 @@ static bool be_born(struct holder *holder)
 	holder->client.responder = holder->responder;
 	holder->looked = 0;
 	holder->npaths = 0;
+	holder->opener = opener_new(&(struct opener_params){
+		.server = params->server,
+		.loop = params->loop,
+		.port = proxy_port(holder->load->opener_proxy),
+		.number = holder->number + params->clients,
+		.slots = holder->life.opener_slots,
+		.within_ms = OPENED_WITHIN_MS,
+	});
+	if (!opener_is_well(holder))
+		return false;
 	memset(holder->sessions, 0, sizeof(holder->sessions));
 	holder->fore = connect_to(holder, holder->client.port);
 	if (!holder->fore ||
@@ -332,9 +385,15 @@ static bool be_born(struct holder *holder)
 
 static void die(struct holder *holder)
 {
+	struct load *load = holder->load;
 	const char *violation;
 	int status = NFS4_OK;
 
+	pthread_mutex_lock(&load->lock);
+	opener_add_figures(holder->opener, &load->openers);
+	pthread_mutex_unlock(&load->lock);
+	if (!opener_free(holder->opener))
+		count(holder, left);
 	for (unsigned int n = 0; n < holder->life.sessions; n++) {
 		if (holder->sessions[n].client)
 			destroy_session(holder, &holder->sessions[n]);
@@ -366,8 +425,9 @@ void *holder_run(void *arg)
 		for (holder->turn_number = 0;
 		     alive && holder->turn_number < holder->life.turns &&
 		     !atomic_load(&holder->load->stop);
-		     holder->turn_number++)
-			alive = take_turn(holder);
+		     holder->turn_number++) {
+			alive = take_turn(holder) && !holder->turn.restart;
+		}
 		die(holder);
 	}
 	return NULL;

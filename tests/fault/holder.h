@@ -8,20 +8,20 @@
 
 #include "load.h"
 #include "nfs41.h"
+#include "opener.h"
 #include "responder.h"
-
-#define OPENERS 4
 
 struct load {
 	struct load_params params;
-	struct proxy *proxy;
-	struct nfs_client openers[OPENERS]; /* who open what the others hold */
-	struct nfs_session opener_sessions[OPENERS];
+	struct proxy *proxy; /* of the holders' back channels */
+	struct proxy *opener_proxy; /* of the openers' requests */
 	struct holder *holders;
 	struct {
 		atomic_uint turns, lives, recalls, retries, replies, lies,
-			binds, failed_binds, closed, remade, not_granted, left;
+			binds, failed_binds, closed, remade, not_granted, left,
+			restarted, suffered[SCHEDULE_OPENERS];
 	} figures;
+	struct opener_figures openers; /* [L] */
 	atomic_bool stop;
 	pthread_mutex_t lock;
 	pthread_cond_t turned;
@@ -37,6 +37,7 @@ struct held {
 	unsigned int recalls; /* received so far */
 	bool granted;
 	bool recalled; /* answered with NFS4_OK: the delegation may go back */
+	bool returned; /* all that there was of it */
 };
 
 /** A connection through the proxy. */
@@ -61,14 +62,17 @@ struct holder {
 	struct path paths[SCHEDULE_MAX_SESSIONS * SCHEDULE_MAX_PATHS];
 	unsigned int npaths;
 	unsigned int looked; /* so many callbacks have been dealt with */
+	struct opener *opener; /* wants what it holds */
 
 	/* Of this turn. */
 	unsigned int turn_number;
 	struct schedule_turn turn;
 	struct held files[SCHEDULE_MAX_FILES];
 	unsigned int waiting; /* files whose recall is due */
+	unsigned int received; /* callbacks */
 	struct cb_call *late[SCHEDULE_MAX_FILES]; /* answers that are put off */
 	unsigned int nlate;
+	bool suffered; /* the opener has */
 };
 
 /** Note what is wrong, if nothing was before, and end the load. */

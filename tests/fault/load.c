@@ -5,27 +5,24 @@
 #include <string.h>
 
 #define LIAR_EVERY 8
+#define RECORDS 24 /* of a back channel's connection, at most */
+#define OPENERS_RECORDS 250 /* they are many at a time */
 
 static void plan(void *arg, unsigned int address, unsigned int n,
 		 struct fault_plan *out)
 {
 	const struct load *load = arg;
 
-	schedule_connection(load->params.schedule, address, n, out);
+	schedule_connection(load->params.schedule, address, n, RECORDS, out);
 }
 
-static void mount_openers(struct load *load)
+static void opener_plan(void *arg, unsigned int address, unsigned int n,
+			struct fault_plan *out)
 {
-	const struct load_params *params = &load->params;
+	const struct load *load = arg;
 
-	for (unsigned int i = 0; i < OPENERS; i++) {
-		nfs_client_init(&load->openers[i], params->loop,
-				server_port(params->server),
-				params->first_number + params->clients + i);
-		if (nfs_client_mount(&load->openers[i],
-				     &load->opener_sessions[i]))
-			abort();
-	}
+	schedule_connection(load->params.schedule, address, n, OPENERS_RECORDS,
+			    out);
 }
 
 struct load *load_start(const struct load_params *params)
@@ -38,10 +35,11 @@ struct load *load_start(const struct load_params *params)
 	pthread_mutex_init(&load->lock, NULL);
 	nfs_cond_init(&load->turned);
 	load->proxy = proxy_new(server_port(params->server), plan, load);
+	load->opener_proxy =
+		proxy_new(server_port(params->server), opener_plan, load);
 	load->holders = calloc(params->clients, sizeof(*load->holders));
-	if (!load->proxy || !load->holders)
+	if (!load->proxy || !load->opener_proxy || !load->holders)
 		abort();
-	mount_openers(load);
 	for (unsigned int i = 0; i < params->clients; i++) {
 		struct holder *holder = &load->holders[i];
 
@@ -91,8 +89,15 @@ void load_figures(struct load *load, struct load_figures *figures)
 		.remade = load->figures.remade,
 		.not_granted = load->figures.not_granted,
 		.left = load->figures.left,
+		.restarted = load->figures.restarted,
 	};
+	for (unsigned int i = 0; i < SCHEDULE_OPENERS; i++)
+		figures->suffered[i] = load->figures.suffered[i];
+	pthread_mutex_lock(&load->lock);
+	figures->openers = load->openers;
+	pthread_mutex_unlock(&load->lock);
 	proxy_figures(load->proxy, &figures->proxy);
+	proxy_figures(load->opener_proxy, &figures->opener_proxy);
 }
 
 void load_stop(struct load *load)
@@ -100,13 +105,12 @@ void load_stop(struct load *load)
 	atomic_store(&load->stop, true);
 	for (unsigned int i = 0; i < load->params.clients; i++)
 		pthread_join(load->holders[i].thread, NULL);
-	for (unsigned int i = 0; i < OPENERS; i++)
-		nfs_client_unmount(&load->opener_sessions[i]);
 }
 
 void load_free(struct load *load)
 {
 	proxy_free(load->proxy);
+	proxy_free(load->opener_proxy);
 	free(load->holders);
 	pthread_mutex_destroy(&load->lock);
 	pthread_cond_destroy(&load->turned);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Clients under fire: each, in a thread of its own, holds delegations, has
- * others open the files, answers the recalls as the schedule says, connects
- * and binds anew whenever a connection has ended, returns the delegations, and
- * has the files opened at last. Its callbacks come through the proxy, its own
- * requests do not.
+ * Clients under fire: each, in a thread of its own, holds delegations, has its
+ * opener want the files, answers the recalls as the schedule says, connects
+ * and binds anew whenever a connection has ended, returns the delegations or
+ * restarts, and has the opener get at the files at last. Its callbacks come
+ * through the proxy, its own requests do not; the opener's do, and are held
+ * while its connections break, its session is destroyed, it restarts.
  *
  * One in eight is a liar, whose answers are wrong in every way; of it nothing
  * is expected but that the others do not suffer.
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "files.h"
+#include "opener.h"
 #include "proxy.h"
 #include "rpc.h"
 #include "schedule.h"
@@ -27,7 +29,7 @@ struct load_params {
 	struct nfs_loop *loop;
 	struct files *files;
 	unsigned int clients;
-	unsigned int first_number; /* of the clients, for their addresses */
+	unsigned int first_number; /* of the clients, and as many openers */
 };
 
 struct load_figures {
@@ -43,7 +45,11 @@ struct load_figures {
 	unsigned int remade; /* sessions destroyed during recalls */
 	unsigned int not_granted; /* opens without a delegation */
 	unsigned int left; /* clients that could not be destroyed: still busy */
-	struct proxy_figures proxy;
+	unsigned int restarted; /* holders, with their delegations */
+	unsigned int suffered[SCHEDULE_OPENERS]; /* the openers */
+	struct opener_figures openers; /* of those that have gone */
+	struct proxy_figures proxy; /* of the back channels */
+	struct proxy_figures opener_proxy; /* of the openers' requests */
 };
 
 struct load;

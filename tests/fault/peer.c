@@ -10,6 +10,8 @@
 #include "responder.h"
 
 #define MEASURED_WITHIN_MS 20000
+#define SERVED_MS 100 /* the opener, once in so long */
+#define SENT_WITHIN_MS 20000
 
 #define STUCK_FILES 200
 #define STUCK_READS 48
@@ -27,6 +29,8 @@
 #define GUESSES 10000
 #define GUESS_CONNECTIONS 4
 #define GUESS_NEAR 32 /* how far away ids are tried, in each half */
+
+#define PEER_OTHER 1000 /* added to the peer's number: who is held */
 
 #define CTL_SIZE (10u << 20)
 
@@ -85,11 +89,15 @@ void peer_look(struct peer *peer)
 /* Stay as it is until the bystanders have been measured. */
 static void stay(struct peer *peer)
 {
-	peer_look(peer);
-	if (!bystanders_wait(peer->bystanders, peer->samples,
-			     MEASURED_WITHIN_MS))
-		peer_fail(peer, "the bystanders stand still");
-	peer_look(peer);
+	uint64_t until = nfs_now_ns() + MEASURED_WITHIN_MS * UINT64_C(1000000);
+
+	do {
+		peer_look(peer);
+		opener_serve(peer->opener);
+		if (bystanders_wait(peer->bystanders, peer->samples, SERVED_MS))
+			return;
+	} while (nfs_now_ns() < until);
+	peer_fail(peer, "the bystanders stand still");
 }
 
 void peer_does_nothing(struct peer *peer)
@@ -158,6 +166,8 @@ static void end(struct life *life)
 			give_back(life, &life->held[i]);
 		files_give(peer->files, life->held[i].number);
 	}
+	if (!peer->failure[0] && !opener_finish(peer->opener))
+		peer_fail(peer, "%s", opener_failure(peer->opener));
 	if (life->session.client)
 		nfs_client_unmount(&life->session);
 	close_conn(&life->fore);
@@ -187,22 +197,22 @@ static bool hold(struct life *life, unsigned int count)
 /* Have all that it holds recalled. */
 static bool conflict(struct life *life)
 {
-	struct nfs_session *opener = life->peer->opener;
-	struct nfs_file file;
-	int status;
+	const struct timespec look = { .tv_nsec = 1000000 };
+	uint64_t until = nfs_now_ns() + SENT_WITHIN_MS * UINT64_C(1000000);
+	struct opener *opener = life->peer->opener;
 
 	for (unsigned int i = 0; i < life->nheld; i++) {
-		struct held *held = &life->held[i];
-
-		if (held->file.delegation.type != OPEN_DELEGATE_READ)
-			continue;
-		status = nfs_open(opener, held->path, OPENER_SHARE, &file);
-		if (status != NFS4ERR_DELAY) {
-			peer_fail(life->peer, "conflicting OPEN: %d", status);
-			return false;
-		}
+		if (life->held[i].file.delegation.type == OPEN_DELEGATE_READ)
+			opener_want(opener, WANT_OPEN, life->held[i].path);
 	}
-	return true;
+	opener_serve(opener);
+	while (!opener_has_sent(opener) && nfs_now_ns() < until) {
+		nanosleep(&look, NULL);
+		opener_serve(opener);
+	}
+	if (!opener_has_sent(opener))
+		peer_fail(life->peer, "conflicting OPENs are not answered");
+	return opener_has_sent(opener);
 }
 
 /* ---- Never reads ---- */
@@ -539,4 +549,47 @@ void peer_sends_10_mb(struct peer *peer)
 	}
 	end(&life);
 	free(words);
+}
+
+/* ---- Held requests ---- */
+
+/* A client's requests for a file that nobody gives back, and its end. */
+static bool be_held_and_drop(struct life *life, struct cb_call **recall)
+{
+	struct peer *peer = life->peer;
+	struct opener *opener = opener_new(&(struct opener_params){
+		.server = peer->server,
+		.loop = peer->loop,
+		.number = peer->number + PEER_OTHER,
+		.within_ms = SENT_WITHIN_MS,
+	});
+	bool good;
+
+	for (unsigned int i = 0; i < PEER_HELD; i++)
+		opener_want(opener, WANT_OPEN, life->held[0].path);
+	opener_serve(opener);
+	if (!*recall)
+		*recall = cb_responder_wait(life->responder, 0, SENT_WITHIN_MS);
+	opener_suffer(opener, OPENER_RESET);
+	opener_serve(opener);
+	good = *recall && opener_has_sent(opener) && !*opener_failure(opener);
+	if (!good)
+		peer_fail(peer, "requests are not held: %s",
+			  opener_failure(opener));
+	peer->deeds += PEER_HELD;
+	peer_look(peer);
+	opener_free(opener);
+	return good;
+}
+
+void peer_drops_held(struct peer *peer)
+{
+	struct cb_call *recall = NULL;
+	struct life life;
+	bool good = begin(&life, peer, 0) && hold(&life, 1);
+
+	for (unsigned int i = 0; i < PEER_HELD_TIMES && good; i++)
+		good = be_held_and_drop(&life, &recall);
+	stay(peer);
+	end(&life);
 }

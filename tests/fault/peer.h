@@ -9,6 +9,7 @@
 #include "bystander.h"
 #include "files.h"
 #include "nfs41.h"
+#include "opener.h"
 #include "server.h"
 
 struct peer {
@@ -17,7 +18,7 @@ struct peer {
 	struct files *files;
 	struct bystanders *bystanders;
 	unsigned int number; /* of the client, for its address */
-	struct nfs_session *opener; /* who opens what the peer holds */
+	struct opener *opener; /* wants what the peer holds */
 	unsigned int samples; /* of the bystanders: enough */
 
 	/* What it saw and did. */
@@ -49,6 +50,13 @@ void peer_guesses_sessions(struct peer *peer);
 /** BACKCHANNEL_CTL with 10 MB of parameters, so many times. */
 #define PEER_CTL_TIMES 20
 void peer_sends_10_mb(struct peer *peer);
+/**
+ * Has its requests held, and drops connection, session and client id: so many,
+ * with one client after the other.
+ */
+#define PEER_HELD 60 /* of each client */
+#define PEER_HELD_TIMES 20
+void peer_drops_held(struct peer *peer);
 /** Nothing, for comparison. */
 void peer_does_nothing(struct peer *peer);
 

@@ -4,7 +4,7 @@
 #include "nfs4.h"
 
 /* What a stream of numbers is about; with the seed, it starts the stream. */
-enum topic { CONNECTION, LIFE, TURN, ANSWER, LIE };
+enum topic { CONNECTION, LIFE, TURN, ANSWER, LIE, WANT };
 
 struct stream {
 	uint64_t state;
@@ -69,10 +69,11 @@ static struct fault nuisance(struct stream *s, unsigned int end)
 }
 
 void schedule_connection(const struct schedule *schedule, unsigned int client,
-			 unsigned int n, struct fault_plan *plan)
+			 unsigned int n, unsigned int records,
+			 struct fault_plan *plan)
 {
 	struct stream s = stream(schedule, CONNECTION, client, n, 0);
-	unsigned int end = 1 + below(&s, 24);
+	unsigned int end = 1 + below(&s, records);
 	unsigned int nuisances = below(&s, SCHEDULE_MAX_FAULTS);
 
 	plan->count = 0;
@@ -93,6 +94,7 @@ void schedule_life(const struct schedule *schedule, unsigned int client,
 		   unsigned int life, struct schedule_life *out)
 {
 	static const unsigned int slots[] = { 1, 2, 4, 16, 16, 32 };
+	static const unsigned int opener_slots[] = { 8, 32, 64, 64 };
 	struct stream s = stream(schedule, LIFE, client, life, 0);
 
 	*out = (struct schedule_life){
@@ -101,6 +103,7 @@ void schedule_life(const struct schedule *schedule, unsigned int client,
 		.slots = slots[below(&s, sizeof(slots) / sizeof(*slots))],
 		.turns = 4 + below(&s, 16),
 	};
+	out->opener_slots = opener_slots[below(&s, 4)];
 }
 
 void schedule_turn(const struct schedule *schedule, unsigned int client,
@@ -110,6 +113,7 @@ void schedule_turn(const struct schedule *schedule, unsigned int client,
 	static const uint32_t directions[] = { CDFC4_BACK, CDFC4_FORE_OR_BOTH,
 					       CDFC4_BACK_OR_BOTH };
 	struct stream s = stream(schedule, TURN, client, life, turn);
+	unsigned int n;
 
 	*out = (struct schedule_turn){
 		.files = 1 + below(&s, SCHEDULE_MAX_FILES),
@@ -117,6 +121,36 @@ void schedule_turn(const struct schedule *schedule, unsigned int client,
 		.remake = below(&s, 8) == 0 && !schedule->calm,
 		.direction = directions[below(&s, 3)],
 	};
+	out->opener_at = below(&s, out->files);
+	n = below(&s, 16);
+	if (!schedule->calm && n < SCHEDULE_OPENERS)
+		out->opener = n;
+	out->restart = below(&s, 32) == 0 && !schedule->calm;
+	out->at_once = below(&s, 4) && !out->restart;
+}
+
+const char *schedule_want_name(enum schedule_want want)
+{
+	static const char *const names[] = {
+		[WANT_OPEN] = "OPEN",
+		[WANT_SETATTR] = "SETATTR",
+		[WANT_WRITE] = "WRITE",
+		[WANT_GETATTR] = "GETATTR",
+	};
+
+	return names[want];
+}
+
+enum schedule_want schedule_want(const struct schedule *schedule,
+				 unsigned int client, unsigned int life,
+				 unsigned int turn, unsigned int file)
+{
+	static const enum schedule_want wants[] = { WANT_OPEN, WANT_OPEN,
+						    WANT_SETATTR, WANT_WRITE };
+	struct stream s =
+		stream(schedule, WANT, client, life, turn << 8 | file);
+
+	return wants[below(&s, 4)];
 }
 
 enum schedule_answer schedule_answer(const struct schedule *schedule,

@@ -55,9 +55,13 @@ struct fault_plan {
 
 const char *fault_name(enum fault_kind kind);
 
-/** Connection number @a n of @a client through the proxy. */
+/**
+ * Connection number @a n of @a client through the proxy: it ends with record
+ * number @a records at the latest.
+ */
 void schedule_connection(const struct schedule *schedule, unsigned int client,
-			 unsigned int n, struct fault_plan *plan);
+			 unsigned int n, unsigned int records,
+			 struct fault_plan *plan);
 
 /* ---- In a client ---- */
 
@@ -67,10 +71,22 @@ struct schedule_life {
 	unsigned int paths; /* connections bound to the back channel of each */
 	unsigned int slots; /* of each back channel */
 	unsigned int turns;
+	unsigned int opener_slots; /* of the session of who wants its files */
 };
 
 void schedule_life(const struct schedule *schedule, unsigned int client,
 		   unsigned int life, struct schedule_life *out);
+
+/** What happens to who wants the turn's files, while its requests are held. */
+enum schedule_opener {
+	OPENER_IS_LEFT_ALONE,
+	OPENER_RESET, /* its connection: sends all again over another */
+	OPENER_CLOSES, /* the same, with FIN */
+	OPENER_ASKS_AGAIN, /* over another connection, beside the first */
+	OPENER_REMAKES, /* its session */
+	OPENER_RESTARTS, /* as a new instance: its client id ends */
+	SCHEDULE_OPENERS
+};
 
 /** Hold some delegations, have them recalled, return them. */
 struct schedule_turn {
@@ -78,11 +94,30 @@ struct schedule_turn {
 	bool write; /* write delegations */
 	bool remake; /* the last session, while recalls are under way */
 	uint32_t direction; /* CDFC4_... of this turn's BIND_CONN_TO_SESSION */
+	enum schedule_opener opener;
+	unsigned int opener_at; /* so many recalls have been received */
+	bool at_once; /* each is returned as soon as it has been recalled */
+	bool restart; /* as a new instance, instead of returning them */
 };
 
 void schedule_turn(const struct schedule *schedule, unsigned int client,
 		   unsigned int life, unsigned int turn,
 		   struct schedule_turn *out);
+
+/** A request that conflicts with a delegation. */
+enum schedule_want {
+	WANT_OPEN, /* for writing */
+	WANT_SETATTR,
+	WANT_WRITE, /* after such an OPEN */
+	WANT_GETATTR, /* of a write delegation; does not recall it */
+};
+
+const char *schedule_want_name(enum schedule_want want);
+
+/** How file number @a file of a turn is wanted: not by GETATTR. */
+enum schedule_want schedule_want(const struct schedule *schedule,
+				 unsigned int client, unsigned int life,
+				 unsigned int turn, unsigned int file);
 
 enum schedule_answer {
 	ANSWER_NOW,

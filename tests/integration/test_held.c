@@ -621,11 +621,12 @@ static void test_client_restarted_while_held(void **state)
 	fixture_assert_opens(f, "restarted");
 }
 
-/* SIGTERM waits for nobody's delegation. */
+/* SIGTERM waits for nobody's delegation; each request ends all the same. */
 static void test_server_ends_while_requests_are_held(void **state)
 {
 	struct fixture own, *f = &own;
 	struct nfs_compound open[MANY / 2];
+	struct server_held held;
 	struct nfs_file file;
 	uint64_t begun;
 
@@ -641,6 +642,10 @@ static void test_server_ends_while_requests_are_held(void **state)
 	assert_true(server_wait_exit(f->server, HOLD));
 	assert_int_equal(server_crashed(f->server), 0);
 	assert_true(nfs_now_ns() - begun < HOLD * UINT64_C(1000000));
+	assert_true(server_held(f->server, &held));
+	assert_int_equal(held.held, MANY / 2);
+	assert_int_equal(held.in_vain, MANY / 2);
+	assert_int_equal(held.went_on, 0);
 	for (int i = 0; i < MANY / 2; i++)
 		nfs_compound_fini(&open[i]);
 	nfs_session_fini(&f->session);

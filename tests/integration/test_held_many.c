@@ -33,12 +33,10 @@ static void begin(struct fixture *f, const char *core)
 
 static bool went_on_once_each(struct fixture *f, unsigned int held)
 {
-	char line[128];
+	struct server_held counts;
 
-	snprintf(line, sizeof(line),
-		 "%u held, which went on %u times, 0 of them in vain, 0 not",
-		 held, held);
-	return server_log_count(f->server, line) == 1;
+	return server_held(f->server, &counts) && counts.held == held &&
+	       counts.went_on == held && counts.looks == held;
 }
 
 /* So many were held, and went on when what they waited for was there: once.  The last

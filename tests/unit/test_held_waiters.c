@@ -932,10 +932,11 @@ static void test_core_started_again_lets_wait_again(void **state)
 	ASSERT_WAKES(files, request);
 }
 
-static void assert_counts(unsigned long held, unsigned long in_vain,
-			  unsigned long refused)
+static void assert_counts(unsigned long held, unsigned long went_on,
+			  unsigned long in_vain, unsigned long refused)
 {
 	assert_int_equal(bc_core.held.held, held);
+	assert_int_equal(bc_core.held.went_on, went_on);
 	assert_int_equal(bc_core.held.in_vain, in_vain);
 	assert_int_equal(bc_core.held.refused, refused);
 }
@@ -948,24 +949,24 @@ static void test_counts_say_who_was_held_in_vain_or_refused(void **state)
 	(void)state;
 	two = arrive(ALICE);
 	assert_null(arrive(ALICE));
-	assert_counts(0, 0, 1);
+	assert_counts(0, 0, 0, 1);
 
 	/* However often it waits. */
 	assert_waits(one, files);
-	assert_counts(1, 0, 1);
+	assert_counts(1, 0, 0, 1);
 	ASSERT_WAKES(files, one);
 	assert_waits(one, files);
 	ASSERT_WAKES(files, one);
 	leave(one, false);
-	assert_counts(1, 0, 1);
+	assert_counts(1, 1, 0, 1);
 	assert_waits(two, files);
 	ASSERT_WAKES(files, two);
 	leave(two, true);
-	assert_counts(2, 1, 1);
+	assert_counts(2, 1, 1, 1);
 
 	/* One that never waited. */
 	leave(arrive(ALICE), true);
-	assert_counts(2, 1, 1);
+	assert_counts(2, 1, 1, 1);
 }
 
 /* Races -------------------------------------------------------------------- */
