@@ -17,6 +17,7 @@
 #include "responder.h"
 
 #define RECALLED_WITHIN_MS 20000
+#define WOKEN_WITHIN_MS 400 /* far less than Hold_Conflicts */
 #define ROUNDS_OF_A_LIFE 500 /* bounds the responder's log */
 
 struct bystander {
@@ -42,6 +43,7 @@ struct bystanders {
 	uint64_t *samples; /* [L] ns */
 	unsigned int nsamples; /* [L] */
 	unsigned int size; /* [L] */
+	unsigned int late; /* [L] */
 	char failure[256]; /* [L] the first; "" if there is none */
 };
 
@@ -90,6 +92,19 @@ static bool be_recalled(struct bystander *by, const char *path, unsigned int n)
 	return true;
 }
 
+/* @a returned  when, at the latest, who is held could go on */
+static bool has_woken(struct bystander *by, uint64_t returned)
+{
+	struct bystanders *all = by->all;
+	bool opened = opener_finish(by->opener);
+
+	pthread_mutex_lock(&all->lock);
+	all->late +=
+		nfs_now_ns() - returned > WOKEN_WITHIN_MS * UINT64_C(1000000);
+	pthread_mutex_unlock(&all->lock);
+	return ok(by, "OPEN after DELEGRETURN", !opened);
+}
+
 static bool take_round(struct bystander *by, unsigned int n)
 {
 	struct files *files = by->all->files;
@@ -109,8 +124,8 @@ static bool take_round(struct bystander *by, unsigned int n)
 	       ok(by, "DELEGRETURN",
 		  nfs_delegreturn(&by->session, &held.fh,
 				  &held.delegation.stateid)) &&
-	       ok(by, "CLOSE", nfs_close(&by->session, &held)) &&
-	       ok(by, "OPEN after DELEGRETURN", !opener_finish(by->opener));
+	       has_woken(by, nfs_now_ns()) &&
+	       ok(by, "CLOSE", nfs_close(&by->session, &held));
 	files_give(files, number);
 	return good;
 }
@@ -239,6 +254,8 @@ void bystanders_latency(struct bystanders *all, struct latency *latency)
 		latency->p99 = all->samples[n * 99 / 100] / 1e6;
 		latency->worst = all->samples[n - 1] / 1e6;
 	}
+	latency->late = all->late;
+	all->late = 0;
 	all->nsamples = 0;
 	pthread_mutex_unlock(&all->lock);
 }

@@ -2,7 +2,7 @@
 /*
  * Clients that nothing is done to: each holds a delegation, has it recalled,
  * and returns it, over and over, and measures how long after the conflicting
- * OPEN was sent the recall came.
+ * OPEN was sent the recall came, and whether the return wakes who waits.
  */
 #ifndef FAULT_BYSTANDER_H
 #define FAULT_BYSTANDER_H
@@ -18,6 +18,7 @@ struct bystanders;
 struct latency {
 	unsigned int samples;
 	double p50, p99, worst; /* ms */
+	unsigned int late; /* of them: whose return woke nobody in time */
 };
 
 /**

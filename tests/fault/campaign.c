@@ -168,6 +168,8 @@ static void check_bystanders(struct campaign *c)
 	else if (during->p50 > SLOWER * before->p50 + P50_NOISE ||
 		 during->p99 > SLOWER * before->p99 + P99_NOISE)
 		fail(c, "the bystanders were slower than before");
+	else if (2 * during->late > during->samples)
+		fail(c, "who waited for the bystanders was not woken");
 }
 
 static void check_connections(struct campaign *c)
@@ -216,9 +218,9 @@ static void check_volume(struct campaign *c)
 
 static void print_latency(const char *when, const struct latency *latency)
 {
-	printf("bystanders' recalls, %s: %u, p50 %.2f ms, p99 %.2f ms, worst %.2f ms\n",
+	printf("bystanders' recalls, %s: %u, p50 %.2f ms, p99 %.2f ms, worst %.2f ms; woke nobody in time %u\n",
 	       when, latency->samples, latency->p50, latency->p99,
-	       latency->worst);
+	       latency->worst, latency->late);
 }
 
 static void report_openers(const struct load_figures *f)

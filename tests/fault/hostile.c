@@ -172,6 +172,8 @@ static void check(struct hostile *h, const struct kind *kind,
 		fail(h, kind->name, "too few samples");
 	if (row->during.p50 > SLOWER * row->before.p50 + P50_NOISE)
 		fail(h, kind->name, "the bystanders were slower");
+	if (2 * row->during.late > row->during.samples)
+		fail(h, kind->name, "who was held was not woken");
 	if (after->connections || after->fds > before->fds) {
 		fail(h, kind->name, "%d descriptors, %d connections are left",
 		     after->fds - before->fds, after->connections);

@@ -30,6 +30,7 @@
 #define OVERTAKEN_WITHIN (20 * MS)
 #define EVENTS 64
 #define MAX_RECORD (2u << 20)
+#define MAX_SLOW 50 /* bytes: each takes a millisecond, or more */
 #define ADDRESSES 65536
 
 enum side { CLIENT, SERVER };
@@ -43,7 +44,7 @@ struct stream {
 	struct xdr_buf stash; /* a reply that is to be overtaken */
 	uint64_t stash_until; /* but not for longer */
 	uint64_t pause_until; /* nothing is written before, 0: go on */
-	size_t slow; /* so many bytes of `out` go one at a time */
+	size_t slow; /* so many bytes of `out`, MAX_SLOW at most, go one at a time */
 	unsigned int records;
 	bool eof; /* `from` has sent FIN */
 	bool cut; /* whatever follows is lost */
@@ -163,7 +164,8 @@ static bool apply(struct link *link, struct stream *stream,
 		return true;
 	case FAULT_THROTTLE:
 		put(stream, record, len);
-		stream->slow = stream->out.len;
+		stream->slow =
+			stream->out.len < MAX_SLOW ? stream->out.len : MAX_SLOW;
 		return true;
 	case FAULT_DUPLICATE:
 		if (!is_reply(record, len))

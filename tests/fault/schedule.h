@@ -24,7 +24,7 @@ struct schedule {
 
 enum fault_kind {
 	FAULT_DELAY, /* nothing is passed on for a while */
-	FAULT_THROTTLE, /* this record goes out a byte at a time */
+	FAULT_THROTTLE, /* some bytes go out one at a time, up to this record's */
 	FAULT_DUPLICATE, /* this reply goes out twice */
 	FAULT_REORDER, /* this reply goes out after the next one */
 	FAULT_RESET, /* RST to both */

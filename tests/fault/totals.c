@@ -17,6 +17,8 @@ const char *totals_wrong(struct server *server, unsigned long least)
 		return "not every callback has completed once";
 	if (held.held != held.went_on + held.in_vain)
 		return "not every held request has ended once";
+	if (held.in_vain > held.went_on)
+		return "most held requests were held in vain";
 	if (held.held < least)
 		return "too few requests were held";
 	return NULL;

@@ -7,13 +7,13 @@
 
 /**
  * Print the totals, and look whether they agree: every callback has completed
- * once, every request that was held has gone on or was held in vain, and at least
- * @a held were.
+ * once, every request that was held has gone on or was held in vain, most have gone
+ * on, and at least @a least were held.
  *
  * @return what is wrong, static; NULL: nothing
  *
  * Context: after server_stop().
  */
-const char *totals_wrong(struct server *server, unsigned long held);
+const char *totals_wrong(struct server *server, unsigned long least);
 
 #endif
