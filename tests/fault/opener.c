@@ -44,6 +44,7 @@ struct opener {
 	struct nfs_conn *left; /* open, but nothing is expected of it */
 	bool taken[MAX_SLOTS]; /* of the session's slots */
 	struct want wants[WANTS];
+	unsigned int owners; /* that there have been */
 	struct opener_figures figures;
 	char failure[256]; /* the first; "" if there is none */
 };
@@ -134,20 +135,19 @@ static void forget_gone(struct opener *opener)
 
 /* ---- A request ---- */
 
-static struct nfs_open_args open_args(const struct opener *opener)
-{
-	return (struct nfs_open_args){ .share_access = OPENER_SHARE,
-				       .clientid = opener->client.clientid,
-				       .owner = opener->client.owner };
-}
-
-/* OPEN leaves nothing behind, whenever it is run. */
+/* An OPEN leaves nothing behind, whenever it is run: it has an owner of its own, since
+ * one of a session that is gone may be run beside that which is asked anew.
+ */
 static void compose(struct opener *opener, struct want *want)
 {
 	static const struct nfs_stateid none = { 0 }, current = { .seqid = 1 };
 	struct nfs_compound *compound = &want->compound;
-	struct nfs_open_args args = open_args(opener);
+	struct nfs_open_args args = { .share_access = OPENER_SHARE,
+				      .clientid = opener->client.clientid };
+	char owner[32];
 
+	snprintf(owner, sizeof(owner), "owner-%u", opener->owners++);
+	args.owner = owner;
 	nfs_compound_init(compound, opener->session);
 	compound->conn = opener->conn;
 	compound->cachethis = true;
