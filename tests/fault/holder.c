@@ -228,6 +228,20 @@ static bool hold_files(struct holder *holder)
 	return true;
 }
 
+/*
+ * How file @n is wanted. Ganesha may lock up where OPENs of a client meet the end of
+ * its client id: nfs_client_id_expire() asks for the owners' table (hold_state_owner())
+ * with cid_mutex locked, a new owner (init_nfs4_owner()) the other way round. So an
+ * opener that will restart opens nothing.
+ */
+static enum schedule_want want_of(const struct holder *holder, unsigned int n)
+{
+	if (holder->turn.opener == OPENER_RESTARTS)
+		return WANT_SETATTR;
+	return schedule_want(holder->load->params.schedule, holder->number,
+			     holder->life_number, holder->turn_number, n);
+}
+
 /* The opener wants all of them; of one that is written, first its size. */
 static bool conflict(struct holder *holder)
 {
@@ -237,11 +251,7 @@ static bool conflict(struct holder *holder)
 		holder->waiting += held->granted;
 		if (holder->turn.write)
 			opener_want(holder->opener, WANT_GETATTR, held->path);
-		opener_want(holder->opener,
-			    schedule_want(holder->load->params.schedule,
-					  holder->number, holder->life_number,
-					  holder->turn_number, i),
-			    held->path);
+		opener_want(holder->opener, want_of(holder, i), held->path);
 	}
 	holder->received = 0;
 	holder->suffered = false;
