@@ -710,7 +710,7 @@ int main(void)
 	static const struct server_params params = {
 		.module = true,
 		.lease_lifetime = 120,
-		.backchannel = "Callback_Timeout = 1; Retry_Attempts = 0;",
+		.backchannel = "Callback_Timeout = 4; Retry_Attempts = 0;",
 	};
 	int failed = fixture_run(shared, &params);
 

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The administration over the fake transport: its end beside whatever it serves, and
+ * what it writes of a model.
+ */
+#include "fake_test.h"
+
+#include "admin/admin.h"
+#include "admin/json.h"
+#include "admin/metrics.h"
+
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char path[64];
+static unsigned int errors; /* lines of the log that are */
+
+static enum bc_admin_state attached(const char **why)
+{
+	(void)why;
+	return BC_ADMIN_ATTACHED;
+}
+
+static void write_log(bool error, const char *line)
+{
+	CHECK(line[0]);
+	errors += error;
+}
+
+static struct bc_admin_config config = {
+	.socket = path,
+	.version = "1.2\"3\\4\n5",
+	.ganesha = "4.3",
+	.probe_ms = FAKE_PATIENCE * 1000,
+	.state = attached,
+	.log = write_log,
+};
+
+static void begin(void)
+{
+	snprintf(path, sizeof(path), "/tmp/test-admin-%d.sock", (int)getpid());
+	errors = 0;
+	bc_admin_start(&config);
+	assert_int_equal(errors, 0);
+}
+
+static void end(void)
+{
+	char lock[80];
+
+	bc_admin_stop();
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	assert_int_equal(unlink(lock), 0);
+}
+
+/* @return a connection over which this was sent */
+static int ask(const char *request)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct timeval patience = { .tv_sec = FAKE_PATIENCE };
+
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	CHECK(!connect(fd, (struct sockaddr *)&address, sizeof(address)));
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+			  sizeof(patience)));
+	CHECK(send(fd, request, strlen(request), MSG_NOSIGNAL) ==
+	      (ssize_t)strlen(request));
+	return fd;
+}
+
+/* All that comes until the server closes it. */
+static size_t read_to_end(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t got;
+
+	while ((got = recv(fd, text + len, size - len - 1, 0)) > 0)
+		len += (size_t)got;
+	CHECK(!got || errno == ECONNRESET);
+	text[len] = '\0';
+	close(fd);
+	return len;
+}
+
+#define PROBE "POST /v1/clients/0xa11ce/probe HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* A reader whose probe is never answered does not keep it. */
+static void test_stop_while_a_probe_is_out(void **state)
+{
+	struct bc_conn *conn;
+	struct bc_request *req;
+	char text[1024];
+	int fds[3];
+
+	(void)state;
+	fake_path(ALICE, 1, 4, &conn);
+	begin();
+	for (int i = 0; i < 3; i++)
+		fds[i] = ask(PROBE);
+	req = fake_next();
+	fake_next();
+	fake_next();
+	end();
+	for (int i = 0; i < 3; i++)
+		read_to_end(fds[i], text, sizeof(text));
+	/* Its answer comes when nobody is there any more. */
+	fake_answer(req, fake_reply_ok(req));
+	fake_flush();
+}
+
+static void test_start_and_stop_again_and_again(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		int fd;
+
+		begin();
+		fd = ask("GET /healthz HTTP/1.1\r\nHost: a\r\n"
+			 "Connection: close\r\n\r\n");
+		assert_true(read_to_end(fd, text, sizeof(text)) > 0);
+		assert_non_null(strstr(text, "\"status\":\"attached\""));
+		end();
+		bc_admin_stop();
+	}
+}
+
+static void test_answered_probe(void **state)
+{
+	struct bc_conn *conn;
+	struct bc_request *req;
+	char text[1024];
+	int fd;
+
+	(void)state;
+	fake_path(ALICE, 1, 4, &conn);
+	begin();
+	fd = ask("POST /v1/clients/0xa11ce/probe HTTP/1.1\r\nHost: a\r\n"
+		 "Connection: close\r\n\r\n");
+	req = fake_next();
+	fake_answer(req, fake_reply_ok(req));
+	assert_true(read_to_end(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "\"answered\":true"));
+	end();
+}
+
+static char *metrics_of(struct bc_model *model)
+{
+	size_t len;
+	char *text = bc_metrics_write(model, &len);
+
+	assert_non_null(text);
+	assert_int_equal(strlen(text), len);
+	return text;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no '%s' in %s", part, text);
+}
+
+/* The values that a label cannot have as they are; sums and units. */
+static void test_metrics_of_a_model(void **state)
+{
+	struct bc_model model = { .config = &config };
+	struct bc_histogram *histogram =
+		&model.counts.durations[BC_DURATION_REPLY];
+	char *text;
+
+	(void)state;
+	histogram->buckets[0] = 2;
+	histogram->buckets[1] = 3;
+	histogram->buckets[BC_HISTOGRAM_BUCKETS - 1] = 1;
+	histogram->sum = UINT64_C(12000000345);
+	model.counts.of[BC_COUNT_DOWN_MS] = 1234;
+	model.counts.completed[4][BC_OUTCOME_RAN] = 7;
+	text = metrics_of(&model);
+	assert_has(text, "version=\"1.2\\\"3\\\\4\\n5\"");
+	assert_has(text,
+		   "reply_duration_seconds_bucket{le=\"0.000016384\"} 2\n");
+	assert_has(text,
+		   "reply_duration_seconds_bucket{le=\"0.000032768\"} 5\n");
+	assert_has(text,
+		   "reply_duration_seconds_bucket{le=\"68.719476736\"} 5\n");
+	assert_has(text, "reply_duration_seconds_bucket{le=\"+Inf\"} 6\n");
+	assert_has(text, "reply_duration_seconds_sum 12.000000345\n");
+	assert_has(text, "reply_duration_seconds_count 6\n");
+	assert_has(text, "path_down_seconds_total 1.234000000\n");
+	assert_has(text, "{operation=\"CB_RECALL\",outcome=\"ran\"} 7\n");
+	free(text);
+}
+
+/* How much there is to read does not depend on how many there are. */
+static void test_metrics_do_not_grow_with_clients(void **state)
+{
+	struct bc_model model;
+	size_t before;
+	char *text;
+
+	(void)state;
+	bc_model_read(&model, &config);
+	text = metrics_of(&model);
+	before = strlen(text);
+	free(text);
+	for (uint64_t id = 1; id < 10; id++)
+		fake_session(id, (uint8_t)id, 4);
+	bc_model_read(&model, &config);
+	assert_int_equal(model.now.clients[BC_CLIENT_NO_BACK], 9);
+	text = metrics_of(&model);
+	assert_int_equal(strlen(text), before);
+	free(text);
+}
+
+static void test_json_of_any_text(void **state)
+{
+	char *text = bc_json_error("a \"quote\", a \\ and a\nline");
+
+	(void)state;
+	assert_string_equal(
+		text, "{\"error\":\"a \\\"quote\\\", a \\\\ and a\\nline\"}");
+	free(text);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		FAKE_TEST(test_stop_while_a_probe_is_out, NULL),
+		FAKE_TEST(test_start_and_stop_again_and_again, NULL),
+		FAKE_TEST(test_answered_probe, NULL),
+		FAKE_TEST(test_metrics_of_a_model, NULL),
+		FAKE_TEST(test_metrics_do_not_grow_with_clients, NULL),
+		FAKE_TEST(test_json_of_any_text, NULL),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
