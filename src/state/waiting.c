@@ -59,7 +59,7 @@ static struct cds_list_head by_file[CHAINS]; /* [W] by arrival */
 static struct cds_list_head by_holder[CHAINS]; /* [W] */
 static struct cds_list_head by_client[CHAINS]; /* [W] */
 static struct cds_list_head by_session[CHAINS]; /* [W] */
-static CDS_LIST_HEAD(all); /* [W] by arrival, and so by until */
+static CDS_LIST_HEAD(all); /* [W] by until */
 static struct bc_timer due_timer; /* for the first of them that waits */
 static uint64_t arrivals; /* [W] */
 static uint64_t of_address[CHAINS]; /* [W] their weight */
@@ -256,15 +256,16 @@ static bool has_room_locked(const struct bc_waiter_id *id, uint32_t weight)
 static void add_locked(struct bc_waiter *waiter)
 {
 	size_t session = session_chain(waiter->session);
-	const struct bc_waiter *last =
-		cds_list_entry(all.prev, struct bc_waiter, of_all);
+	struct cds_list_head *pos = all.prev;
 
 	waiter->arrival = arrivals++;
 	waiter->until = bc_now() + hold_time();
-	/* It was longer a moment ago: nobody goes on before who came earlier. */
-	if (!cds_list_empty(&all) && last->until > waiter->until)
-		waiter->until = last->until;
-	cds_list_add_tail(&waiter->of_all, &all);
+	/* Those who came before go on before, unless hold_time was longer then. */
+	while (pos != &all &&
+	       cds_list_entry(pos, struct bc_waiter, of_all)->until >
+		       waiter->until)
+		pos = pos->prev;
+	cds_list_add(&waiter->of_all, pos);
 	cds_list_add(&waiter->of_client,
 		     &by_client[client_chain(waiter->client)]);
 	cds_list_add(&waiter->of_session, &by_session[session]);

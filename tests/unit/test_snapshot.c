@@ -554,6 +554,66 @@ static void test_trust_ends_a_trial(void **state)
 	assert_false(view.doubted);
 }
 
+/* Requests that wait -------------------------------------------------------------- */
+
+struct held {
+	struct fake_held held;
+	struct bc_waiter *waiter;
+	sem_t gone_on;
+};
+
+static void held_goes_on(struct fake_held *held)
+{
+	sem_post(&caa_container_of(held, struct held, held)->gone_on);
+}
+
+static void hold(struct held *held, const void *file)
+{
+	held->held.go_on = held_goes_on;
+	sem_init(&held->gone_on, 0, 0);
+	held->waiter = bc_waiter_new(&(struct bc_waiter_id){ .client = ALICE },
+				     &held->held);
+	assert_non_null(held->waiter);
+	assert_int_equal(
+		bc_waiter_wait(held->waiter, file, bc_waiting_ticket(file)),
+		BC_WAIT_SUSPENDED);
+}
+
+static void wait_gone_on(struct held *held)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += FAKE_PATIENCE;
+	CHECK(!sem_clockwait(&held->gone_on, CLOCK_MONOTONIC, &until));
+	bc_waiter_free(held->waiter, false);
+}
+
+/* What is new waits as is said now, and does not wait for what is old. */
+static void test_hold_time_is_for_what_is_new(void **state)
+{
+	static const char files[2];
+	struct bc_snapshot_now now;
+	struct held old, new;
+	int gone_on;
+
+	(void)state;
+	hold(&old, &files[0]);
+	bc_control_hold_time(10);
+	hold(&new, &files[1]);
+	bc_snapshot_now(&now);
+	assert_int_equal(now.held_weight, 2);
+	wait_gone_on(&new);
+	sem_getvalue(&old.gone_on, &gone_on);
+	assert_int_equal(gone_on, 0);
+	bc_control_hold_time(0);
+	assert_null(bc_waiter_new(&(struct bc_waiter_id){ .client = ALICE },
+				  &new.held));
+	bc_waiting_wake(&files[0]);
+	wait_gone_on(&old);
+	assert_int_equal(bc_control_held_for(), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -578,6 +638,7 @@ int main(void)
 		FAKE_TEST(test_drop_takes_one_connection, NULL),
 		FAKE_TEST(test_drop_of_the_last_one_is_an_outage, NULL),
 		FAKE_TEST(test_trust_ends_a_trial, &soon),
+		FAKE_TEST(test_hold_time_is_for_what_is_new, NULL),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
