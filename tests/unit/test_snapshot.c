@@ -569,14 +569,18 @@ static void held_goes_on(struct fake_held *held)
 
 static void hold(struct held *held, const void *file)
 {
+	const struct bc_awaited awaited = {
+		.file = file,
+		.ticket = bc_waiting_ticket(file),
+	};
+
 	held->held.go_on = held_goes_on;
 	sem_init(&held->gone_on, 0, 0);
 	held->waiter = bc_waiter_new(&(struct bc_waiter_id){ .client = ALICE },
 				     &held->held);
 	assert_non_null(held->waiter);
-	assert_int_equal(
-		bc_waiter_wait(held->waiter, file, bc_waiting_ticket(file)),
-		BC_WAIT_SUSPENDED);
+	assert_int_equal(bc_waiter_wait(held->waiter, &awaited),
+			 BC_WAIT_SUSPENDED);
 }
 
 static void wait_gone_on(struct held *held)
