@@ -37,6 +37,7 @@
 #define MAX_AUTH_BYTES 400
 #define SCRATCH_SIZE (256u << 10)
 #define RPC_VERSION 2
+#define NULL_PROC 0
 #define EVENTS 64
 
 enum msg_type {
@@ -354,6 +355,14 @@ void nfs_conn_close(struct nfs_conn *conn, enum nfs_close how)
 
 /* ---- Receiving ---- */
 
+/* Accepted, with an empty verifier, successful. */
+static void answer_null(struct nfs_conn *conn, uint32_t xid)
+{
+	const uint32_t reply[] = { htonl(xid), htonl(MSG_REPLY), 0, 0, 0, 0 };
+
+	nfs_conn_send(conn, reply, sizeof(reply));
+}
+
 static void conn_request(struct nfs_conn *conn, struct rpc_request *request)
 {
 	struct xdr_cursor *cursor = &request->args;
@@ -374,6 +383,8 @@ static void conn_request(struct nfs_conn *conn, struct rpc_request *request)
 	pthread_mutex_unlock(&conn->lock);
 	if (handler)
 		handler(conn, arg, request);
+	else if (request->proc == NULL_PROC)
+		answer_null(conn, request->xid);
 }
 
 static int decode_reply(struct rpc_call *call, struct xdr_cursor *cursor)

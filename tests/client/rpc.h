@@ -136,7 +136,7 @@ uint16_t nfs_conn_port(const struct nfs_conn *conn);
 typedef void (*nfs_request_fn)(struct nfs_conn *conn, void *arg,
 			       const struct rpc_request *request);
 
-/** Without a handler, the peer's calls are dropped. */
+/** Without a handler, the peer's calls are dropped, but for NULL: every program has it. */
 void nfs_conn_set_handler(struct nfs_conn *conn, nfs_request_fn fn, void *arg);
 
 /** Send an RPC message, as one record of one fragment. Never blocks. */
