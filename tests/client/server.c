@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ganesha.h"
 #include "rpc.h"
 
 #define INITIALISED "NFS SERVER INITIALIZED"
@@ -71,19 +72,23 @@ static void remove_tree(const char *folder)
 	nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* A port that was free a moment ago. */
+/* A port that was free a moment ago: at all addresses, since a Ganesha listens there,
+ * of both families where there are two; a port is in the same place in either's.
+ */
 static uint16_t free_port(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr =
-					       htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6 };
 	socklen_t len = sizeof(address);
 	uint16_t port = 0;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (fd < 0) {
+		address.sin6_family = AF_INET;
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	}
 	if (!bind(fd, (struct sockaddr *)&address, len) &&
 	    !getsockname(fd, (struct sockaddr *)&address, &len))
-		port = ntohs(address.sin_port);
+		port = ntohs(address.sin6_port);
 	close(fd);
 	return port;
 }
@@ -179,7 +184,7 @@ int server_write_config(struct server *server,
 		"\tProtocols = 4;\n\tEnable_NLM = false;\n"
 		"\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n"
 		"\tRPC_Max_Connections = 10000;\n"
-		"\tPlugins_Dir = \"%s\";\n%s\n}\n",
+		"\tPlugins_Dir = \"%s\";\n" GANESHA_CORE_CONFIG "%s\n}\n",
 		server->port, server->plugins,
 		params->core_config ? params->core_config : "");
 	fprintf(file,

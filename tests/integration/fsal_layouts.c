@@ -23,6 +23,7 @@
 #include "nfs_rpc_callback.h"
 #include "sal_functions.h"
 
+#include "ganesha/dialect.h"
 #include "module/image.h"
 
 #include <stdlib.h>
@@ -190,14 +191,14 @@ static int ask_null(void)
 	hashtable_for_each(ht_confirmed_client_id, find_channel, &chan);
 	if (!chan)
 		abort();
-	PTHREAD_MUTEX_lock(&chan->mtx);
+	PTHREAD_MUTEX_lock(bc_channel_mutex(chan));
 	clnt_req_fill(cc, chan->clnt, chan->auth, CB_NULL, (xdrproc_t)xdr_void,
 		      NULL, (xdrproc_t)xdr_void, NULL);
 	stat = setup(cc, (struct timespec){ .tv_sec = 3 });
 	if (stat == RPC_SUCCESS)
 		stat = wait(cc);
 	release(cc);
-	PTHREAD_MUTEX_unlock(&chan->mtx);
+	PTHREAD_MUTEX_unlock(bc_channel_mutex(chan));
 	return stat;
 }
 

@@ -8,6 +8,9 @@
  */
 #include "callbacks/channel.h"
 
+#include "ganesha/dialect.h"
+#include "ganesha/mutex.h"
+
 #include "nfsv41.h"
 
 #include "backchannel.h"
@@ -152,17 +155,18 @@ void bc_channel_put(struct bc_channel *channel)
 struct bc_channel *bc_channel_install(nfs41_session_t *session)
 {
 	rpc_call_channel_t *chan = &session->cb_chan;
+	pthread_mutex_t *mutex = bc_channel_mutex(chan);
 	struct bc_channel *channel;
 	CLIENT *before;
 
 	/* A callback takes this one first, then cid_mutex: never wait for it.
-	 * Busy, the new session's channel is one of our own already.
+	 * Busy for long, the new session's channel is one of our own already.
 	 */
-	if (pthread_mutex_trylock(&chan->mtx))
+	if (!bc_mutex_try(mutex))
 		return NULL;
 	before = chan->clnt;
 	if (before && bc_channel_is_ours(before)) {
-		PTHREAD_MUTEX_unlock(&chan->mtx);
+		PTHREAD_MUTEX_unlock(mutex);
 		return NULL;
 	}
 	channel = channel_new();
@@ -173,7 +177,7 @@ struct bc_channel *bc_channel_install(nfs41_session_t *session)
 	if (!chan->auth)
 		chan->auth = authnone_ncreate();
 	atomic_set_uint32_t_bits(&session->flags, session_bc_up);
-	PTHREAD_MUTEX_unlock(&chan->mtx);
+	PTHREAD_MUTEX_unlock(mutex);
 	if (before)
 		CLNT_DESTROY(before);
 	return channel;

@@ -16,6 +16,8 @@
 #include "callbacks/completion.h"
 #include "callbacks/submission.h"
 #include "ganesha/configuration.h"
+#include "ganesha/layout.h"
+#include "ganesha/ntirpc.h"
 #include "transport/dial_out.h"
 #include "transport/transport.h"
 
@@ -85,15 +87,36 @@ static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 	return stat;
 }
 
-/* Nobody answers on a channel: who would wait for the answer has it at once. As
+/* Ganesha's own channel of a session that was made while it is not known yet whether
+ * the layout fits: over a connection that was accepted.  It is about to be replaced
+ * by ours (first_session.c), and its mutex must not be held until a client answers.
+ */
+static bool is_replaced_soon(const struct clnt_req *cc)
+{
+	const SVCXPRT *xprt = NULL;
+
+	if (cc->cc_clnt && bc_layout() == BC_LAYOUT_UNKNOWN)
+		xprt = clnt_vc_get_client_xprt(cc->cc_clnt);
+	return xprt && xprt->xp_parent;
+}
+
+/* A channel carries nothing: what would be learnt of it with CB_NULL (from 9 on, when
+ * it is made) is that it is there.  Whether the client has a path, SEQUENCE says.  As
  * ntirpc's, it leaves cc_we locked, for the release.
  */
 static enum clnt_stat hook_clnt_req_wait_reply(struct clnt_req *cc)
 {
-	if (!is_ours(cc))
+	if (!is_ours(cc) && !is_replaced_soon(cc))
 		return clnt_req_wait_reply(cc);
-	cc->cc_error.re_status = RPC_FAILED;
-	return RPC_FAILED;
+	cc->cc_error.re_status = RPC_SUCCESS;
+	return RPC_SUCCESS;
+}
+
+/* A channel leads to no connection: none whose end would be the channel's. */
+static SVCXPRT *hook_clnt_vc_get_client_xprt(const CLIENT *clnt)
+{
+	return clnt && bc_channel_is_ours(clnt) ? NULL :
+						  clnt_vc_get_client_xprt(clnt);
 }
 
 static enum xprt_stat hook_svc_sendreply(struct svc_req *req)
@@ -135,6 +158,8 @@ const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_CLNT_REQ_RELEASE] = BC_IMPORT_HOOK(clnt_req_release),
 	[BC_IMPORT_CLNT_REQ_WAIT_REPLY] = BC_IMPORT_HOOK(clnt_req_wait_reply),
 	[BC_IMPORT_CLNT_VC_NCREATE_SVC] = BC_IMPORT_HOOK(clnt_vc_ncreate_svc),
+	[BC_IMPORT_CLNT_VC_GET_CLIENT_XPRT] =
+		BC_IMPORT_HOOK_IF(BC_HAS_CLIENT_XPRT, clnt_vc_get_client_xprt),
 	[BC_IMPORT_SVC_SENDREPLY] = BC_IMPORT_HOOK(svc_sendreply),
 	[BC_IMPORT_SVC_SHUTDOWN] = BC_IMPORT_HOOK(svc_shutdown),
 	[BC_IMPORT_CONNECT] = BC_IMPORT_HOOK(connect),

@@ -9,10 +9,12 @@
  * for, a delegation comes back, or one is granted.
  *
  * The count is read without the lock to see whether there is anything to look at,
- * so that it must never be too low.  DELEGRETURN lowers it before it has the lock:
- * it is raised by one before.
+ * so that it must never be too low.  Where DELEGRETURN lowers it before it has the
+ * lock, it is raised by one before.
  */
 #include "delegations/bookkeeping.h"
+
+#include "ganesha/dialect.h"
 
 #include "sal_functions.h"
 
@@ -20,6 +22,9 @@
 #include "counters.h"
 
 #include <urcu/uatomic.h>
+
+/* What a delegation counts more while it is returned. */
+static const uint32_t returning_more = BC_RETURN_COUNTS_LOCKED ? 0 : 1;
 
 bool bc_file_delegated(const struct fsal_obj_handle *obj)
 {
@@ -158,7 +163,8 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
 		const struct state_deleg *deleg = &state->state_data.deleg;
 
 		count++;
-		returning += deleg->sd_state == BC_DELEG_RETURNING;
+		if (deleg->sd_state == BC_DELEG_RETURNING)
+			returning += returning_more;
 		if (deleg->sd_type == OPEN_DELEGATE_WRITE)
 			write = state;
 		mend_recall(state);
@@ -217,7 +223,7 @@ nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 		status = NFS4ERR_BAD_STATEID;
 	} else {
 		state->state_data.deleg.sd_state = BC_DELEG_RETURNING;
-		uatomic_set(counted, *counted + 1);
+		uatomic_set(counted, *counted + returning_more);
 	}
 	STATELOCK_unlock(obj);
 	return status;
@@ -239,9 +245,11 @@ void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
 		if (deleg->sd_state == BC_DELEG_RETURNING &&
 		    !memcmp(state->stateid_other, stateid->other, OTHERSIZE))
 			deleg->sd_state = DELEG_GRANTED;
-		count += deleg->sd_state == BC_DELEG_RETURNING ? 2 : 1;
+		count++;
+		if (deleg->sd_state == BC_DELEG_RETURNING)
+			count += returning_more;
 	}
-	/* It was raised before: nothing has to be mended. */
+	/* It may have been raised before: nothing has to be mended. */
 	uatomic_set(counted, count);
 	bc_bookkeeping_mend_locked(obj);
 	bc_bookkeeping_ended_locked(obj, NULL);

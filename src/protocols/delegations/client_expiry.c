@@ -23,6 +23,7 @@
 #include "delegations/client_expiry.h"
 
 #include "delegations/revocation.h"
+#include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 
 #include "hashtable.h"
@@ -67,7 +68,7 @@ static void forget_recall(nfs_client_id_t *client)
  * that of DESTROY_CLIENTID, which takes a client out of the table as well.
  */
 static void hook_hashtable_deletelatched(struct hash_table *table,
-					 const struct gsh_buffdesc *key,
+					 BC_HASH_KEY *key,
 					 struct hash_latch *latch,
 					 struct gsh_buffdesc *stored_key,
 					 struct gsh_buffdesc *stored_value)
@@ -88,12 +89,14 @@ static void hook_hashtable_deletelatched(struct hash_table *table,
 static void hook_init_op_context(struct req_op_context *context,
 				 struct gsh_export *export,
 				 struct fsal_export *fsal_export,
-				 sockaddr_t *caller, uint32_t vers,
-				 uint32_t minorvers, enum request_type type)
+				 BC_CONTEXT_PARAMETERS sockaddr_t *caller,
+				 uint32_t vers, uint32_t minorvers,
+				 enum request_type type)
 {
 	if (export && expiring.context && op_ctx == expiring.context)
 		forget_recall(expiring.client);
-	init_op_context(context, export, fsal_export, caller, vers, minorvers,
+	init_op_context(context, export, fsal_export,
+			BC_CONTEXT_ARGUMENTS(request) caller, vers, minorvers,
 			type);
 }
 

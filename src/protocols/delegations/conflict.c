@@ -26,7 +26,8 @@
  * the delegation is disguised as a write delegation without a holder.  That passes
  * an operation without an address, so that the holder's are without one, and is a
  * conflict to everybody else's.  The disguise ends with the last of the file's
- * anonymous operations.
+ * anonymous operations.  Where Ganesha lets any holder pass, known by its client id
+ * (dialect.h), that is set, and nothing is disguised.
  *
  * READ, READ_PLUS and WRITE may go on on other threads, with an operation context
  * that must be the request's.  Of a write delegation they are given the stateid; a
@@ -276,12 +277,13 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 
 /* Passing Ganesha's check ----------------------------------------------------- */
 
-static void set_client(struct bc_conflict *conflict, struct gsh_client *client)
+static void set_client(struct bc_conflict *conflict,
+		       const nfs_client_id_t *holder)
 {
 	if (!conflict->client_set)
-		conflict->client_before = op_ctx->client;
+		conflict->client_before = bc_asks_as();
 	conflict->client_set = true;
-	op_ctx->client = client;
+	bc_ask_as_holder(holder);
 }
 
 /* The asker's own delegation is none of Ganesha's business.
@@ -292,8 +294,9 @@ static bool pass_own(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
 {
 	if (conflict->data)
 		return false; /* name_own_delegation() */
-	if (own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE) {
-		set_client(conflict, bc_delegation_holder(own)->gsh_client);
+	if (own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE ||
+	    BC_HOLDER_IS_CLIENT_ID) {
+		set_client(conflict, bc_delegation_holder(own));
 		return false;
 	}
 	/* What reads, too: it may be disguised before Ganesha looks. */
@@ -530,7 +533,7 @@ static void look_at_getattr(struct bc_conflict *conflict,
 		return;
 	}
 	if (bc_getattr_check_locked(obj, &conflict->asker, conflict->again)) {
-		set_client(conflict, holder->gsh_client);
+		set_client(conflict, holder);
 	} else {
 		set_client(conflict, NULL);
 		conflict->asks = holder->cid_minorversion > 0 &&
@@ -582,8 +585,7 @@ static bool begin_getattr(struct bc_conflict *conflict,
 		if (state->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
 			continue;
 		if (bc_asker_holds(&conflict->asker, state))
-			set_client(conflict,
-				   bc_delegation_holder(state)->gsh_client);
+			set_client(conflict, bc_delegation_holder(state));
 		else
 			look_at_getattr(conflict, obj, state);
 	}
@@ -660,7 +662,7 @@ void bc_conflict_end(struct bc_conflict *conflict, bool goes_on)
 {
 	conflict_here = NULL;
 	if (conflict->client_set && !goes_on)
-		op_ctx->client = conflict->client_before;
+		bc_ask_as(conflict->client_before);
 	conflict->client_set = false;
 	if (conflict->files)
 		release_files(conflict);

@@ -12,6 +12,7 @@
 #include "sal_data.h"
 
 #include "delegations/asker.h"
+#include "ganesha/dialect.h"
 
 #include "backchannel.h"
 
@@ -40,8 +41,8 @@ struct bc_conflict {
 	struct bc_awaited awaited; /* what it may wait for if it fails */
 	bool asks; /* GETATTR: its holder is asked, and its answer is awaited */
 	nfsstat4 refused; /* or with this; NFS4_OK: it is not */
-	bool client_set; /* op_ctx->client is not the request's */
-	struct gsh_client *client_before; /* the request's */
+	bool client_set; /* it asks as somebody else */
+	struct bc_asks_as client_before; /* as it is */
 	struct gsh_export *export; /* +1 ref, while a file is held */
 	unsigned int files; /* of which no delegation is granted meanwhile */
 	struct fsal_obj_handle *file[BC_CONFLICT_FILES]; /* +1 ref */

@@ -12,6 +12,7 @@
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
 #include "callbacks/recalled.h"
+#include "ganesha/dialect.h"
 
 #include "fsal.h"
 #include "nfs_file_handle.h"
@@ -60,11 +61,12 @@ static fsal_status_t created(struct bc_conflict *conflict, state_t *state,
 	return delayed();
 }
 
-static fsal_status_t hook_fsal_open2(
-	struct fsal_obj_handle *in_obj, struct state_t *state,
-	fsal_openflags_t openflags, enum fsal_create_mode createmode,
-	const char *name, struct fsal_attrlist *attr, fsal_verifier_t verifier,
-	struct fsal_obj_handle **obj, struct fsal_attrlist *attrs_out)
+static fsal_status_t
+hook_fsal_open2(struct fsal_obj_handle *in_obj, struct state_t *state,
+		fsal_openflags_t openflags, enum fsal_create_mode createmode,
+		const char *name, struct fsal_attrlist *attr,
+		fsal_verifier_t verifier, struct fsal_obj_handle **obj,
+		struct fsal_attrlist *attrs_out BC_OPEN2_PARAMETERS)
 {
 	struct bc_conflict *conflict = bc_conflict_here();
 	fsal_status_t status;
@@ -73,7 +75,7 @@ static fsal_status_t hook_fsal_open2(
 	    !bc_conflict_opens_locked(conflict, in_obj))
 		return delayed();
 	status = fsal_open2(in_obj, state, openflags, createmode, name, attr,
-			    verifier, obj, attrs_out);
+			    verifier, obj, attrs_out BC_OPEN2_ARGUMENTS);
 	if (conflict && conflict->opens && name && !FSAL_IS_ERROR(status) &&
 	    bc_file_delegated(*obj))
 		return created(conflict, state, obj);

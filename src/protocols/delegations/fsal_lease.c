@@ -92,7 +92,7 @@ static bool state_conflicts(const state_t *held, const nfs_client_id_t *client,
 	bool own =
 		owner && owner->so_owner.so_nfs4_owner.so_clientrec == client;
 
-	switch (held->state_type) {
+	switch ((unsigned int)held->state_type) {
 	case STATE_TYPE_SHARE:
 		return !own &&
 		       access_conflicts(held->state_data.share.share_access,
@@ -104,13 +104,10 @@ static bool state_conflicts(const state_t *held, const nfs_client_id_t *client,
 	case STATE_TYPE_LAYOUT:
 		/* A layout may outlive the open that it was got with. */
 		return !own;
-	case STATE_TYPE_LOCK: /* comes with an open of the same client */
-	case STATE_TYPE_NLM_LOCK: /* not on this list; Ganesha has checked */
-	case STATE_TYPE_NLM_SHARE: /* not on this list */
-	case STATE_TYPE_9P_FID: /* not on this list */
-	case STATE_TYPE_NONE:
-		break;
 	}
+	/* A lock comes with an open of the same client; NLM's locks, which Ganesha
+	 * has checked, its shares and 9P's are not on this list.
+	 */
 	return false;
 }
 

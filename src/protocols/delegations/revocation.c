@@ -15,6 +15,7 @@
 #include "delegations/revocation.h"
 
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 
 #include "backchannel.h"
@@ -67,7 +68,7 @@ static bool free_if_last(state_t *state)
 	if (uatomic_read(&state->state_refcount) != 1)
 		return false;
 	pthread_mutex_destroy(&state->state_mutex);
-	op_ctx->fsal_export->exp_ops.free_state(op_ctx->fsal_export, state);
+	bc_state_free_memory(state);
 	return true;
 }
 

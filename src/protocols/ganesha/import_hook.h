@@ -7,10 +7,16 @@
 
 /** What a library's import is called, and what is called instead. [K] */
 struct bc_import_hook {
-	const char *name;
+	const char *name; /* NULL: this version does not import it */
 	void *original; /* what the import must lead to before */
 	void *function; /* and after */
 };
+
+#define BC_IMPORT_HOOK_IF(imported, import)                                    \
+	{                                                                      \
+		(imported) ? #import : NULL, (void *)import,                   \
+			(void *)hook_##import                                  \
+	}
 
 #define BC_IMPORT_HOOK(import)                                                 \
 	{                                                                      \

@@ -10,6 +10,7 @@
  */
 #include "ganesha/layout.h"
 
+#include "ganesha/dialect.h"
 #include "ganesha/memory.h"
 #include "ganesha/mutex.h"
 
@@ -160,7 +161,8 @@ const char *bc_layout_context_misfit(void)
 	bool fits;
 
 	init_op_context_simple(&outer.op, NULL, NULL);
-	init_op_context(&inner.op, NULL, NULL, NULL, NFS_V4, 1, NFS_REQUEST);
+	init_op_context(&inner.op, NULL, NULL, BC_CONTEXT_ARGUMENTS(NULL) NULL,
+			NFS_V4, 1, NFS_REQUEST);
 	fits = op_ctx == &inner.op && inner.op.saved_op_ctx == &outer.op &&
 	       inner.op.nfs_vers == NFS_V4 && inner.op.nfs_minorvers == 1 &&
 	       inner.op.req_type == NFS_REQUEST &&

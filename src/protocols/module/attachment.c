@@ -82,7 +82,7 @@ static const struct bc_import_hook socket_hooks[] = {
 static struct {
 	struct bc_image ganesha; /* [K] libganesha_nfsd.so */
 	struct operation *operations; /* [K] its table */
-	void **imports[BC_IMPORTS]; /* [K] its slots */
+	void **imports[BC_IMPORTS]; /* [K] its slots; NULL: it has none */
 	void **expiry_imports[BC_EXPIRY_IMPORTS]; /* [K] its slots, or NULL */
 	void **fsal_imports[BC_FSAL_IMPORTS]; /* [K] its slots, or NULL */
 	void **table_import; /* [K] its slot, or NULL */
@@ -115,8 +115,9 @@ static int find_imports(const struct bc_import_hook *hooks, int count,
 {
 	for (int i = 0; i < count; i++) {
 		const struct bc_import_hook *hook = &hooks[i];
-		const char *why =
-			find_import(&attachment.ganesha, hook, &slots[i]);
+		const char *why = hook->name ? find_import(&attachment.ganesha,
+							   hook, &slots[i]) :
+					       NULL;
 
 		if (why) {
 			bc_refuse("import %s of %s: %s", hook->name,
@@ -287,8 +288,10 @@ static int replace_imports(void)
 	int rc = 0;
 
 	for (int i = 0; i < BC_IMPORTS && !rc; i++)
-		rc = write_pointer(&attachment.ganesha, attachment.imports[i],
-				   bc_import_hooks[i].function);
+		if (attachment.imports[i])
+			rc = write_pointer(&attachment.ganesha,
+					   attachment.imports[i],
+					   bc_import_hooks[i].function);
 	for (int i = 0; i < BC_EXPIRY_IMPORTS && !rc; i++)
 		if (attachment.expiry_imports[i])
 			rc = write_pointer(&attachment.ganesha,
@@ -334,8 +337,10 @@ static void put_all_back(void)
 			      (void *)bc_originals[opcode]);
 	}
 	for (int i = 0; i < BC_IMPORTS; i++)
-		write_pointer(&attachment.ganesha, attachment.imports[i],
-			      bc_import_hooks[i].original);
+		if (attachment.imports[i])
+			write_pointer(&attachment.ganesha,
+				      attachment.imports[i],
+				      bc_import_hooks[i].original);
 	for (int i = 0; i < BC_FSAL_IMPORTS; i++)
 		if (attachment.fsal_imports[i])
 			write_pointer(&attachment.ganesha,
@@ -370,6 +375,15 @@ static int replace_all(void)
 		put_resumes_back();
 	}
 	return rc;
+}
+
+static int imports_taken(void)
+{
+	int count = 0;
+
+	for (int i = 0; i < BC_IMPORTS; i++)
+		count += attachment.imports[i] != NULL;
+	return count;
 }
 
 static int operations_extended(void)
@@ -427,7 +441,7 @@ int bc_attach(void)
 	LogEvent(
 		COMPONENT_NFS_CB,
 		"attached to %s: %d imports, %d of %d operations; lease %u s, queue %u, slots %u, connections %u, timeout %u s, %u retries",
-		attachment.ganesha.path, BC_IMPORTS, operations_extended(),
+		attachment.ganesha.path, imports_taken(), operations_extended(),
 		NFS4_OP_LAST_ONE, bc_settings_lease(), from->max_queue,
 		from->max_slots, from->max_connections, from->callback_timeout,
 		from->retry_attempts);

@@ -24,6 +24,7 @@
 #include "operations/operations.h"
 
 #include "delegations/unexport.h"
+#include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 
 #include "export_mgr.h"
@@ -98,7 +99,7 @@ static void leave_slot(struct bc_held *held, const compound_data_t *data)
 	if (getrandom(&unknown, sizeof(unknown), 0) != sizeof(unknown))
 		unknown = ~slot->sequence;
 	slot->sequence = unknown;
-	PTHREAD_MUTEX_unlock(&slot->lock);
+	PTHREAD_MUTEX_unlock(bc_slot_mutex(slot));
 }
 
 static void enter_slot(const struct bc_held *held, const compound_data_t *data)
@@ -107,7 +108,7 @@ static void enter_slot(const struct bc_held *held, const compound_data_t *data)
 
 	if (!slot)
 		return;
-	PTHREAD_MUTEX_lock(&slot->lock);
+	PTHREAD_MUTEX_lock(bc_slot_mutex(slot));
 	slot->sequence = held->sequence;
 }
 

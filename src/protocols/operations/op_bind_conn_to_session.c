@@ -77,6 +77,24 @@ static nfsstat4 session_to_bind(const BIND_CONN_TO_SESSION4args *args,
 	return NFS4ERR_BADSESSION;
 }
 
+/* Ganesha's part, which is not told of the back channel: from 6 on it would replace
+ * the session's by one that leads to this connection alone.
+ */
+static enum nfs_req_result run_original(struct nfs_argop4 *op,
+					compound_data_t *data,
+					struct nfs_resop4 *resp)
+{
+	channel_dir_from_client4 *dir =
+		&op->nfs_argop4_u.opbind_conn_to_session.bctsa_dir;
+	const channel_dir_from_client4 asked = *dir;
+	enum nfs_req_result result;
+
+	*dir = CDFC4_FORE;
+	result = bc_operation_original(op, data, resp);
+	*dir = asked;
+	return result;
+}
+
 enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 					       compound_data_t *data,
 					       struct nfs_resop4 *resp)
@@ -96,9 +114,9 @@ enum nfs_req_result bc_op_bind_conn_to_session(struct nfs_argop4 *op,
 		res->bctsr_status = session_to_bind(args, data, &session);
 	if (res->bctsr_status != NFS4_OK)
 		return NFS_REQ_ERROR;
-	result = bc_operation_original(op, data, resp);
 	if (!session)
-		return result;
+		return bc_operation_original(op, data, resp);
+	result = run_original(op, data, resp);
 
 	if (res->bctsr_status == NFS4_OK) {
 		resok->bctsr_use_conn_in_rdma_mode = false;

@@ -6,6 +6,8 @@
 #include "operations/operations.h"
 #include "operations/stateid.h"
 
+#include "ganesha/dialect.h"
+
 #include "sal_data.h"
 
 #include "backchannel.h"
@@ -40,6 +42,9 @@ enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
 		return bc_operation_fail(op, resp, NFS4ERR_BAD_STATEID);
 	if (!free_revoked(data, &args->fsa_stateid, &last))
 		return bc_operation_original(op, data, resp);
+	/* What Ganesha remembers of it, it forgets; what it says is of no use. */
+	if (BC_REMEMBERS_REVOKED)
+		(void)bc_operation_original(op, data, resp);
 	/* Ganesha grants nothing after three revocations, and never forgets. */
 	if (last)
 		uatomic_set(&data->session->clientid_record->num_revokes, 0);

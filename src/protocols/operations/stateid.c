@@ -121,11 +121,13 @@ nfsstat4 bc_stateid_check_kind(nfs_opnum4 opcode, const compound_data_t *data,
 	return state ? NFS4ERR_BAD_STATEID : NFS4_OK;
 }
 
-/* What Ganesha says of a stateid whose state is gone, or going just now. */
+/* What Ganesha says of a stateid whose state is gone, or going just now; of a revoked
+ * one, where it remembers those, to whoever names it.
+ */
 static bool is_gone(nfsstat4 status)
 {
 	return status == NFS4ERR_BAD_STATEID || status == NFS4ERR_EXPIRED ||
-	       status == NFS4ERR_STALE;
+	       status == NFS4ERR_STALE || status == NFS4ERR_DELEG_REVOKED;
 }
 
 nfsstat4 bc_stateid_status(const compound_data_t *data, const stateid4 *stateid,
@@ -146,6 +148,8 @@ nfsstat4 bc_stateid_status(const compound_data_t *data, const stateid4 *stateid,
 		return status;
 	if (bc_revoked_contains(session, (const uint8_t *)stateid->other))
 		status = NFS4ERR_DELEG_REVOKED;
+	else if (status == NFS4ERR_DELEG_REVOKED)
+		status = NFS4ERR_BAD_STATEID;
 	bc_session_put(session);
 	return status;
 }

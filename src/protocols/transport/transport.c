@@ -30,6 +30,7 @@
 #include "transport/dead_socket.h"
 
 #include "bc_internal.h"
+#include "ganesha/ntirpc.h"
 #include "wire/cb_reply.h"
 
 #include "nfsv41.h"
@@ -437,11 +438,11 @@ void bc_transport_conn_release(struct bc_conn *conn)
 }
 
 /* From here on we are told of replies, of the disconnect and of the end. */
-static void connection_wrap(struct connection *connection, SVCXPRT *xprt)
+static void connection_wrap(struct connection *connection)
 {
-	connection->xprt = xprt;
-	connection->own_ops = xprt->xp_ops;
-	connection->ops = *xprt->xp_ops;
+	SVCXPRT *xprt = connection->xprt;
+
+	connection->ops = *connection->own_ops;
 	connection->ops.xp_decode = wrapped_decode;
 	connection->ops.xp_unlink = wrapped_unlink;
 	connection->ops.xp_destroy = wrapped_destroy;
@@ -454,17 +455,19 @@ static void connection_wrap(struct connection *connection, SVCXPRT *xprt)
 	cmm_smp_mb();
 }
 
-/* clnt_vc_ncreate_svc() looks the transport up by its descriptor, and makes
- * another if it is not found: it must not be unlinked meanwhile.
- * Context: holds connections_lock, for which wrapped_unlink() waits.
- */
+static bool is_destroyed(const SVCXPRT *xprt)
+{
+	return CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED;
+}
+
+/* Context: holds connections_lock. */
 static void connection_open(struct connection *connection)
 {
 	SVCXPRT *xprt = connection->xprt;
 	CLIENT *clnt = NULL;
 
 	/* Its header is not used. */
-	if (!(CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED))
+	if (!is_destroyed(xprt))
 		clnt = clnt_vc_ncreate_svc(xprt, 0, NFS_CB,
 					   CLNT_CREATE_FLAG_NONE);
 	if (clnt && CLNT_FAILURE(clnt)) {
@@ -472,7 +475,23 @@ static void connection_open(struct connection *connection)
 		clnt = NULL;
 	}
 	connection->clnt = clnt;
-	if (!clnt)
+}
+
+/* clnt_vc_ncreate_svc() looks the transport up by its descriptor.  Where it makes
+ * another if none is found, the transport must not be unlinked meanwhile:
+ * wrapped_unlink() waits for connections_lock.  Where it does not, it may give the
+ * transport its operations, in place of ours.
+ */
+static void connection_take(struct connection *connection, SVCXPRT *xprt)
+{
+	connection->xprt = xprt;
+	connection->own_ops = xprt->xp_ops;
+	if (BC_OPENS_WHAT_IS_THERE)
+		connection_open(connection);
+	connection_wrap(connection);
+	if (!BC_OPENS_WHAT_IS_THERE)
+		connection_open(connection);
+	if (!connection->clnt || is_destroyed(xprt))
 		bc_conn_down(&connection->conn);
 }
 
@@ -488,8 +507,7 @@ static struct bc_conn *connection_new_locked(SVCXPRT *xprt)
 		return NULL;
 	}
 	bc_conn_ref(&connection->conn);
-	connection_wrap(connection, xprt);
-	connection_open(connection);
+	connection_take(connection, xprt);
 	return &connection->conn;
 }
 
@@ -497,8 +515,7 @@ struct bc_conn *bc_transport_conn(SVCXPRT *xprt)
 {
 	struct bc_conn *conn;
 
-	if (svc_get_xprt_type(xprt) != XPRT_TCP ||
-	    (CMM_LOAD_SHARED(xprt->xp_flags) & SVC_XPRT_FLAG_DESTROYED))
+	if (svc_get_xprt_type(xprt) != XPRT_TCP || is_destroyed(xprt))
 		return NULL;
 	pthread_mutex_lock(&connections_lock);
 	conn = bc_conn_get(xprt);

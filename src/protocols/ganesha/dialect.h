@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What differs between the versions of Ganesha that the module can be built for:
+ * with ntirpc.h the one place that asks which one it is.  BC_GANESHA is the major
+ * version of the source tree that the headers are from.
+ */
+#ifndef BC_DIALECT_H
+#define BC_DIALECT_H
+
+#include "config.h"
+#include "nfs_core.h"
+#include "sal_data.h"
+
+/* Names ---------------------------------------------------------------------- */
+
+/** The mutex of a session's back channel. */
+static inline pthread_mutex_t *bc_channel_mutex(rpc_call_channel_t *channel)
+{
+#if BC_GANESHA >= 5
+	return &channel->chan_mtx;
+#else
+	return &channel->mtx;
+#endif
+}
+
+/** The mutex of a slot of a session's fore channel. */
+static inline pthread_mutex_t *bc_slot_mutex(nfs41_session_slot_t *slot)
+{
+#if BC_GANESHA >= 5
+	return &slot->slot_lock;
+#else
+	return &slot->lock;
+#endif
+}
+
+/* Parameters ----------------------------------------------------------------- */
+
+/* Those that functions have got which are called in place of Ganesha's, and the same
+ * as arguments: init_op_context() after its third, fsal_open2() after its last.
+ */
+#if BC_GANESHA >= 6
+#define BC_CONTEXT_PARAMETERS nfs_request_t *request,
+#define BC_CONTEXT_ARGUMENTS(request) request,
+#define BC_OPEN2_PARAMETERS                                                    \
+	, struct fsal_attrlist *parent_before,                                 \
+		struct fsal_attrlist *parent_after
+#define BC_OPEN2_ARGUMENTS , parent_before, parent_after
+#else
+#define BC_CONTEXT_PARAMETERS
+#define BC_CONTEXT_ARGUMENTS(request)
+#define BC_OPEN2_PARAMETERS
+#define BC_OPEN2_ARGUMENTS
+#endif
+
+/* The key that hashtable_deletelatched() is given. */
+#if BC_GANESHA >= 9
+#define BC_HASH_KEY struct gsh_buffdesc
+#else
+#define BC_HASH_KEY const struct gsh_buffdesc
+#endif
+
+/* Delegations ---------------------------------------------------------------- */
+
+/** Give a state's memory back, as dec_nfs4_state_ref() does, which is not exported.
+ * Context: an operation context with an export.
+ */
+static inline void bc_state_free_memory(state_t *state)
+{
+#if BC_GANESHA >= 6
+	free_state(state);
+#else
+	op_ctx->fsal_export->exp_ops.free_state(op_ctx->fsal_export, state);
+#endif
+}
+
+/** Whether a delegation is one for writing.  Since 9 a client may ask for one with
+ * the attributes (RFC 9754).
+ */
+static inline bool bc_type_is_write(open_delegation_type4 type)
+{
+#if BC_GANESHA >= 9
+	return type == OPEN_DELEGATE_WRITE ||
+	       type == OPEN_DELEGATE_WRITE_ATTRS_DELEG;
+#else
+	return type == OPEN_DELEGATE_WRITE;
+#endif
+}
+
+/** Ganesha takes whoever asks for the holder of a delegation by its client id, and the
+ * holder of any as well as that of a write delegation.  Before, by its address.
+ */
+#define BC_HOLDER_IS_CLIENT_ID (BC_GANESHA >= 9)
+
+/** By what Ganesha takes whoever asks for a holder: of the operation context. */
+struct bc_asks_as {
+	struct gsh_client *client;
+	const uint64_t *clientid;
+};
+
+static inline struct bc_asks_as bc_asks_as(void)
+{
+	return (struct bc_asks_as){ op_ctx->client, op_ctx->clientid };
+}
+
+/** Let it be that holder; or NULL: nobody who holds anything. */
+static inline void bc_ask_as_holder(const nfs_client_id_t *holder)
+{
+#if BC_HOLDER_IS_CLIENT_ID
+	op_ctx->clientid = holder ? &holder->cid_clientid : NULL;
+#else
+	op_ctx->client = holder ? holder->gsh_client : NULL;
+#endif
+}
+
+static inline void bc_ask_as(struct bc_asks_as before)
+{
+#if BC_HOLDER_IS_CLIENT_ID
+	op_ctx->clientid = before.clientid;
+#else
+	op_ctx->client = before.client;
+#endif
+}
+
+/** Ganesha keeps the stateids of all revoked delegations, until FREE_STATEID. */
+#define BC_REMEMBERS_REVOKED (BC_GANESHA >= 9)
+
+/** DELEGRETURN lowers the file's count of delegations with its st_lock held.  That
+ * is when the number of delegated files is lowered, too, which is limited.
+ */
+#define BC_RETURN_COUNTS_LOCKED (BC_GANESHA >= 6)
+
+#endif /* BC_DIALECT_H */
