@@ -16,4 +16,32 @@
 #define GANESHA_CORE_CONFIG ""
 #endif
 
+/** The access with which a write delegation is granted, if one is wanted: from 5 to 8
+ * who reads too gets none.
+ */
+#if GANESHA_MAJOR >= 5 && GANESHA_MAJOR < 9
+#define GANESHA_WRITE_ACCESS OPEN4_SHARE_ACCESS_WRITE
+#else
+#define GANESHA_WRITE_ACCESS OPEN4_SHARE_ACCESS_BOTH
+#endif
+
+/** Its ntirpc loses descriptors, which Shield_Sockets prevents. */
+#define GANESHA_LOSES_DESCRIPTORS (GANESHA_MAJOR < 9)
+
+/** A client whose lease is over is kept until another one needs what it holds: a new
+ * principal of its owner meets it (RFC 5661, 18.35.4, case 3).
+ */
+#define GANESHA_KEEPS_EXPIRED (GANESHA_MAJOR >= 6)
+
+/** A Lease_Lifetime of zero is accepted. */
+#define GANESHA_ALLOWS_NO_LEASE (GANESHA_MAJOR < 6)
+
+/** Of a revoked delegation Ganesha itself keeps the stateid, until it is freed. */
+#define GANESHA_KEEPS_REVOKED (GANESHA_MAJOR >= 9)
+
+/** Ganesha itself tells two clients at one address apart when it looks for a conflict
+ * with a delegation.
+ */
+#define GANESHA_TELLS_NEIGHBOURS (GANESHA_MAJOR >= 9)
+
 #endif

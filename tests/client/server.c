@@ -181,11 +181,12 @@ int server_write_config(struct server *server,
 	fprintf(file,
 		"NFS_CORE_PARAM {\n"
 		"\tNFS_Port = %u;\n\tBind_addr = 127.0.0.1;\n"
-		"\tProtocols = 4;\n\tEnable_NLM = false;\n"
+		"\tProtocols = %s;\n\tEnable_NLM = false;\n"
 		"\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n"
 		"\tRPC_Max_Connections = 10000;\n"
 		"\tPlugins_Dir = \"%s\";\n" GANESHA_CORE_CONFIG "%s\n}\n",
-		server->port, server->plugins,
+		server->port, params->protocols ? params->protocols : "4",
+		server->plugins,
 		params->core_config ? params->core_config : "");
 	fprintf(file,
 		"NFSv4 {\n\tMinor_Versions = 0, 1, 2;\n"

@@ -29,6 +29,7 @@ struct server_params {
 	const char *admin_socket; /* NULL: server_admin_socket() */
 	unsigned int hold_conflicts; /* ms; or SERVER_DEFAULT */
 	const char *config; /* further blocks */
+	const char *protocols; /* of NFS_CORE_PARAM; NULL: "4" */
 	const char *core_config; /* further lines in NFS_CORE_PARAM */
 	const char *nfsv4_config; /* further lines in NFSv4 */
 	const char *export_config; /* further lines in the EXPORT block */

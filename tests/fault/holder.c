@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "holder.h"
 
+#include "ganesha.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,7 +206,7 @@ static bool serve_opener(struct holder *holder)
 static bool hold_files(struct holder *holder)
 {
 	uint32_t share = holder->turn.write ?
-				 OPEN4_SHARE_ACCESS_BOTH |
+				 GANESHA_WRITE_ACCESS |
 					 OPEN4_SHARE_ACCESS_WANT_WRITE_DELEG :
 				 OPEN4_SHARE_ACCESS_READ |
 					 OPEN4_SHARE_ACCESS_WANT_READ_DELEG;

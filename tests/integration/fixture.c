@@ -198,7 +198,7 @@ void fixture_hold_write(struct fixture *f, const char *name,
 	server_make_file(f->server, name, "contents");
 	snprintf(path, sizeof(path), "export/%s", name);
 	assert_int_equal(nfs_open(&f->session, path,
-				  OPEN4_SHARE_ACCESS_BOTH |
+				  GANESHA_WRITE_ACCESS |
 					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
 				  file),
 			 NFS4_OK);

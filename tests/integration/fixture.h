@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "ganesha.h"
 #include "nfs41.h"
 #include "responder.h"
 #include "server.h"

@@ -371,7 +371,7 @@ static void hold(struct fixture *f, uint32_t type, const char *name,
 	char file[64];
 
 	uint32_t access = type == READ_DELEG ? OPEN4_SHARE_ACCESS_READ :
-					       OPEN4_SHARE_ACCESS_BOTH;
+					       GANESHA_WRITE_ACCESS;
 
 	snprintf(file, sizeof(file), "%.40s-%u", name, files++);
 	server_make_file(f->server, file, "contents");
@@ -707,7 +707,7 @@ static void v40_opens(struct fixture *f, bool one_address, const char *name)
 	snprintf(target.path, sizeof(target.path), "export/%s", name);
 	assert_int_equal(nfs_open(one_address ? &session : &f->session,
 				  target.path,
-				  OPEN4_SHARE_ACCESS_BOTH |
+				  GANESHA_WRITE_ACCESS |
 					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
 				  &target.file),
 			 NFS4_OK);

@@ -11,7 +11,7 @@
 #define ACCESS_NO_DELEG                                                        \
 	(OPEN4_SHARE_ACCESS_READ | OPEN4_SHARE_ACCESS_WANT_NO_DELEG)
 #define ACCESS_WRITE_DELEG                                                     \
-	(OPEN4_SHARE_ACCESS_BOTH | OPEN4_SHARE_ACCESS_WANT_ANY_DELEG)
+	(GANESHA_WRITE_ACCESS | OPEN4_SHARE_ACCESS_WANT_ANY_DELEG)
 /* A recall is given up after two leases. */
 #define SERVED (2 * LEASE_NS + SLACK * NS_PER_MS)
 

@@ -43,9 +43,8 @@ static int teardown(void **state)
 static void hold(struct fixture *f, const char *export, const char *name,
 		 uint32_t type, struct nfs_file *file)
 {
-	uint32_t access = type == OPEN_DELEGATE_WRITE ?
-				  OPEN4_SHARE_ACCESS_BOTH :
-				  OPEN4_SHARE_ACCESS_READ;
+	uint32_t access = type == OPEN_DELEGATE_WRITE ? GANESHA_WRITE_ACCESS :
+							OPEN4_SHARE_ACCESS_READ;
 	char path[64];
 
 	server_make_file(f->server, name, "contents");

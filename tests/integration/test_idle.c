@@ -66,6 +66,15 @@ static void test_idle_fore_connection_is_closed(void **state)
 	assert_true(closed_while_used(f, f->session.conn, fore));
 }
 
+/* A client that answers nothing. */
+static void drop(struct nfs_conn *conn, void *arg,
+		 const struct rpc_request *request)
+{
+	(void)conn;
+	(void)arg;
+	(void)request;
+}
+
 /* A session that nobody renews keeps no connection. */
 static void test_idle_connection_of_a_silent_client_is_closed(void **state)
 {
@@ -78,6 +87,7 @@ static void test_idle_connection_of_a_silent_client_is_closed(void **state)
 	assert_int_equal(nfs_client_mount(&client, &session), NFS4_OK);
 	conn = nfs_conn_get(session.conn);
 	f->conns[f->nconns++] = conn;
+	nfs_conn_set_handler(conn, drop, NULL);
 	nfs_session_fini(&session);
 	assert_true(closed_while_used(f, f->session.conn, conn));
 }

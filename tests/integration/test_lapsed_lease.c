@@ -32,9 +32,8 @@ static unsigned int holders = HOLDERS;
 static void hold_and_vanish(struct fixture *f, struct rounds *rounds,
 			    struct vanished *v, unsigned int i, uint32_t type)
 {
-	uint32_t access = type == OPEN_DELEGATE_WRITE ?
-				  OPEN4_SHARE_ACCESS_BOTH :
-				  OPEN4_SHARE_ACCESS_READ;
+	uint32_t access = type == OPEN_DELEGATE_WRITE ? GANESHA_WRITE_ACCESS :
+							OPEN4_SHARE_ACCESS_READ;
 	struct nfs_file file;
 	char path[64];
 

@@ -33,7 +33,7 @@ static void test_only_opener_is_granted_a_write_delegation(void **state)
 
 	server_make_file(f->server, "alone", "contents");
 	assert_int_equal(
-		open_file(&f->session, "alone", OPEN4_SHARE_ACCESS_BOTH, &file),
+		open_file(&f->session, "alone", GANESHA_WRITE_ACCESS, &file),
 		OPEN_DELEGATE_WRITE);
 	fixture_return(f, &file);
 }
@@ -51,12 +51,12 @@ static void test_no_write_delegation_while_another_has_it_open(void **state)
 				  &reader),
 			 NFS4_OK);
 	assert_false(granted(open_file(&f->session, "shared",
-				       OPEN4_SHARE_ACCESS_BOTH, &writer)));
+				       GANESHA_WRITE_ACCESS, &writer)));
 	assert_int_equal(nfs_close(&f->session, &writer), NFS4_OK);
 	assert_int_equal(nfs_close(&f->opener_session, &reader), NFS4_OK);
-	assert_int_equal(open_file(&f->session, "shared",
-				   OPEN4_SHARE_ACCESS_BOTH, &writer),
-			 OPEN_DELEGATE_WRITE);
+	assert_int_equal(
+		open_file(&f->session, "shared", GANESHA_WRITE_ACCESS, &writer),
+		OPEN_DELEGATE_WRITE);
 	fixture_return(f, &writer);
 }
 
@@ -68,7 +68,7 @@ static void test_write_delegation_is_recalled_for_a_reader(void **state)
 
 	server_make_file(f->server, "read-later", "contents");
 	assert_int_equal(open_file(&f->session, "read-later",
-				   OPEN4_SHARE_ACCESS_BOTH, &writer),
+				   GANESHA_WRITE_ACCESS, &writer),
 			 OPEN_DELEGATE_WRITE);
 	assert_int_equal(nfs_open(&f->opener_session, "export/read-later",
 				  OPEN4_SHARE_ACCESS_READ, &reader),

@@ -102,7 +102,7 @@ static void wait_grace_over(struct fixture *f)
 static void hold(struct fixture *f, struct reclaimed *r)
 {
 	uint32_t access = r->type == OPEN_DELEGATE_WRITE ?
-				  OPEN4_SHARE_ACCESS_BOTH :
+				  GANESHA_WRITE_ACCESS :
 				  OPEN4_SHARE_ACCESS_READ;
 	char path[64];
 
@@ -299,7 +299,7 @@ static void test_reclaim_write_once_is_one_delegation(void **state)
 		.name = "once",
 		.type = OPEN_DELEGATE_WRITE,
 		.nclaims = 1,
-		.access = { OPEN4_SHARE_ACCESS_BOTH },
+		.access = { GANESHA_WRITE_ACCESS },
 	};
 
 	reclaim_one(*state, &once);
@@ -347,7 +347,7 @@ static void test_reclaim_three_times_is_one_write_delegation(void **state)
 		.name = "thrice",
 		.type = OPEN_DELEGATE_WRITE,
 		.nclaims = 3,
-		.access = { OPEN4_SHARE_ACCESS_BOTH, OPEN4_SHARE_ACCESS_WRITE,
+		.access = { GANESHA_WRITE_ACCESS, OPEN4_SHARE_ACCESS_WRITE,
 			    OPEN4_SHARE_ACCESS_READ },
 	};
 
@@ -373,7 +373,7 @@ static void test_reclaim_read_and_write_is_one_read_delegation(void **state)
 		.name = "editor",
 		.type = OPEN_DELEGATE_READ,
 		.nclaims = 1,
-		.access = { OPEN4_SHARE_ACCESS_BOTH },
+		.access = { GANESHA_WRITE_ACCESS },
 	};
 
 	reclaim_one(*state, &editor);

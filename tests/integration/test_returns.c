@@ -82,9 +82,8 @@ static int open_and_remove(struct fixture *f, const char *path, uint64_t until)
 static void hold(struct fixture *f, struct nfs_session *session,
 		 const char *name, struct nfs_file *file, uint32_t type)
 {
-	uint32_t access = type == OPEN_DELEGATE_WRITE ?
-				  OPEN4_SHARE_ACCESS_BOTH :
-				  OPEN4_SHARE_ACCESS_READ;
+	uint32_t access = type == OPEN_DELEGATE_WRITE ? GANESHA_WRITE_ACCESS :
+							OPEN4_SHARE_ACCESS_READ;
 	char path[64];
 
 	server_make_file(f->server, name, "contents");

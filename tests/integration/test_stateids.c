@@ -48,7 +48,7 @@ static void open_new(struct fixture *f, const char *name, uint32_t share,
 static void hold_write(struct fixture *f, const char *name,
 		       struct nfs_file *file)
 {
-	open_new(f, name, OPEN4_SHARE_ACCESS_BOTH | WANT_ANY, file);
+	open_new(f, name, GANESHA_WRITE_ACCESS | WANT_ANY, file);
 	assert_int_equal(file->delegation.type, OPEN_DELEGATE_WRITE);
 }
 
@@ -422,7 +422,7 @@ static void claim_other(struct fixture *f, bool by_name, const char *name,
 	server_make_file(f->server, other, "contents");
 	snprintf(path, sizeof(path), "export/%s", other);
 	assert_int_equal(nfs_open(&f->opener_session, path,
-				  OPEN4_SHARE_ACCESS_BOTH | WANT_ANY, &theirs),
+				  GANESHA_WRITE_ACCESS | WANT_ANY, &theirs),
 			 NFS4_OK);
 	assert_int_equal(theirs.delegation.type, OPEN_DELEGATE_WRITE);
 	status = by_name ? open_delegate_cur(&f->session, other,
@@ -514,8 +514,8 @@ static int setup_restarted(void **state)
 	client.responder = responder;
 	server_make_file(restarted.server, "before", "contents");
 	if (nfs_client_mount(&client, &session) ||
-	    nfs_open(&session, "export/before",
-		     OPEN4_SHARE_ACCESS_BOTH | WANT_ANY, &before) ||
+	    nfs_open(&session, "export/before", GANESHA_WRITE_ACCESS | WANT_ANY,
+		     &before) ||
 	    before.delegation.type != OPEN_DELEGATE_WRITE ||
 	    nfs40_client_mount(&v40, restarted.loop,
 			       server_port(restarted.server),

@@ -16,7 +16,7 @@ CONFIG = "src/protocols/ganesha/config_h"  # stands in for Ganesha's config.h
 LIBRARY = (r"(arpa/inet|assert|errno|inttypes|pthread|sched|semaphore|stdarg|"
            r"stdbool|stddef|stdint|stdio|stdlib|string|time)\.h")
 SYSTEM = (r"(dlfcn|elf|fcntl|link|netinet/in|netinet/tcp|poll|sys/epoll|"
-          r"sys/mman|sys/param|sys/random|sys/socket|sys/uio|unistd)\.h")
+          r"signal|sys/mman|sys/param|sys/random|sys/socket|sys/uio|unistd)\.h")
 URCU = r"urcu-bp\.h|urcu/\w+\.h"
 NTIRPC = r"rpc/\w+\.h"
 HTTP = (r"(microhttpd|jansson|limits|netdb|signal|strings|sys/file|sys/stat|"

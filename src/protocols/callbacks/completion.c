@@ -8,11 +8,13 @@
 #include "callbacks/completion.h"
 
 #include "callbacks/op_context.h"
+#include "ganesha/dialect.h"
 
 #include "nfs_proto_functions.h"
 #include "nfsv41.h"
 #include "sal_functions.h"
 
+#include <string.h>
 #include <urcu/system.h>
 
 static bool shutting_down; /* [A] */
@@ -98,6 +100,25 @@ static void session_put(nfs41_session_t *session)
 	compound_data_Free(data);
 }
 
+/* What Ganesha keeps of a recall under way (struct delegrecall_context, fsal_up_top.c). */
+struct recall_context {
+	nfs_client_id_t *client;
+	stateid4 stateid;
+	struct gsh_export *export;
+};
+
+/* The recall's end finds no delegation, and so tries nothing again. */
+static void forget_delegation(rpc_call_t *call)
+{
+	const nfs_cb_argop4 *op =
+		&call->cbt.v_u.v4.args.argarray.argarray_val[1];
+	const stateid4 *recalled = &op->nfs_cb_argop4_u.opcbrecall.stateid;
+	struct recall_context *context = call->call_arg;
+
+	if (!memcmp(context->stateid.other, recalled->other, OTHERSIZE))
+		memset(context->stateid.other, 0, OTHERSIZE);
+}
+
 /* Ganesha's completion. Frees @call, and gives the reference to @export back. */
 static void call_end(rpc_call_t *call, uint32_t opcode,
 		     struct gsh_export *export)
@@ -106,6 +127,9 @@ static void call_end(rpc_call_t *call, uint32_t opcode,
 	struct req_op_context context;
 	bool has_context = bc_op_context_for_completion(export, &context);
 
+	if (BC_RETRIES_AT_THE_END && opcode == NFS4_OP_CB_RECALL &&
+	    CMM_LOAD_SHARED(shutting_down))
+		forget_delegation(call);
 	(*call->call_req.cc_process_cb)(&call->call_req);
 	if (has_context)
 		release_op_context();

@@ -16,12 +16,15 @@
 #include "callbacks/completion.h"
 #include "callbacks/submission.h"
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 #include "ganesha/ntirpc.h"
 #include "transport/dial_out.h"
 #include "transport/transport.h"
 
 #include "backchannel.h"
+
+#include <signal.h>
 
 static CLIENT *hook_clnt_vc_ncreate_svc(const SVCXPRT *xprt,
 					const rpcprog_t program,
@@ -152,6 +155,18 @@ static int hook_connect(int fd, const struct sockaddr *address, socklen_t len)
 			 connect(fd, address, len);
 }
 
+/* Ganesha's thread that waits for signals: with SIGTERM the end begins, before
+ * svc_shutdown() tells of it.
+ */
+static int hook_sigwait(const sigset_t *set, int *signal)
+{
+	int rc = sigwait(set, signal);
+
+	if (!rc && *signal == SIGTERM)
+		bc_completion_shutdown();
+	return rc;
+}
+
 const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_CLNT_REQ_SETUP] = BC_IMPORT_HOOK(clnt_req_setup),
 	[BC_IMPORT_CLNT_REQ_CALLBACK] = BC_IMPORT_HOOK(clnt_req_callback),
@@ -163,4 +178,5 @@ const struct bc_import_hook bc_import_hooks[BC_IMPORTS] = {
 	[BC_IMPORT_SVC_SENDREPLY] = BC_IMPORT_HOOK(svc_sendreply),
 	[BC_IMPORT_SVC_SHUTDOWN] = BC_IMPORT_HOOK(svc_shutdown),
 	[BC_IMPORT_CONNECT] = BC_IMPORT_HOOK(connect),
+	[BC_IMPORT_SIGWAIT] = BC_IMPORT_HOOK_IF(BC_RETRIES_AT_THE_END, sigwait),
 };

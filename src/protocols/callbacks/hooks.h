@@ -7,7 +7,7 @@
 
 #include "ganesha/import_hook.h"
 
-/** Functions of ntirpc's, and connect(), as Ganesha imports them. */
+/** Functions of ntirpc's and the C library's, as Ganesha imports them. */
 enum bc_import {
 	BC_IMPORT_CLNT_REQ_SETUP,
 	BC_IMPORT_CLNT_REQ_CALLBACK,
@@ -18,6 +18,7 @@ enum bc_import {
 	BC_IMPORT_SVC_SENDREPLY,
 	BC_IMPORT_SVC_SHUTDOWN,
 	BC_IMPORT_CONNECT,
+	BC_IMPORT_SIGWAIT, /* not needed in all versions */
 	BC_IMPORTS,
 };
 

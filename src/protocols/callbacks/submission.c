@@ -9,6 +9,7 @@
 #include "callbacks/recalled.h"
 #include "callbacks/referring.h"
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 
 #include "export_mgr.h"
@@ -105,12 +106,12 @@ static struct bc_call *call_new(rpc_call_t *call, bool *encoded)
  */
 #define RECALL_SHORTEST 1000 /* ms */
 
-/* A recall ends when Ganesha is ready to revoke the delegation: at once, where
- * nobody is there to answer.
+/* A recall ends when Ganesha is ready to revoke the delegation: at once, where nobody
+ * is there to answer or the client's lease is over.
  * @return whether there is no use in sending it
  */
 static bool limit_recall(struct bc_call *submitted, const nfs_cb_argop4 *op,
-			 clientid4 clientid)
+			 const nfs41_session_t *session)
 {
 	bool given_up;
 	uint64_t left;
@@ -119,7 +120,8 @@ static bool limit_recall(struct bc_call *submitted, const nfs_cb_argop4 *op,
 	    !bc_module_config.shield_conflicts ||
 	    bc_layout_of_delegations() != BC_LAYOUT_FITS)
 		return false;
-	given_up = bc_client_is_given_up(clientid);
+	given_up = bc_client_is_given_up(session->clientid) ||
+		   bc_client_is_parked(session->clientid_record);
 	left = bc_recalled_time_left(&op->nfs_cb_argop4_u.opcbrecall, given_up);
 	if (left)
 		bc_call_set_limit(submitted, left);
@@ -152,7 +154,7 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 		bc_call_defer(submitted);
 		return RPC_SUCCESS;
 	}
-	if (limit_recall(submitted, &sequence[1], session->clientid)) {
+	if (limit_recall(submitted, &sequence[1], session)) {
 		bc_call_defer(submitted);
 		return RPC_SUCCESS;
 	}

@@ -199,13 +199,15 @@ static bool has_no_session(nfs_client_id_t *client)
  * crash when it then revokes (delegrecall_task() lets go of the operation's context
  * before the state).  It is asked by who waits, when it is back; of several such
  * holders the last one's return is waited for: without its own no other's is of use.
+ * One that Ganesha keeps beyond its lease loses what is recalled
+ * (callbacks/submission.c).
  */
 static bool is_left_to_reaper(struct bc_conflict *conflict,
 			      nfs_client_id_t *holder)
 {
 	bool over = lease_is_over(holder);
 
-	if (!over && !has_no_session(holder))
+	if (over ? bc_client_is_parked(holder) : !has_no_session(holder))
 		return false;
 	if (over)
 		reaper_wake();
@@ -373,6 +375,37 @@ static bool excludes_grants(const struct bc_conflict *conflict)
 	return conflict->kind == BC_CONFLICT_CHANGES && !conflict->opens;
 }
 
+/* "the stateid must be that of a delegation for the file": CLAIM_DELEGATE_CUR and
+ * CLAIM_DELEG_CUR_FH, 18.16.3.
+ */
+static bool check_claim(struct bc_conflict *conflict,
+			struct fsal_obj_handle *obj)
+{
+	const state_t *own = bc_file_own_delegation(obj, &conflict->asker,
+						    conflict->claimed);
+
+	if (!own)
+		conflict->refused = NFS4ERR_BAD_STATEID;
+	else if (conflict->claims_write &&
+		 own->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
+		conflict->refused = NFS4ERR_OPENMODE;
+	return conflict->refused == NFS4_OK;
+}
+
+/* Before the last word, which is not asked for in all versions. */
+static bool claims_own(struct bc_conflict *conflict,
+		       struct fsal_obj_handle *obj)
+{
+	bool own;
+
+	if (!bc_file_delegable(obj))
+		return true;
+	STATELOCK_lock(obj);
+	own = check_claim(conflict, obj);
+	STATELOCK_unlock(obj);
+	return own;
+}
+
 bool bc_conflict_found_file(struct bc_conflict *conflict,
 			    struct fsal_obj_handle *obj)
 {
@@ -380,6 +413,8 @@ bool bc_conflict_found_file(struct bc_conflict *conflict,
 	state_t *own = NULL;
 
 	conflict->by_name = false;
+	if (conflict->claimed)
+		return claims_own(conflict, obj);
 	if (raise)
 		hold_unmarked(conflict, obj);
 	if (!bc_file_delegable(obj) || (!raise && !bc_file_delegated(obj)) ||
@@ -398,23 +433,6 @@ bool bc_conflict_found_file(struct bc_conflict *conflict,
 }
 
 /* OPEN's last word ------------------------------------------------------------ */
-
-/* "the stateid must be that of a delegation for the file": CLAIM_DELEGATE_CUR and
- * CLAIM_DELEG_CUR_FH, 18.16.3.
- */
-static bool check_claim(struct bc_conflict *conflict,
-			struct fsal_obj_handle *obj)
-{
-	const state_t *own = bc_file_own_delegation(obj, &conflict->asker,
-						    conflict->claimed);
-
-	if (!own)
-		conflict->refused = NFS4ERR_BAD_STATEID;
-	else if (conflict->claims_write &&
-		 own->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
-		conflict->refused = NFS4ERR_OPENMODE;
-	return conflict->refused == NFS4_OK;
-}
 
 bool bc_conflict_opens_locked(struct bc_conflict *conflict,
 			      struct fsal_obj_handle *obj)
@@ -452,8 +470,12 @@ static bool begin_open(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	conflict->opens = true;
 	conflict->claimed = claimed_stateid(args);
 	conflict->claims_write = args->share_access & OPEN4_SHARE_ACCESS_WRITE;
-	conflict->by_name = args->claim.claim == CLAIM_NULL;
-	if (conflict->by_name || conflict->claimed || data->minorversion == 0)
+	conflict->by_name =
+		args->claim.claim == CLAIM_NULL ||
+		(BC_SKIPS_REOPEN && args->claim.claim == CLAIM_DELEGATE_CUR);
+	if (conflict->by_name || data->minorversion == 0)
+		return true;
+	if (conflict->claimed && !BC_SKIPS_REOPEN)
 		return true;
 	return bc_conflict_found_file(conflict, data->current_obj);
 }

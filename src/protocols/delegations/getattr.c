@@ -17,6 +17,8 @@
  */
 #include "delegations/getattr.h"
 
+#include "ganesha/dialect.h"
+
 #include "backchannel.h"
 
 #include <pthread.h>
@@ -85,6 +87,17 @@ static bool fetch(cbgetattr_t *answer, struct getattr_asker *asked,
 	return true;
 }
 
+/* An answer that Ganesha would keep is taken away: the file's attributes are what it
+ * says.
+ */
+static bool take(cbgetattr_t *answer)
+{
+	if (!BC_KEEPS_GETATTR_ANSWER || answer->state != CB_GETATTR_RSP_OK)
+		return false;
+	answer->state = CB_GETATTR_NONE;
+	return true;
+}
+
 static void check(cbgetattr_t *answer, struct getattr_asker *asked,
 		  const void *obj, uint64_t asker, uint64_t now)
 {
@@ -108,8 +121,10 @@ bool bc_getattr_check_locked(struct fsal_obj_handle *obj,
 
 	pthread_mutex_lock(&getattr_lock);
 	fetched = has_waited && fetch(answer, asked, obj, now);
-	if (!fetched)
+	if (!fetched) {
 		check(answer, asked, obj, identity(asker), now);
+		fetched = take(answer);
+	}
 	pthread_mutex_unlock(&getattr_lock);
 	return fetched;
 }

@@ -121,8 +121,38 @@ static inline void bc_ask_as(struct bc_asks_as before)
 #endif
 }
 
+/** Whether Ganesha keeps a client whose lease is over, as it does from 6 on (by its
+ * parameter Expired_Client_Threshold), until another one needs what it holds or there
+ * are too many.  It cannot be told which: what is reaped then is not exported.  Its
+ * delegations can be recalled.
+ */
+static inline bool bc_client_is_parked(const nfs_client_id_t *client)
+{
+#if BC_GANESHA >= 6
+	return client->marked_for_delayed_cleanup;
+#else
+	(void)client;
+	return false;
+#endif
+}
+
 /** Ganesha keeps the stateids of all revoked delegations, until FREE_STATEID. */
 #define BC_REMEMBERS_REVOKED (BC_GANESHA >= 9)
+
+/** An OPEN of what its owner has open already does not come to fsal_reopen2() if its
+ * client has a delegation.
+ */
+#define BC_SKIPS_REOPEN (BC_GANESHA >= 9)
+
+/** What a holder has answered to CB_GETATTR stays, and is what every GETATTR says, until
+ * the delegation is returned.  Before, who fetches it first takes it away.
+ */
+#define BC_KEEPS_GETATTR_ANSWER (BC_GANESHA >= 9)
+
+/** What is tried again while the server ends aborts it (5 to 8), or revokes the
+ * delegation (9), which its client could not reclaim.  Before, it is not tried.
+ */
+#define BC_RETRIES_AT_THE_END (BC_GANESHA >= 5)
 
 /** DELEGRETURN lowers the file's count of delegations with its st_lock held.  That
  * is when the number of delegated files is lowered, too, which is limited.

@@ -7,7 +7,7 @@
 
 /** What a library's import is called, and what is called instead. [K] */
 struct bc_import_hook {
-	const char *name; /* NULL: this version does not import it */
+	const char *name; /* NULL: none in this version */
 	void *original; /* what the import must lead to before */
 	void *function; /* and after */
 };

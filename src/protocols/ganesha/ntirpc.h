@@ -16,6 +16,11 @@
  */
 #define BC_OPENS_WHAT_IS_THERE (BC_GANESHA >= 6)
 
+/** Connections that are reset, or end while somebody waits to write, leave descriptors
+ * behind (transport/dead_socket.h).  From 7 on none does, and the shield is not taken.
+ */
+#define BC_LOSES_DESCRIPTORS (BC_GANESHA < 9)
+
 /** Ganesha asks which transport a CLIENT is for. */
 #define BC_HAS_CLIENT_XPRT (BC_GANESHA >= 6)
 

@@ -22,6 +22,7 @@
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
+#include "ganesha/ntirpc.h"
 #include "ganesha/refusal.h"
 #include "ganesha/settings.h"
 #include "ganesha/stateid_table.h"
@@ -187,7 +188,7 @@ static void find_socket_imports(void)
 {
 	const char *why = "library not found";
 
-	if (!bc_module_config.shield_sockets)
+	if (!bc_module_config.shield_sockets || !BC_LOSES_DESCRIPTORS)
 		return;
 	if (!bc_image_find((void *)svc_sendreply, &attachment.ntirpc))
 		why = NULL;

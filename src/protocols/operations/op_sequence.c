@@ -6,6 +6,7 @@
 #include "operations/held.h"
 #include "operations/operations.h"
 
+#include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 #include "transport/transport.h"
 
@@ -14,12 +15,18 @@
 
 #include <urcu-bp.h>
 
-/* The flags that we answer for; Ganesha never sets the last. */
-#define OWN_FLAGS                                                              \
+/* The flags that we answer for. */
+#define PATH_FLAGS                                                             \
 	((uint32_t)(SEQ4_STATUS_CB_PATH_DOWN |                                 \
 		    SEQ4_STATUS_CB_PATH_DOWN_SESSION |                         \
-		    SEQ4_STATUS_BACKCHANNEL_FAULT |                            \
-		    SEQ4_STATUS_RECALLABLE_STATE_REVOKED))
+		    SEQ4_STATUS_BACKCHANNEL_FAULT))
+#define REVOKED_FLAG ((uint32_t)SEQ4_STATUS_RECALLABLE_STATE_REVOKED)
+
+static uint32_t own_flags(void)
+{
+	return bc_module_config.shield_revoked ? PATH_FLAGS | REVOKED_FLAG :
+						 PATH_FLAGS;
+}
 
 /* The slot of a held request has another sequence id than the client thinks. */
 static bool may_be_of_held(nfsstat4 status)
@@ -70,7 +77,7 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	rcu_read_unlock();
 	if (!status.known)
 		return result;
-	*flags = (*flags & ~OWN_FLAGS) | status.flags;
+	*flags = (*flags & ~own_flags()) | status.flags;
 
 	/* An OPEN that follows asks this before it grants a delegation. */
 	client = data->session->clientid_record;
