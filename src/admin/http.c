@@ -588,7 +588,9 @@ struct bc_http *bc_http_start(const struct bc_admin_config *config, int fd,
 		MHD_OPTION_END);
 	if (http->daemon)
 		return http;
-	close(fd);
+	/* The socket may have been closed, or not: it is lost rather than what
+	 * another thread has opened meanwhile is closed.
+	 */
 	pthread_mutex_destroy(&http->lock);
 	free(http);
 	return NULL;

@@ -26,7 +26,7 @@ struct bc_http;
  * @param[in] read_only  whether POST is refused
  * @param[in] per_address  whether readers are counted by their address
  *
- * @return NULL: it cannot; @a fd is closed
+ * @return NULL: it cannot
  */
 struct bc_http *bc_http_start(const struct bc_admin_config *config, int fd,
 			      bool read_only, bool per_address);

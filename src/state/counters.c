@@ -3,7 +3,7 @@
  * Counting.
  *
  * Purpose: to count costs the same whatever other processors count.
- * Data: a struct bc_counts for each processor; those beyond CPUS share.
+ * Data: a struct bc_counts for each of CPUS processors; further ones share them.
  * Locking: none.  An addition is atomic, as a thread may be moved between asking
  *   where it runs and counting; it is relaxed, as nothing follows from a count.
  * Lifetime: there from the beginning: who counts need not know whether the core runs.
@@ -17,7 +17,6 @@
 #define CPUS 64 /* a power of two */
 #define LINE 64 /* bytes of the cache */
 
-/* Whole pages of those that there are not stay untouched. */
 static struct cpu {
 	struct bc_counts counts; /* [A] */
 } __attribute__((aligned(LINE))) cpus[CPUS];

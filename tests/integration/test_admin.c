@@ -495,6 +495,29 @@ static void test_tool(void **state)
 	assert_tool(f, "client $2", id, 0, "none, because its back channel");
 }
 
+/* What bash offers where a client's id is to be written, and its connection. */
+static void test_completion(void **state)
+{
+	static const char complete[] =
+		"PATH=$(dirname \"$tool\"):$PATH bash -c '"
+		". \"$0.bash-completion\"; COMP_WORDS=(\"$@\" \"\"); "
+		"COMP_CWORD=$#; _ganesha_backchannel; echo \"${COMPREPLY[*]}\"' "
+		"\"$tool\" ganesha-backchannel --socket \"$1\" ";
+	struct fixture *f = *state;
+	char id[32], command[1024], *output;
+
+	snprintf(id, sizeof(id), "%#llx",
+		 (unsigned long long)f->holder.clientid);
+	snprintf(command, sizeof(command), "%s client", complete);
+	assert_int_equal(admin_run(command, socket_of(f), id, &output), 0);
+	assert_non_null(strstr(output, id));
+	free(output);
+	snprintf(command, sizeof(command), "%s drop \"$2\"", complete);
+	assert_int_equal(admin_run(command, socket_of(f), id, &output), 0);
+	assert_in_range(strtoul(output, NULL, 10), 1, 1000);
+	free(output);
+}
+
 static void test_tool_without_a_server(void **state)
 {
 	struct fixture *f = *state;
@@ -695,6 +718,7 @@ int main(void)
 		FIXTURE_TEST(test_bodies_and_nonsense_are_refused),
 		FIXTURE_TEST(test_socket_is_the_owners),
 		FIXTURE_TEST(test_tool),
+		FIXTURE_TEST(test_completion),
 		FIXTURE_TEST(test_tool_without_a_server),
 	};
 	static const struct CMUnitTest alone[] = {
