@@ -576,6 +576,32 @@ static void test_not_attached_says_why(void **state)
 	assert_int_equal(fixture_stop(&f), 0);
 }
 
+/* The first session shows that nothing may be touched. */
+static void test_withdrawn_says_so(void **state)
+{
+	const struct server_params params = {
+		.module = true,
+		.module_path = OTHER_CLIENT,
+	};
+	struct fixture f;
+	void *fixture = &f;
+
+	(void)state;
+	begin(&f, &params);
+	assert_answer(&f, "GET", "/readyz", 200, "\"status\":\"attached\"");
+	assert_int_equal(fixture_mount(&fixture), 0);
+	assert_answer(&f, "GET", "/readyz", 503, "\"status\":\"withdrawn\"");
+	assert_answer(&f, "GET", "/healthz", 200, "lays out its structures");
+	assert_answer(&f, "GET", "/v1/settings", 200,
+		      "{\"Multiplex\":false,\"Leases\":false");
+	assert_answer(&f, "POST", "/v1/settings/Leases?value=true", 409,
+		      "the module has withdrawn");
+	assert_true(metric(&f, PREFIX "state{state=\"withdrawn\"}") == 1);
+	assert_tool(&f, "check", "", 1, "the module has withdrawn");
+	assert_int_equal(fixture_unmount(&fixture), 0);
+	assert_int_equal(fixture_stop(&f), 0);
+}
+
 static void test_no_socket_if_there_is_to_be_none(void **state)
 {
 	const struct server_params params = { .module = true,
@@ -724,6 +750,7 @@ int main(void)
 	static const struct CMUnitTest alone[] = {
 		cmocka_unit_test(test_switched_off),
 		cmocka_unit_test(test_not_attached_says_why),
+		cmocka_unit_test(test_withdrawn_says_so),
 		cmocka_unit_test(test_no_socket_if_there_is_to_be_none),
 		cmocka_unit_test(test_two_servers),
 		cmocka_unit_test(test_what_is_no_socket_is_left_alone),
