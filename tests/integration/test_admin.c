@@ -19,6 +19,9 @@
 /* A reader that does nothing is sent away by then. */
 #define SENT_AWAY 20000 /* ms */
 
+/* Connections, more than one address may have. */
+#define MANY 20
+
 #define PREFIX "ganesha_backchannel_"
 #define COMPLETED PREFIX "callbacks_completed_total{operation=\"CB_RECALL\","
 
@@ -704,6 +707,7 @@ static void test_tcp_is_to_be_read(void **state)
 	char line[64];
 	struct fixture f;
 	uint16_t port;
+	int fds[MANY];
 	char *body;
 
 	(void)state;
@@ -722,6 +726,13 @@ static void test_tcp_is_to_be_read(void **state)
 	assert_non_null(strstr(body, "only over the Unix socket"));
 	free(body);
 	assert_answer(&f, "GET", "/v1/settings", 200, "\"Leases\":true");
+	/* Who takes all connections gets no more than an address may have. */
+	for (size_t i = 0; i < MANY; i++)
+		assert_true((fds[i] = admin_connect_tcp(port)) >= 0);
+	assert_closed(fds[MANY - 1], SOON);
+	assert_answer(&f, "GET", "/readyz", 200, "attached");
+	for (size_t i = 0; i < MANY - 1; i++)
+		close(fds[i]);
 	assert_int_equal(fixture_stop(&f), 0);
 }
 
