@@ -218,10 +218,18 @@ static bool is_left_to_reaper(struct bc_conflict *conflict,
 /* What is to be done about a delegation that conflicts: it is to be recalled, or
  * that is under way, or not to be.
  */
-static bool needs_recall(struct bc_conflict *conflict, const state_t *state)
+static bool needs_recall(struct bc_conflict *conflict, state_t *state)
 {
-	return state->state_data.deleg.sd_state == DELEG_GRANTED &&
-	       !is_left_to_reaper(conflict, bc_delegation_holder(state));
+	struct state_deleg *deleg = &state->state_data.deleg;
+	nfs_client_id_t *holder = bc_delegation_holder(state);
+
+	if (deleg->sd_state != DELEG_GRANTED ||
+	    is_left_to_reaper(conflict, holder))
+		return false;
+	/* First recalled long ago: without a session, too, it is revoked at once. */
+	if (bc_client_is_parked(holder))
+		deleg->sd_clfile_stats.cfd_r_time = 1;
+	return true;
 }
 
 /* The asker's own does not conflict if it can pass Ganesha's check. */
@@ -541,15 +549,22 @@ static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
 }
 
 /* Another client's write delegation.  If its holder is not to be recalled, it is
- * not asked: Ganesha would then try to recall, and lose references each time.  When
+ * not asked: Ganesha would then try to recall, and lose references each time; nor is
+ * one that is kept beyond its lease: it loses the delegation.  When
  * a holder of NFSv4.0 has answered, nobody is told.
  */
 static void look_at_getattr(struct bc_conflict *conflict,
-			    struct fsal_obj_handle *obj, const state_t *state)
+			    struct fsal_obj_handle *obj, state_t *state)
 {
 	nfs_client_id_t *holder = bc_delegation_holder(state);
 
 	await_file(conflict, obj);
+	if (bc_client_is_parked(holder)) {
+		conflict->found = true;
+		if (needs_recall(conflict, state))
+			bc_recall_start_locked(obj, NULL);
+		return;
+	}
 	if (is_left_to_reaper(conflict, holder)) {
 		conflict->found = true;
 		return;
