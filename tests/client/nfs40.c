@@ -37,8 +37,8 @@ static void *listener_run(void *arg)
 			break;
 		if (fd < 0)
 			continue;
-		conn = nfs_conn_adopt(listener->loop, fd);
-		cb_responder_attach(listener->responder, conn);
+		conn = cb_responder_adopt(listener->responder, listener->loop,
+					  fd);
 		nfs_conn_put(listener->conns[n]);
 		listener->conns[n] = conn;
 		n = (n + 1) % MAX_CALLBACK_CONNS;

@@ -664,6 +664,12 @@ void cb_responder_attach(struct cb_responder *responder, struct nfs_conn *conn)
 	nfs_conn_set_handler(conn, received, responder);
 }
 
+struct nfs_conn *cb_responder_adopt(struct cb_responder *responder,
+				    struct nfs_loop *loop, int fd)
+{
+	return nfs_conn_adopt_with(loop, fd, received, responder);
+}
+
 void cb_responder_add_session(struct cb_responder *responder, const uint8_t *id,
 			      const struct nfs_channel_attrs *back,
 			      struct nfs_session *session)

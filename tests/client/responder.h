@@ -127,6 +127,9 @@ void cb_responder_free(struct cb_responder *responder);
 
 /** Take the callbacks that come on @a conn. */
 void cb_responder_attach(struct cb_responder *responder, struct nfs_conn *conn);
+/** A connection that was accepted, answered from its first call on. */
+struct nfs_conn *cb_responder_adopt(struct cb_responder *responder,
+				    struct nfs_loop *loop, int fd);
 /**
  * Make a slot table. nfs_create_session() and nfs_destroy_session() do this
  * for the client's responder.

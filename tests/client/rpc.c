@@ -617,6 +617,12 @@ void nfs_loop_free(struct nfs_loop *loop)
 
 struct nfs_conn *nfs_conn_adopt(struct nfs_loop *loop, int fd)
 {
+	return nfs_conn_adopt_with(loop, fd, NULL, NULL);
+}
+
+struct nfs_conn *nfs_conn_adopt_with(struct nfs_loop *loop, int fd,
+				     nfs_request_fn fn, void *arg)
+{
 	struct nfs_conn *conn = calloc(1, sizeof(*conn));
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 	struct sockaddr_in self = { 0 };
@@ -635,6 +641,8 @@ struct nfs_conn *nfs_conn_adopt(struct nfs_loop *loop, int fd)
 	conn->loop = loop;
 	conn->fd = fd;
 	conn->open = true;
+	conn->handler = fn;
+	conn->handler_arg = arg;
 	conn->users = 1;
 	conn->refs = 2;
 	conn->next_xid = arc4random();

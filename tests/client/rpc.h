@@ -139,6 +139,10 @@ typedef void (*nfs_request_fn)(struct nfs_conn *conn, void *arg,
 /** Without a handler, the peer's calls are dropped, but for NULL: every program has it. */
 void nfs_conn_set_handler(struct nfs_conn *conn, nfs_request_fn fn, void *arg);
 
+/** nfs_conn_adopt(), where the peer may call at once. */
+struct nfs_conn *nfs_conn_adopt_with(struct nfs_loop *loop, int fd,
+				     nfs_request_fn fn, void *arg);
+
 /** Send an RPC message, as one record of one fragment. Never blocks. */
 int nfs_conn_send(struct nfs_conn *conn, const void *message, size_t len);
 /** Send bytes as they are, without a record mark. Never blocks. */
