@@ -6,6 +6,7 @@
  * file meanwhile.  RFC 5661 10.4.
  */
 #include "exports.h"
+#include "nfs40.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -301,36 +302,138 @@ static void test_file_is_delegated_while_another_open_makes_it(void **state)
 	fixture_assert_opens(f, "made");
 }
 
-/* An OPEN is under way while its export is removed: what it adds now goes with it, or
- * would stay for ever.
- */
+/* Two exports; an OPEN of a file through the second stands while that is removed. */
+static void begin_with_two_exports(struct fixture *own, struct target *target)
+{
+	void *state = own;
+
+	assert_int_equal(exports_start(own, &params), 0);
+	assert_int_equal(fixture_mount(&state), 0);
+	make_target(own, "removed", target);
+	assert_int_equal(
+		nfs_lookup(&own->opener_session, "second/removed", &target->fh),
+		NFS4_OK);
+}
+
+static void stop_and_remove(struct fixture *own, struct nfs_compound *open)
+{
+	send_and_stop(own, open);
+	tell(own, "removal gate");
+	assert_int_equal(exports_tell(own, false), 0);
+}
+
+/* The server dies at its end of what has stayed. */
+static void nothing_stays(struct fixture *own)
+{
+	tell(own, "removal go");
+	assert_int_equal(exports_wait(own), 0);
+	assert_int_equal(exports_become_free(own, "removed"), NFS4_OK);
+	fixture_end(own);
+}
+
+/* The removal goes on when the OPEN is through, which adds nothing any more. */
+static void removal_waits_for(struct fixture *own, struct nfs_compound *open)
+{
+	struct nfs_compound reached;
+
+	stop_and_remove(own, open);
+	put_tell(&reached, own, "removal reached");
+	assert_int_equal(nfs_compound_send(&reached), 0);
+	assert_int_equal(nfs_compound_wait(&reached, A_WHILE), -ETIMEDOUT);
+	assert_int_equal(go_on(own, open), NFS4ERR_DELAY);
+	assert_int_equal(nfs_compound_wait(&reached, SOON), NFS4_OK);
+	nfs_compound_fini(&reached);
+}
+
 static void test_export_that_goes_waits_for_what_is_being_opened(void **state)
 {
-	struct nfs_compound open, reached;
+	struct nfs_compound open;
 	struct target target;
 	struct fixture own;
 
 	*state = &own;
-	assert_int_equal(exports_start(&own, &params), 0);
-	assert_int_equal(fixture_mount(state), 0);
-	make_target(&own, "removed", &target);
-	assert_int_equal(
-		nfs_lookup(&own.opener_session, "second/removed", &target.fh),
-		NFS4_OK);
+	begin_with_two_exports(&own, &target);
 	put_open(&open, &own, &target.fh);
-	send_and_stop(&own, &open);
-	tell(&own, "removal gate");
-	assert_int_equal(exports_tell(&own, false), 0);
-	put_tell(&reached, &own, "removal reached");
-	assert_int_equal(nfs_compound_send(&reached), 0);
-	assert_int_equal(nfs_compound_wait(&reached, A_WHILE), -ETIMEDOUT);
-	assert_int_equal(go_on(&own, &open), NFS4_OK);
-	assert_int_equal(nfs_compound_wait(&reached, SOON), NFS4_OK);
-	nfs_compound_fini(&reached);
-	tell(&own, "removal go");
-	assert_int_equal(exports_wait(&own), 0);
-	assert_int_equal(exports_become_free(&own, "removed"), NFS4_OK);
-	fixture_end(&own);
+	removal_waits_for(&own, &open);
+	nothing_stays(&own);
+}
+
+/* It goes on without the OPEN after a second. */
+static void removal_outlasts(struct fixture *own, struct nfs_compound *open)
+{
+	stop_and_remove(own, open);
+	tell(own, "removal reached");
+	assert_int_equal(go_on(own, open), NFS4ERR_DELAY);
+}
+
+static void test_open_that_outlasts_its_export_leaves_nothing(void **state)
+{
+	struct nfs_compound open;
+	struct target target;
+	struct fixture own;
+
+	*state = &own;
+	begin_with_two_exports(&own, &target);
+	put_open(&open, &own, &target.fh);
+	removal_outlasts(&own, &open);
+	nothing_stays(&own);
+}
+
+/* Each counts, and the next one has the next sequence id. */
+static void put_v40_open(struct nfs_compound *open, struct nfs40_client *old)
+{
+	struct nfs_open_args args = {
+		.share_access = OPEN4_SHARE_ACCESS_READ,
+		.clientid = old->base.clientid,
+		.owner = old->base.owner,
+		.seqid = old->open_seqid++,
+	};
+
+	nfs_compound_init_bare(open, &old->base, old->conn);
+	args.name = nfs_put_parent(open, "second/removed");
+	nfs_put_open(open, &args);
+}
+
+static void v40_opens(struct fixture *own,
+		      void (*removal)(struct fixture *own,
+				      struct nfs_compound *open))
+{
+	struct nfs40_client old;
+	struct nfs_compound open;
+	struct target target;
+	struct nfs_file file;
+
+	begin_with_two_exports(own, &target);
+	assert_int_equal(nfs40_client_mount(&old, own->loop,
+					    server_port(own->server),
+					    ++own->clients, own->responder),
+			 NFS4_OK);
+	/* An owner's first open has to be confirmed. */
+	server_make_file(own->server, "first-of-owner", "contents");
+	assert_int_equal(nfs40_open(&old, "export/first-of-owner",
+				    OPEN4_SHARE_ACCESS_READ, &file),
+			 NFS4_OK);
+	put_v40_open(&open, &old);
+	removal(own, &open);
+	assert_int_equal(nfs40_close(&old, &file), NFS4_OK);
+	nfs40_client_fini(&old);
+	nothing_stays(own);
+}
+
+static void test_export_that_goes_waits_for_a_v40_open(void **state)
+{
+	struct fixture own;
+
+	*state = &own;
+	v40_opens(&own, removal_waits_for);
+}
+
+static void test_v40_open_that_outlasts_its_export_leaves_nothing(void **state)
+{
+	struct fixture own;
+
+	*state = &own;
+	v40_opens(&own, removal_outlasts);
 }
 
 int main(void)
@@ -347,6 +450,11 @@ int main(void)
 			test_not_even_the_first_is_granted_during_write),
 		cmocka_unit_test(
 			test_export_that_goes_waits_for_what_is_being_opened),
+		cmocka_unit_test(
+			test_open_that_outlasts_its_export_leaves_nothing),
+		cmocka_unit_test(test_export_that_goes_waits_for_a_v40_open),
+		cmocka_unit_test(
+			test_v40_open_that_outlasts_its_export_leaves_nothing),
 		FIXTURE_TEST(
 			test_file_is_delegated_while_another_open_makes_it),
 	};

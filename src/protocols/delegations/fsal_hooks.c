@@ -11,6 +11,7 @@
 
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
+#include "delegations/unexport.h"
 #include "callbacks/recalled.h"
 #include "ganesha/dialect.h"
 
@@ -43,18 +44,24 @@ static fsal_status_t hook_fsal_lookup(struct fsal_obj_handle *parent,
 }
 
 /* A file that another client has made, and was given a delegation of, since the
- * look-up: the open is undone.
+ * look-up.
  */
-static fsal_status_t created(struct bc_conflict *conflict, state_t *state,
-			     struct fsal_obj_handle **obj)
+static bool may_have_created(struct bc_conflict *conflict,
+			     struct fsal_obj_handle *obj)
 {
-	bool go_on;
+	bool may;
 
-	STATELOCK_lock(*obj);
-	go_on = bc_conflict_opens_locked(conflict, *obj);
-	STATELOCK_unlock(*obj);
-	if (go_on)
-		return fsalstat(ERR_FSAL_NO_ERROR, 0);
+	if (!bc_file_delegated(obj))
+		return true;
+	STATELOCK_lock(obj);
+	may = bc_conflict_opens_locked(conflict, obj);
+	STATELOCK_unlock(obj);
+	return may;
+}
+
+/* The file is open, and Ganesha adds the state next. */
+static fsal_status_t undone(state_t *state, struct fsal_obj_handle **obj)
+{
 	(*obj)->obj_ops->close2(*obj, state);
 	(*obj)->obj_ops->put_ref(*obj);
 	*obj = NULL;
@@ -76,12 +83,18 @@ hook_fsal_open2(struct fsal_obj_handle *in_obj, struct state_t *state,
 		return delayed();
 	status = fsal_open2(in_obj, state, openflags, createmode, name, attr,
 			    verifier, obj, attrs_out BC_OPEN2_ARGUMENTS);
-	if (conflict && conflict->opens && name && !FSAL_IS_ERROR(status) &&
-	    bc_file_delegated(*obj))
-		return created(conflict, state, obj);
+	if (FSAL_IS_ERROR(status) || !state)
+		return status;
+	/* An export that is removed waits for this open, but not for ever: what is
+	 * added later would stay.
+	 */
+	if (bc_unexport_goes_here() || (conflict && conflict->opens && name &&
+					!may_have_created(conflict, *obj)))
+		return undone(state, obj);
 	return status;
 }
 
+/* Of a file that its owner has open already: that state goes with its export. */
 static fsal_status_t hook_fsal_reopen2(struct fsal_obj_handle *obj,
 				       struct state_t *state,
 				       fsal_openflags_t openflags,
@@ -90,7 +103,8 @@ static fsal_status_t hook_fsal_reopen2(struct fsal_obj_handle *obj,
 	struct bc_conflict *conflict = bc_conflict_here();
 
 	if (conflict && conflict->opens &&
-	    !bc_conflict_opens_locked(conflict, obj))
+	    (bc_unexport_goes_here() ||
+	     !bc_conflict_opens_locked(conflict, obj)))
 		return delayed();
 	return fsal_reopen2(obj, state, openflags, check_permission);
 }

@@ -13,10 +13,11 @@
  *   too.
  * Locking: none.  Ganesha removes one export at a time.
  * Lifetime: an export is kept by the request that came through it.
- * Invariant: an operation that is counted sees the mark, or is waited for.
+ * Invariant: an operation that is counted sees the mark, or is waited for.  An OPEN
+ *   that is not waited for any more sees it when the file is open (fsal_hooks.c).
  *
  * NFSv4.0 counts its OPENs and LOCKs by their owners' sequence ids, also those that
- * fail: they are not refused, and so not waited for.
+ * fail: Ganesha's handler must run.  In it an OPEN is refused when the file is open.
  */
 #include "delegations/unexport.h"
 
@@ -97,6 +98,9 @@ static void bc_prepare_unexport(struct fsal_export *export)
 		       */
 	for (int i = 0; i < PATIENCE_MS && uatomic_read(count); i++)
 		nanosleep(&ms, NULL);
+	cmm_smp_mb(); /* pairs with bc_unexport_leave()'s: what it has added is
+		       * seen
+		       */
 	marked_prepare_unexport(export);
 }
 

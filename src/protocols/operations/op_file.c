@@ -61,15 +61,11 @@ static enum nfs_req_result run(struct bc_conflict *conflict,
 	return result;
 }
 
-/* It is to be no state of an export that is being removed.  A client of NFSv4.0 must
- * not be refused here.
- */
-static bool may_add_state(const struct nfs_argop4 *op,
-			  const compound_data_t *data)
+/* It is to be no state of an export that is being removed. */
+static bool may_add_state(const struct nfs_argop4 *op)
 {
-	return data->minorversion &&
-	       (op->argop == NFS4_OP_OPEN || op->argop == NFS4_OP_LOCK ||
-		op->argop == NFS4_OP_LAYOUTGET);
+	return op->argop == NFS4_OP_OPEN || op->argop == NFS4_OP_LOCK ||
+	       op->argop == NFS4_OP_LAYOUTGET;
 }
 
 static enum nfs_req_result run_in_export(struct bc_conflict *conflict,
@@ -80,13 +76,15 @@ static enum nfs_req_result run_in_export(struct bc_conflict *conflict,
 	enum nfs_req_result result;
 	unsigned int *entered;
 
-	if (!may_add_state(op, data))
+	if (!may_add_state(op))
 		return run(conflict, op, data, resp);
 	entered = bc_unexport_enter();
-	if (!entered)
+	/* NFSv4.0 counts it by its owner's sequence id: only its handler does. */
+	if (!entered && data->minorversion)
 		return bc_operation_fail(op, resp, NFS4ERR_DELAY);
 	result = run(conflict, op, data, resp);
-	bc_unexport_leave(entered);
+	if (entered)
+		bc_unexport_leave(entered);
 	return result;
 }
 
