@@ -693,8 +693,8 @@ void bc_waiting_wake(const void *file);
 void bc_waiting_holder_back(uint64_t holder);
 
 /**
- * Something has happened to files that nobody can name: all who wait go on, in the
- * order of arrival.
+ * An export has gone, and who has come through it is not known here: all who wait go
+ * on, in the order of arrival.
  *
  * Context: as bc_waiting_wake().
  */

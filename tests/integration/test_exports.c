@@ -56,6 +56,16 @@ static void hold(struct fixture *f, const char *export, const char *name,
 	assert_int_equal(file->delegation.type, type);
 }
 
+/* The first export has it as well: the server does not forget it with the second. */
+static void know(struct fixture *f, const char *name)
+{
+	struct nfs_fh fh;
+	char path[64];
+
+	snprintf(path, sizeof(path), "export/%s", name);
+	assert_int_equal(nfs_lookup(&f->opener_session, path, &fh), NFS4_OK);
+}
+
 /* Another client's access through the first export is a conflict. */
 static bool is_recalled(struct fixture *f, const char *name,
 			const struct nfs_file *file)
@@ -88,6 +98,7 @@ static void test_export_removed_read_delegated_file_is_free(void **state)
 	struct nfs_file file;
 
 	hold(f, "second", "gone-read", OPEN_DELEGATE_READ, &file);
+	know(f, "gone-read");
 	assert_int_equal(exports_set(f, false), 0);
 	assert_int_equal(exports_become_free(f, "gone-read"), NFS4_OK);
 }
@@ -98,8 +109,72 @@ static void test_export_removed_write_delegated_file_is_free(void **state)
 	struct nfs_file file;
 
 	hold(f, "second", "gone-write", OPEN_DELEGATE_WRITE, &file);
+	know(f, "gone-write");
 	assert_int_equal(exports_set(f, false), 0);
 	assert_int_equal(exports_become_free(f, "gone-write"), NFS4_OK);
+}
+
+static bool is_told_of_revoked(struct fixture *f)
+{
+	uint32_t flags;
+
+	assert_int_equal(nfs_sequence(&f->session, &flags), NFS4_OK);
+	return flags & SEQ4_STATUS_RECALLABLE_STATE_REVOKED;
+}
+
+/* The holder learns of it before another client has the file, which is then neither
+ * delegated nor counted as such: nothing has to be mended.  Then it is told no more.
+ */
+static void holder_is_told(struct fixture *f, const char *name, uint32_t type)
+{
+	struct nfs_file file;
+
+	hold(f, "second", name, type, &file);
+	know(f, name);
+	assert_false(is_told_of_revoked(f));
+	assert_int_equal(exports_set(f, false), 0);
+	assert_int_equal(exports_open_writing(f, name), NFS4_OK);
+	assert_int_equal(server_log_count(f->server, "delegations mended"), 0);
+	assert_true(is_told_of_revoked(f));
+	assert_int_equal(
+		nfs_test_stateid(&f->session, &file.delegation.stateid),
+		NFS4ERR_DELEG_REVOKED);
+	assert_int_equal(
+		nfs_free_stateid(&f->session, &file.delegation.stateid),
+		NFS4_OK);
+	assert_false(is_told_of_revoked(f));
+	assert_int_equal(cb_responder_count(f->responder), 0);
+}
+
+static void
+test_export_removed_holder_is_told_of_a_read_delegation(void **state)
+{
+	holder_is_told(*state, "told-read", OPEN_DELEGATE_READ);
+}
+
+static void
+test_export_removed_holder_is_told_of_a_write_delegation(void **state)
+{
+	holder_is_told(*state, "told-write", OPEN_DELEGATE_WRITE);
+}
+
+/* Nobody has lost anything by that: clients reclaim after a restart. */
+static void
+test_exports_end_with_the_server_and_nothing_is_revoked(void **state)
+{
+	struct nfs_file file;
+	struct fixture own;
+	void *mine = &own;
+
+	(void)state;
+	assert_int_equal(exports_start(&own, &one), 0);
+	assert_int_equal(fixture_mount(&mine), 0);
+	hold(&own, "second", "reclaimable", OPEN_DELEGATE_WRITE, &file);
+	assert_int_equal(fixture_unmount(&mine), 0);
+	assert_int_equal(server_stop(own.server), 0);
+	assert_int_equal(
+		server_log_count(own.server, "a delegation was revoked"), 0);
+	assert_int_equal(fixture_stop(&own), 0);
 }
 
 /* The recall is answered, and the delegation not returned yet. */
@@ -109,6 +184,7 @@ static void test_export_removed_in_recall_file_is_free(void **state)
 	struct nfs_file file;
 
 	hold(f, "second", "gone-recall", OPEN_DELEGATE_READ, &file);
+	know(f, "gone-recall");
 	assert_true(is_recalled(f, "gone-recall", &file));
 	assert_int_equal(exports_set(f, false), 0);
 	assert_int_equal(exports_become_free(f, "gone-recall"), NFS4_OK);
@@ -209,6 +285,7 @@ static void test_export_removed_first_keeps_its_delegations(void **state)
 	assert_int_equal(
 		nfs_test_stateid(&f->session, &file.delegation.stateid),
 		NFS4_OK);
+	assert_false(is_told_of_revoked(f));
 	assert_true(is_recalled(f, "kept", &file));
 	fixture_return(f, &file);
 	assert_int_equal(exports_become_free(f, "kept"), NFS4_OK);
@@ -265,6 +342,12 @@ int main(void)
 		EXPORT_TEST(test_export_removed_first_keeps_its_delegations),
 		EXPORT_TEST(test_export_removed_read_delegated_file_is_free),
 		EXPORT_TEST(test_export_removed_write_delegated_file_is_free),
+		EXPORT_TEST(
+			test_export_removed_holder_is_told_of_a_read_delegation),
+		EXPORT_TEST(
+			test_export_removed_holder_is_told_of_a_write_delegation),
+		cmocka_unit_test(
+			test_exports_end_with_the_server_and_nothing_is_revoked),
 		EXPORT_TEST(test_export_removed_in_recall_file_is_free),
 		HELD_TEST(test_export_removed_while_its_request_is_held),
 		HELD_TEST(test_holders_export_removed_while_a_request_is_held),

@@ -42,7 +42,8 @@ state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
 	for (; pos != list; pos = pos->next) {
 		state_t *state = glist_entry(pos, state_t, state_list);
 
-		if (state->state_type == STATE_TYPE_DELEG)
+		if (state->state_type == STATE_TYPE_DELEG &&
+		    state->state_data.deleg.sd_state != BC_DELEG_GONE)
 			return state;
 	}
 	return NULL;
@@ -191,6 +192,19 @@ void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
 	delegation->state_data.deleg.sd_type = OPEN_DELEGATE_READ;
 	unset_write_holder(file);
 	file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_READ;
+}
+
+void bc_bookkeeping_gone_locked(struct fsal_obj_handle *obj,
+				state_t *delegation)
+{
+	struct state_file *file = &obj->state_hdl->file;
+	uint32_t *counted = &file->fdeleg_stats.fds_curr_delegations;
+
+	delegation->state_data.deleg.sd_state = BC_DELEG_GONE;
+	if (delegation->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE)
+		unset_write_holder(file);
+	if (*counted)
+		uatomic_set(counted, *counted - 1);
 }
 
 /* The end of a delegation --------------------------------------------------- */

@@ -18,6 +18,9 @@
  */
 #define BC_DELEG_RETURNING 0x100 /* a DELEGRETURN of it is under way */
 #define BC_DELEG_SPARED 0x101 /* its holder asks: others' are recalled now */
+#define BC_DELEG_GOING 0x102 /* its export is removed: it is taken back now */
+#define BC_DELEG_GONE                                                          \
+	0x103 /* that is done; only Ganesha's state is still there */
 
 /**
  * Is this a file that can be delegated, and are delegations laid out as known?
@@ -37,7 +40,9 @@ static inline bool bc_file_delegable(const struct fsal_obj_handle *obj)
  */
 bool bc_file_delegated(const struct fsal_obj_handle *obj);
 
-/** The next delegation of a file after one; NULL: the first, or no more. */
+/** The next delegation of a file after one, which may be gone since; NULL: the first,
+ * or no more.
+ */
 state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
 				 const state_t *after);
 
@@ -78,6 +83,14 @@ void bc_bookkeeping_make_write_locked(struct fsal_obj_handle *obj,
 				      state_t *delegation);
 void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
 				     state_t *delegation);
+
+/**
+ * A delegation is BC_DELEG_GONE from now on, and not counted any more.
+ *
+ * Context: the file's st_lock is held.
+ */
+void bc_bookkeeping_gone_locked(struct fsal_obj_handle *obj,
+				state_t *delegation);
 
 /**
  * A DELEGRETURN begins.

@@ -22,6 +22,7 @@
  */
 #include "delegations/client_expiry.h"
 
+#include "delegations/bookkeeping.h"
 #include "delegations/revocation.h"
 #include "ganesha/dialect.h"
 #include "ganesha/layout.h"
@@ -57,7 +58,8 @@ static void forget_recall(nfs_client_id_t *client)
 	state = glist_last_entry(&owner->so_owner.so_nfs4_owner.so_state_list,
 				 state_t, state_owner_list);
 	if (state && state->state_type == STATE_TYPE_DELEG &&
-	    state->state_data.deleg.sd_state != DELEG_GRANTED) {
+	    state->state_data.deleg.sd_state != DELEG_GRANTED &&
+	    state->state_data.deleg.sd_state != BC_DELEG_GONE) {
 		state->state_data.deleg.sd_state = DELEG_GRANTED;
 		bc_count(BC_COUNT_FORGOTTEN);
 	}

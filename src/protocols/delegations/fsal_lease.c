@@ -201,6 +201,33 @@ static void count_lease(fsal_deleg_t deleg)
 				 BC_COUNT_RETURNED);
 }
 
+/* A lease is given back: who is told of it.
+ * @return whether it was given back before, and only its state is still there
+ */
+static bool tell_end(struct fsal_obj_handle *file, state_t *state, void *owner)
+{
+	uint32_t deleg_state = state->state_data.deleg.sd_state;
+
+	if (deleg_state == BC_DELEG_GONE) {
+		/* By the removal of its export, when Ganesha was about to revoke
+		 * it: that has lowered the count again.
+		 */
+		if (bc_module_config.shield_conflicts)
+			bc_bookkeeping_mend_locked(file);
+		return true;
+	}
+	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
+	if (op_ctx->req_type == UNKNOWN_REQUEST) {
+		bc_delegation_revoked(state, owner);
+		if (deleg_state != BC_DELEG_GOING)
+			bc_revocation_keep_state(state);
+	}
+	/* DELEGRETURN tells it when Ganesha's bookkeeping is right again. */
+	if (deleg_state != BC_DELEG_RETURNING)
+		bc_bookkeeping_ended_locked(file, state);
+	return false;
+}
+
 /** The lease behind a delegation. Context: holds the file's st_lock. */
 static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 				       struct state_t *state, void *owner,
@@ -210,18 +237,10 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 	bool ready = uatomic_read(&entry->ready);
 	fsal_status_t status = fsalstat(ERR_FSAL_NO_ERROR, 0);
 
-	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
-	if (deleg == FSAL_DELEG_NONE && op_ctx->req_type == UNKNOWN_REQUEST) {
-		bc_delegation_revoked(state, owner);
-		bc_revocation_keep_state(state);
-	}
-	/* DELEGRETURN tells it when Ganesha's bookkeeping is right again, and
-	 * unexport.c where an export is removed.
-	 */
 	if (deleg == FSAL_DELEG_NONE &&
 	    bc_layout_of_delegations() == BC_LAYOUT_FITS &&
-	    state->state_data.deleg.sd_state != BC_DELEG_RETURNING)
-		bc_bookkeeping_ended_locked(state->state_obj, state);
+	    tell_end(state->state_obj, state, owner))
+		return status;
 	if (deleg != FSAL_DELEG_NONE)
 		status = lease_ask(state, owner, deleg, ready);
 	if (!FSAL_IS_ERROR(status) && !ready)

@@ -5,9 +5,10 @@
  * Purpose: release_export() deletes the states that have come through an export, and
  *   marks it as gone when that and more is done.  What an operation adds in between
  *   stays: nobody can recall, revoke or return such a delegation, and the server dies
- *   of an open at its end.  And nobody is told of the delegations that go.  So an
- *   export has a mark of our own before its states are deleted, operations that might
- *   add one are waited for, and who waits for a file looks at it afterwards.
+ *   of an open at its end.  So an export has a mark of our own before its states are
+ *   deleted, and operations that might add one are waited for.  And nobody is told of
+ *   the delegations that go: their holders would go on believing in them, the files
+ *   stay counted as delegated.  So they are revoked before.
  * Data: the mark is the export's own method prepare_unexport, replaced.  Operations
  *   under way are counted by their export; those that share a count are waited for,
  *   too.
@@ -21,12 +22,17 @@
  */
 #include "delegations/unexport.h"
 
-#include "delegations/tally.h"
+#include "delegations/bookkeeping.h"
 #include "delegations/fsal_lease.h"
+#include "delegations/tally.h"
+#include "ganesha/configuration.h"
 
+#include "export_mgr.h"
 #include "fsal_api.h"
+#include "sal_functions.h"
 
 #include "backchannel.h"
+#include "snapshot.h"
 
 #include <time.h>
 #include <urcu/system.h>
@@ -84,6 +90,91 @@ void bc_unexport_leave(unsigned int *entered)
 	uatomic_dec(entered);
 }
 
+/* Delegations ---------------------------------------------------------------- */
+
+/* Files with delegations that have come through an export; one may be in it twice. */
+struct files {
+	struct fsal_obj_handle **file; /* +1 ref each */
+	size_t count, room;
+};
+
+static void add_file(struct files *files, struct fsal_obj_handle *obj)
+{
+	if (files->count == files->room) {
+		files->room = files->room ? 2 * files->room : 64;
+		files->file = gsh_realloc(files->file,
+					  files->room * sizeof(*files->file));
+	}
+	files->file[files->count++] = obj;
+}
+
+/* A file's st_lock comes before the export's lock: it is taken afterwards. */
+static void find_delegated(struct gsh_export *export, struct files *files)
+{
+	struct glist_head *glist;
+
+	PTHREAD_RWLOCK_rdlock(&export->lock);
+	glist_for_each(glist, &export->exp_state_list) {
+		state_t *state = glist_entry(glist, state_t, state_export_list);
+		struct fsal_obj_handle *obj = NULL;
+
+		if (state->state_type == STATE_TYPE_DELEG)
+			obj = get_state_obj_ref(state);
+		if (obj)
+			add_file(files, obj);
+	}
+	PTHREAD_RWLOCK_unlock(&export->lock);
+}
+
+/* As deleg_revoke(), but for the state, which Ganesha deletes next.  What its holder
+ * is just returning is left to it.
+ */
+static void revoke_of_file(struct fsal_obj_handle *obj,
+			   const struct gsh_export *export)
+{
+	state_t *state = NULL;
+
+	STATELOCK_lock(obj);
+	if (bc_module_config.shield_conflicts)
+		bc_bookkeeping_mend_locked(obj);
+	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
+		struct state_deleg *deleg = &state->state_data.deleg;
+
+		if (state->state_export != export ||
+		    deleg->sd_state == BC_DELEG_RETURNING)
+			continue;
+		deleg->sd_state = BC_DELEG_GOING;
+		(void)obj->obj_ops->lease_op2(obj, state, state->state_owner,
+					      FSAL_DELEG_NONE);
+		bc_bookkeeping_gone_locked(obj, state);
+	}
+	STATELOCK_unlock(obj);
+}
+
+/* Not at the server's end, after which they are reclaimed.  The references end here:
+ * MDCACHE forgets only files that nobody has one to.
+ */
+static void revoke_all(struct gsh_export *export)
+{
+	struct files files = { 0 };
+	struct req_op_context context;
+
+	if (bc_layout_of_delegations() != BC_LAYOUT_FITS ||
+	    bc_snapshot_stopping())
+		return;
+	find_delegated(export, &files);
+	get_gsh_export_ref(export); /* the context's */
+	init_op_context_simple(&context, export, export->fsal_export);
+	for (size_t i = 0; i < files.count; i++) {
+		revoke_of_file(files.file[i], export);
+		files.file[i]->obj_ops->put_ref(files.file[i]);
+	}
+	release_op_context();
+	gsh_free(files.file);
+}
+
+/* The export's methods ------------------------------------------------------- */
+
 /* An export is being removed: its states are deleted next.
  * Context: Ganesha's administration of its exports is locked, and nothing else.
  */
@@ -101,10 +192,11 @@ static void bc_prepare_unexport(struct fsal_export *export)
 	cmm_smp_mb(); /* pairs with bc_unexport_leave()'s: what it has added is
 		       * seen
 		       */
+	revoke_all(op_ctx->ctx_export);
 	marked_prepare_unexport(export);
 }
 
-/* They have been: who waits for their files finds them gone.  Context: the same. */
+/* They have been: who has come through it, and waits, goes on.  Context: the same. */
 static void bc_unexport(struct fsal_export *export,
 			struct fsal_obj_handle *root)
 {

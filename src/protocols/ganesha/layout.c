@@ -260,6 +260,15 @@ static const char *delegation_file_misfit(const state_t *state)
 	return NULL;
 }
 
+/* Context: holds export->lock. */
+static const char *export_list_misfit(const state_t *state,
+				      const struct gsh_export *export)
+{
+	return list_has(&export->exp_state_list, &state->state_export_list) ?
+		       NULL :
+		       "export's list of states";
+}
+
 /* Context: holds owner->so_mutex. */
 static const char *owner_list_misfit(const state_t *state,
 				     const state_owner_t *owner)
@@ -274,13 +283,22 @@ static void delegation_verify(const state_t *state, state_owner_t *owner,
 			      bool write)
 {
 	const char *misfit = delegation_owner_misfit(state, owner);
+	struct gsh_export *export = op_ctx->ctx_export;
 
+	if (!misfit && state->state_export != export)
+		misfit = "delegation's export";
 	if (!misfit)
 		misfit = delegation_misfit(state, write);
 	if (!misfit)
 		misfit = delegation_file_misfit(state);
 	if (!misfit) {
 		/* Busy: the next one shows it. */
+		if (!bc_mutex_try_read(&export->lock))
+			return;
+		misfit = export_list_misfit(state, export);
+		pthread_rwlock_unlock(&export->lock);
+	}
+	if (!misfit) {
 		if (!bc_mutex_try(&owner->so_mutex))
 			return;
 		misfit = owner_list_misfit(state, owner);

@@ -6,6 +6,16 @@
 
 #include <sched.h>
 
+bool bc_mutex_try_read(pthread_rwlock_t *lock)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (!pthread_rwlock_tryrdlock(lock))
+			return true;
+		sched_yield();
+	}
+	return false;
+}
+
 bool bc_mutex_try(pthread_mutex_t *mutex)
 {
 	for (int i = 0; i < 1000; i++) {

@@ -14,4 +14,7 @@
  */
 bool bc_mutex_try(pthread_mutex_t *mutex);
 
+/** The same of a lock that is wanted for reading. */
+bool bc_mutex_try_read(pthread_rwlock_t *lock);
+
 #endif /* BC_MUTEX_H */
