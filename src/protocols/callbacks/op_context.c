@@ -8,10 +8,7 @@
  */
 #include "callbacks/op_context.h"
 
-#include "callbacks/recalled.h"
-
 #include "export_mgr.h"
-#include "nfs_file_handle.h"
 #include "nfsv41.h"
 #include "sal_functions.h"
 
@@ -19,7 +16,9 @@
  * its operation context. If the client has returned the delegation meanwhile,
  * that is the last one, and Ganesha follows the null pointer in place of a
  * context. So there is one below, which knows the FSAL's export, uncounted, and
- * nothing else. It stays the thread's until the next callback that it makes.
+ * nothing else. It stays the thread's until the next callback that it makes. The
+ * export may be freed before: who then lets a state go without a context follows
+ * that pointer, and in Ganesha alone a null pointer.
  */
 void bc_op_context_put_below(void)
 {
@@ -38,22 +37,17 @@ void bc_op_context_put_below(void)
  * references to the delegation's state and to its file, and that of CB_GETATTR the
  * one to the file.  If that is the last (and the file's export is being removed),
  * they follow the null pointer.  So they find a context, of the export that Ganesha
- * has made the callback for; removed or not, it is kept until then.
+ * has made the callback for, in a context of its own; removed or not, it is kept until
+ * then.
  */
 struct gsh_export *bc_op_context_export(const nfs_cb_argop4 *op)
 {
-	const file_handle_v4_t *handle;
-	struct gsh_export *export = bc_recalled_export();
+	struct gsh_export *export = op_ctx ? op_ctx->ctx_export : NULL;
 
-	if (op->argop == NFS4_OP_CB_RECALL)
-		handle = (void *)op->nfs_cb_argop4_u.opcbrecall.fh.nfs_fh4_val;
-	else if (op->argop == NFS4_OP_CB_GETATTR)
-		handle = (void *)op->nfs_cb_argop4_u.opcbgetattr.fh.nfs_fh4_val;
-	else
+	if ((op->argop != NFS4_OP_CB_RECALL &&
+	     op->argop != NFS4_OP_CB_GETATTR) ||
+	    !export)
 		return NULL;
-	/* Without Shield_Conflicts it is that which the handle names. */
-	if (!export)
-		return get_gsh_export(ntohs(handle->id.exports));
 	get_gsh_export_ref(export);
 	return export;
 }

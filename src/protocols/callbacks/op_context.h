@@ -21,7 +21,7 @@ void bc_op_context_put_below(void);
  *
  * @return +1 ref, to be given to bc_op_context_for_completion() or back; NULL: none
  *
- * Context: the callback is being submitted.
+ * Context: the callback is being submitted, in an operation context of its export.
  */
 struct gsh_export *bc_op_context_export(const nfs_cb_argop4 *op);
 

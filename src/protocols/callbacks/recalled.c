@@ -12,18 +12,10 @@
 #include <time.h>
 
 static __thread const struct fsal_obj_handle *recalled_file;
-static __thread struct gsh_export *recalled_export;
 
-void bc_recalled_file_set(const struct fsal_obj_handle *obj,
-			  struct gsh_export *export)
+void bc_recalled_file_set(const struct fsal_obj_handle *obj)
 {
 	recalled_file = obj;
-	recalled_export = export;
-}
-
-struct gsh_export *bc_recalled_export(void)
-{
-	return recalled_export;
 }
 
 const void *bc_recalled_file(void)

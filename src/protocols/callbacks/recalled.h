@@ -10,21 +10,11 @@
 #include "nfsv41.h"
 #include "sal_data.h"
 
-/** The file whose handle this thread has made last, and in which export. */
-void bc_recalled_file_set(const struct fsal_obj_handle *obj,
-			  struct gsh_export *export);
+/** The file whose handle this thread has made last. */
+void bc_recalled_file_set(const struct fsal_obj_handle *obj);
 
 /** The same, to be compared: the file that a callback is about that it makes. */
 const void *bc_recalled_file(void);
-
-/**
- * The export of that callback, which Ganesha keeps until its completion.
- *
- * @return borrowed; NULL: it is not known
- *
- * Context: a CB_RECALL or CB_GETATTR is being submitted.
- */
-struct gsh_export *bc_recalled_export(void);
 
 /**
  * How long a CB_RECALL may take until Ganesha revokes the delegation, which it does

@@ -117,7 +117,7 @@ static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
 				    const struct fsal_obj_handle *obj,
 				    struct gsh_export *export)
 {
-	bc_recalled_file_set(obj, export);
+	bc_recalled_file_set(obj);
 	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
 }
 
