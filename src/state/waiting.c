@@ -56,7 +56,7 @@ struct bc_waiter {
 /* [W]: guarded by waiting_lock. */
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cds_list_head by_file[CHAINS]; /* [W] by arrival */
-static struct cds_list_head by_holder[CHAINS]; /* [W] */
+static struct cds_list_head by_holder[CHAINS]; /* [W] by arrival */
 static struct cds_list_head by_client[CHAINS]; /* [W] */
 static struct cds_list_head by_session[CHAINS]; /* [W] */
 static CDS_LIST_HEAD(all); /* [W] by until */
@@ -104,7 +104,10 @@ static uint64_t hold_time(void)
 
 /* Giving back -------------------------------------------------------------- */
 
-/* Who has waited before comes before who has arrived since. Context: [W] */
+/* Who has waited before comes before who has arrived since.  Mostly that is a step:
+ * who waits has come last, and lists are given back from their beginnings.
+ * Context: [W]
+ */
 static void add_by_arrival_locked(struct bc_waiter *waiter,
 				  struct cds_list_head *list)
 {
@@ -115,6 +118,19 @@ static void add_by_arrival_locked(struct bc_waiter *waiter,
 		       waiter->arrival)
 		pos = pos->prev;
 	cds_list_add(&waiter->of_file, pos);
+}
+
+/* The same.  In their order they are given back without a search. */
+static void add_to_holder_locked(struct bc_waiter *waiter,
+				 struct cds_list_head *list)
+{
+	struct cds_list_head *pos = list->prev;
+
+	while (pos != list &&
+	       cds_list_entry(pos, struct bc_waiter, of_holder)->arrival >
+		       waiter->arrival)
+		pos = pos->prev;
+	cds_list_add(&waiter->of_holder, pos);
 }
 
 /* It is among those that are to be given back, in their order. Context: [W] */
@@ -332,8 +348,8 @@ static void wait_locked(struct bc_waiter *waiter,
 	waiter->file = awaited->file;
 	waiter->holder = awaited->holder;
 	if (waiter->holder)
-		cds_list_add_tail(&waiter->of_holder,
-				  &by_holder[client_chain(waiter->holder)]);
+		add_to_holder_locked(waiter,
+				     &by_holder[client_chain(waiter->holder)]);
 	if (!waiter->has_waited)
 		uatomic_inc(&bc_core.held.held);
 	waiter->has_waited = true;

@@ -221,6 +221,26 @@ static void test_export_removed_while_its_request_is_held(void **state)
 	assert_true(status == NFS4ERR_DELAY || status == NFS4ERR_STALE);
 }
 
+/* It is told to try again, which is counted. */
+static void test_export_removed_and_its_request_was_held_in_vain(void **state)
+{
+	struct server_params params = one;
+	struct fixture own;
+	void *mine = &own;
+
+	(void)state;
+	params.hold_conflicts = HOLD;
+	assert_int_equal(exports_start(&own, &params), 0);
+	assert_int_equal(fixture_mount(&mine), 0);
+	assert_int_equal(held_while_second_goes(&own, "export", "second"),
+			 NFS4ERR_DELAY);
+	assert_int_equal(fixture_unmount(&mine), 0);
+	assert_int_equal(server_stop(own.server), 0);
+	assert_int_equal(server_log_count(own.server, ", 1 of them in vain, "),
+			 1);
+	assert_int_equal(fixture_stop(&own), 0);
+}
+
 static void test_holders_export_removed_while_a_request_is_held(void **state)
 {
 	assert_int_equal(held_while_second_goes(*state, "second", "export"),
@@ -350,6 +370,8 @@ int main(void)
 			test_exports_end_with_the_server_and_nothing_is_revoked),
 		EXPORT_TEST(test_export_removed_in_recall_file_is_free),
 		HELD_TEST(test_export_removed_while_its_request_is_held),
+		cmocka_unit_test(
+			test_export_removed_and_its_request_was_held_in_vain),
 		HELD_TEST(test_holders_export_removed_while_a_request_is_held),
 		HELD_TEST(test_export_of_both_removed_while_a_request_is_held),
 		EXPORT_TEST(

@@ -185,16 +185,23 @@ static void held_free(struct bc_held *held, bool in_vain)
 
 /* Running -------------------------------------------------------------------- */
 
-/* Its export may have been removed while it waited. */
+/* It may have been removed while the request waited. */
+static bool export_is_there(void)
+{
+	return op_ctx->ctx_export && export_ready(op_ctx->ctx_export) &&
+	       !bc_unexport_goes_here();
+}
+
+/* @param[out] in_vain  it has waited for nothing: it is not run */
 static enum nfs_req_result run_again(nfs4_function_t handler,
 				     struct nfs_argop4 *op,
 				     compound_data_t *data,
-				     struct nfs_resop4 *resp)
+				     struct nfs_resop4 *resp, bool *in_vain)
 {
 	enum nfs_req_result result;
 
-	if (!op_ctx->ctx_export || !export_ready(op_ctx->ctx_export) ||
-	    bc_unexport_goes_here())
+	*in_vain = !export_is_there();
+	if (*in_vain)
 		return bc_operation_fail(op, resp, NFS4ERR_DELAY);
 	memset(&resp->nfs_resop4_u, 0, sizeof(resp->nfs_resop4_u));
 	again = true;
@@ -215,13 +222,14 @@ enum nfs_req_result bc_held_run(struct bc_held *held, nfs4_function_t handler,
 				struct nfs_argop4 *op, compound_data_t *data,
 				struct nfs_resop4 *resp)
 {
-	enum bc_wait wait = BC_WAIT_AGAIN;
 	enum nfs_req_result result;
 	struct bc_awaited awaited;
+	bool in_vain = false;
+	enum bc_wait wait;
 
 	if (held) {
 		go_on(held, data);
-		result = run_again(handler, op, data, resp);
+		result = run_again(handler, op, data, resp, &in_vain);
 	} else {
 		result = handler(op, data, resp);
 	}
@@ -235,11 +243,12 @@ enum nfs_req_result bc_held_run(struct bc_held *held, nfs4_function_t handler,
 		if (wait == BC_WAIT_SUSPENDED)
 			return NFS_REQ_ASYNC_WAIT;
 		go_on(held, data);
-		if (wait == BC_WAIT_OVER)
+		in_vain = wait == BC_WAIT_OVER;
+		if (in_vain)
 			break;
-		result = run_again(handler, op, data, resp);
+		result = run_again(handler, op, data, resp, &in_vain);
 	}
 	if (held)
-		held_free(held, wait == BC_WAIT_OVER);
+		held_free(held, in_vain);
 	return result;
 }

@@ -233,12 +233,15 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 		answer_bound(resok, session_register(args, resok, data, channel,
 						     security));
 		bc_channel_put(channel);
-		bc_waiting_holder_back(args->csa_clientid);
-		return result;
-	}
-	/* A replay says what the first answer said. */
-	if (res->csr_status == NFS4_OK && bc_layout() == BC_LAYOUT_FITS)
+		security = NULL;
+	} else if (res->csr_status == NFS4_OK &&
+		   bc_layout() == BC_LAYOUT_FITS) {
+		/* A replay says what the first answer said. */
 		answer_bound(resok, asks_for_back(args) && was_bound(resok));
+	}
+	/* Its session is there, also if we cannot serve it. */
+	if (res->csr_status == NFS4_OK)
+		bc_waiting_holder_back(args->csa_clientid);
 	if (security)
 		bc_security_put(security);
 	return result;
