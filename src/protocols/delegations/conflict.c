@@ -8,13 +8,14 @@
  *   after.
  * Data: the states of the file, as Ganesha keeps them.  Nothing is remembered
  *   beside them but what one operation changes for the time that it runs.
- * Locking: a file's st_lock.  That a file is delegated at all is read without: no
- *   delegation of anybody costs a relaxed load.  An operation that changes a file
+ * Locking: a file's st_lock.  That a file is delegated at all is read without: what
+ *   only reads a file without delegations costs a relaxed load.  An operation that changes a file
  *   raises its count of anonymous operations under the lock, upon which Ganesha
  *   grants nothing until it has ended; so does an OPEN that disguises a delegation.
  *   OPEN is looked at once more where Ganesha holds the lock until it has granted
  *   what it grants.  Before the first delegation it is not known how a file's states
- *   are laid out: who changes a file then is counted beside them (unmarked).
+ *   are laid out: who changes a file then is counted beside them (unmarked), which
+ *   costs two atomic additions and a barrier.
  * Lifetime: a struct bc_conflict is on its handler's stack, and known to the thread
  *   meanwhile (bc_conflict_here()).
  * Invariant: whatever bc_conflict_begin() has changed, bc_conflict_end() undoes, on
