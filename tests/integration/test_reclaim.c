@@ -5,6 +5,7 @@
  * one delegation. RFC 5661 8.4.2.1, 10.2.1, 18.16.3.
  */
 #include "fixture.h"
+#include "nfs40.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,19 +67,27 @@ static void come_back(struct fixture *f, struct nfs_client *client,
 			 NFS4_OK);
 }
 
-/* Both lose the server, which comes back: the holder has to reclaim. */
-static void restart(struct fixture *f)
+/* Both lose the server, which comes back: they may reclaim. */
+static void restart_server(struct fixture *f)
 {
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
 	nfs_conn_close(f->opener_session.conn, NFS_CLOSE_FIN);
 	assert_int_equal(fixture_restart(f), 0);
 	come_back(f, &f->holder, &f->session);
 	come_back(f, &f->opener, &f->opener_session);
+}
+
+/* Only the holder has to. */
+static void restart(struct fixture *f)
+{
+	restart_server(f);
 	assert_int_equal(nfs_reclaim_complete(&f->opener_session), NFS4_OK);
 }
 
-/* The server is in its grace period until it is not; nothing tells us. */
-static void wait_grace_over(struct fixture *f)
+/* The server is in its grace period until it is not; nothing tells us.
+ * @param old  renews its lease meanwhile; or NULL
+ */
+static void wait_grace_over(struct fixture *f, struct nfs40_client *old)
 {
 	uint64_t until = nfs_now_ns() + 4 * GRACE * UINT64_C(1000000000);
 	struct nfs_file file;
@@ -91,6 +100,8 @@ static void wait_grace_over(struct fixture *f)
 				  &file)) == NFS4ERR_GRACE &&
 	       nfs_now_ns() < until) {
 		assert_int_equal(nfs_sequence(&f->session, NULL), NFS4_OK);
+		if (old)
+			assert_int_equal(nfs40_renew(old), NFS4_OK);
 		/* A pause that any callback ends. */
 		cb_responder_wait(f->responder,
 				  cb_responder_count(f->responder), 100);
@@ -287,7 +298,7 @@ static void reclaim_one(struct fixture *f, const struct reclaimed *template)
 	restart(f);
 	reclaim(f, r);
 	assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
-	wait_grace_over(f);
+	wait_grace_over(f, NULL);
 	fault = check(f, r);
 	if (fault)
 		fail_msg("%s", fault);
@@ -391,6 +402,98 @@ static void test_reclaim_read_write_first_is_one_read_delegation(void **state)
 	reclaim_one(*state, &editor);
 }
 
+/* A compound with an OPEN that reclaims a file. @return its delegation */
+static struct nfs_delegation reclaimed_with(struct nfs_compound *compound,
+					    const struct nfs_fh *fh,
+					    const struct nfs_open_args *args)
+{
+	struct nfs_delegation delegation;
+
+	nfs_put_putfh(compound, fh);
+	nfs_put_open(compound, args);
+	assert_int_equal(nfs_compound_call(compound), NFS4_OK);
+	delegation = nfs_compound_res(compound, OP_OPEN)->open.delegation;
+	nfs_compound_fini(compound);
+	return delegation;
+}
+
+/* The opener says that it had the file open for writing. */
+static void opener_reclaims(struct fixture *f, const struct nfs_fh *fh)
+{
+	const struct nfs_open_args writes = {
+		.share_access = OPEN4_SHARE_ACCESS_WRITE,
+		.claim = CLAIM_PREVIOUS,
+		.delegate_type = OPEN_DELEGATE_NONE,
+		.clientid = f->opener.clientid,
+		.owner = f->opener.owner,
+	};
+	struct nfs_compound compound;
+
+	nfs_compound_init(&compound, &f->opener_session);
+	reclaimed_with(&compound, fh, &writes);
+}
+
+static struct nfs_delegation v40_reclaims(struct nfs40_client *old,
+					  const struct nfs_fh *fh)
+{
+	const struct nfs_open_args args = {
+		.share_access = OPEN4_SHARE_ACCESS_READ,
+		.claim = CLAIM_PREVIOUS,
+		.delegate_type = OPEN_DELEGATE_READ,
+		.clientid = old->base.clientid,
+		.owner = old->base.owner,
+		.seqid = old->open_seqid++,
+	};
+	struct nfs_compound compound;
+
+	nfs_compound_init_bare(&compound, &old->base, old->conn);
+	return reclaimed_with(&compound, fh, &args);
+}
+
+/* Another client says that it had the file open for writing: a client of NFSv4.0 is to
+ * return what it reclaims at once, and until it does, that is there.
+ */
+static void test_reclaim_v40_beside_an_open_is_to_be_returned(void **state)
+{
+	struct fixture *f = *state;
+	struct cb_responder *responder = cb_responder_new();
+	unsigned int number = ++f->clients;
+	struct nfs40_client old, again;
+	struct nfs_file first, file;
+
+	assert_int_equal(nfs40_client_mount(&old, f->loop,
+					    server_port(f->server), number,
+					    responder),
+			 NFS4_OK);
+	/* An owner's first open has to be confirmed. */
+	server_make_file(f->server, "first-of-owner", "contents");
+	assert_int_equal(nfs40_open(&old, "export/first-of-owner",
+				    OPEN4_SHARE_ACCESS_READ, &first),
+			 NFS4_OK);
+	server_make_file(f->server, "v40", "contents");
+	assert_int_equal(
+		nfs40_open(&old, "export/v40", OPEN4_SHARE_ACCESS_READ, &file),
+		NFS4_OK);
+	nfs40_client_fini(&old);
+	restart_server(f);
+	assert_int_equal(nfs40_client_mount(&again, f->loop,
+					    server_port(f->server), number,
+					    responder),
+			 NFS4_OK);
+	opener_reclaims(f, &file.fh);
+	file.delegation = v40_reclaims(&again, &file.fh);
+	assert_int_equal(file.delegation.type, OPEN_DELEGATE_READ);
+	assert_true(file.delegation.recall);
+	assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
+	assert_int_equal(nfs_reclaim_complete(&f->opener_session), NFS4_OK);
+	wait_grace_over(f, &again);
+	fixture_conflict(f, "v40");
+	assert_int_equal(nfs40_delegreturn(&again, &file), NFS4_OK);
+	fixture_assert_opens(f, "v40");
+	nfs40_client_fini(&again);
+	cb_responder_free(responder);
+}
+
 /* Any number of claims in any order, of many files in one grace period. */
 static void make_random(struct rounds *rounds, struct reclaimed *r,
 			unsigned int n)
@@ -423,7 +526,7 @@ static void test_reclaim_at_random_is_one_delegation_each(void **state)
 		for (unsigned int i = 0; i < count; i++)
 			reclaim(f, &files[i]);
 		assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
-		wait_grace_over(f);
+		wait_grace_over(f, NULL);
 		for (unsigned int i = 0; i < count; i++) {
 			fault = check(f, &files[i]);
 			if (fault)
@@ -456,6 +559,7 @@ int main(void)
 			test_reclaim_read_and_write_is_one_read_delegation),
 		RECLAIM_TEST(
 			test_reclaim_read_write_first_is_one_read_delegation),
+		RECLAIM_TEST(test_reclaim_v40_beside_an_open_is_to_be_returned),
 		RECLAIM_TEST(test_reclaim_at_random_is_one_delegation_each),
 	};
 

@@ -374,6 +374,8 @@ static void release_unmarked(struct bc_conflict *conflict)
 
 bool bc_conflict_changes_unmarked(const struct fsal_obj_handle *obj)
 {
+	if (conflict_here && conflict_here->reclaims)
+		return false;
 	cmm_smp_mb(); /* pairs with hold_unmarked()'s */
 	return uatomic_read(bc_tally_of(&unmarked, obj)) > 0;
 }
@@ -477,6 +479,7 @@ static bool begin_open(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	const OPEN4args *args = &op->nfs_argop4_u.opopen;
 
 	conflict->opens = true;
+	conflict->reclaims = args->claim.claim == CLAIM_PREVIOUS;
 	conflict->claimed = claimed_stateid(args);
 	conflict->claims_write = args->share_access & OPEN4_SHARE_ACCESS_WRITE;
 	conflict->by_name =

@@ -32,6 +32,7 @@ struct bc_conflict {
 	enum bc_conflict_kind kind;
 	bool by_name; /* the next look-up finds the file */
 	bool opens; /* OPEN */
+	bool reclaims; /* with CLAIM_PREVIOUS */
 	bool data; /* READ, READ_PLUS, WRITE: may go on on another thread */
 	const stateid4
 		*claimed; /* CLAIM_DELEG_CUR: must be the asker's, or NULL */
@@ -77,7 +78,8 @@ void bc_conflict_end(struct bc_conflict *conflict, bool goes_on);
 
 /**
  * Is a file being changed by an operation that began when nothing was delegated yet,
- * and so could not mark it?  Then the first delegation is not one of that file.
+ * and so could not mark it?  Then the first delegation is not one of that file, unless
+ * this thread reclaims it: Ganesha refuses no such.
  *
  * Context: after bc_layout_delegation_verify().
  */

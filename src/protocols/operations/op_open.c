@@ -16,7 +16,7 @@ enum nfs_req_result bc_op_open(struct nfs_argop4 *op, compound_data_t *data,
 	struct bc_reclaim reclaim;
 	enum nfs_req_result result;
 
-	if (!bc_module_config.shield_conflicts || !data->session ||
+	if (!bc_module_config.shield_conflicts ||
 	    args->claim.claim != CLAIM_PREVIOUS)
 		return bc_op_file(op, data, resp);
 	bc_reclaim_begin(&reclaim, op, data);
