@@ -9,9 +9,10 @@
  * Data: the states of the file, as Ganesha keeps them.  Nothing is remembered
  *   beside them but what one operation changes for the time that it runs.
  * Locking: a file's st_lock.  That a file is delegated at all is read without: what
- *   only reads a file without delegations costs a relaxed load.  An operation that changes a file
- *   raises its count of anonymous operations under the lock, upon which Ganesha
- *   grants nothing until it has ended; so does an OPEN that disguises a delegation.
+ *   only reads a file without delegations costs a relaxed load.  An operation that
+ *   changes a file raises its count of anonymous operations under the lock, upon which
+ *   Ganesha grants nothing until it has ended; so does an OPEN that disguises a
+ *   delegation.
  *   OPEN is looked at once more where Ganesha holds the lock until it has granted
  *   what it grants.  Before the first delegation it is not known how a file's states
  *   are laid out: who changes a file then is counted beside them (unmarked), which

@@ -12,7 +12,8 @@
  * Data: the mark is the export's own method prepare_unexport, replaced.  Operations
  *   under way are counted by their export; those that share a count are waited for,
  *   too.
- * Locking: none.  Ganesha removes one export at a time.
+ * Locking: Ganesha removes one export at a time; then the export's own lock, and after
+ *   that each file's st_lock.  Operations take none.
  * Lifetime: an export is kept by the request that came through it.
  * Invariant: an operation that is counted sees the mark, or is waited for.  An OPEN
  *   that is not waited for any more sees it when the file is open (fsal_hooks.c).
