@@ -412,7 +412,7 @@ static void test_module_reload_without_export_and_with_it_again(void **state)
 	assert_int_equal(nfs_close(&f->opener_session, &writer), NFS4_OK);
 	assert_int_equal(nfs_delegreturn(&f->session, &held.fh,
 					 &held.delegation.stateid),
-			 NFS4ERR_BAD_STATEID);
+			 NFS4ERR_DELEG_REVOKED);
 	open_plain(f, &again);
 	assert_int_equal(again.delegation.type, OPEN_DELEGATE_READ);
 	assert_int_equal(write_plain(f, &writer), NFS4ERR_DELAY);
