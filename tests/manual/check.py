@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The manual pages and the sample configuration say what the sources say.
+
+Each parameter of the BACKCHANNEL block, with its range, values and default; each
+command and option of the command line.
+"""
+import importlib.machinery
+import importlib.util
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
+                    pathlib.Path(__file__).resolve().parents[2])
+CONFIG_PAGE = "doc/man/ganesha-backchannel-config.8"
+TOOL_PAGE = "doc/man/ganesha-backchannel.8"
+SAMPLE = "doc/ganesha.conf.sample"
+
+problems = []
+
+
+def read(name):
+    return (ROOT / name).read_text()
+
+
+def compare(where, what, there, true):
+    if there != true:
+        problems.append(f"{where}: {what}: {there!r}, the sources say {true!r}")
+
+
+def compare_names(where, there, true):
+    for name in sorted(set(true) - set(there)):
+        problems.append(f"{where}: {name} is missing")
+    for name in sorted(set(there) - set(true)):
+        problems.append(f"{where}: the sources have no {name}")
+
+
+# The sources -------------------------------------------------------------------
+
+
+def without_cast(text):
+    return re.sub(r"\(char \*\)", "", text).strip()
+
+
+def unquoted(text):
+    return "none" if text == "NULL" else text.strip('"')
+
+
+def token_lists(source):
+    """{list: {enumerator: word}}"""
+    return {name: dict(reversed(pair) for pair in re.findall(
+                r'CONFIG_LIST_TOK\(\s*"(\w+)",\s*(\w+)\)', body))
+            for name, body in re.findall(
+                r"config_item_list (\w+)\[\] = \{(.*?)\};", source, re.DOTALL)}
+
+
+def parameters():
+    """{name: (kind, what it may be, default)}, as a manual page has them."""
+    source = read("src/protocols/ganesha/configuration.c")
+    lists = token_lists(source)
+    table = re.search(r"backchannel_parameters\[\] = \{(.*?)CONFIG_EOL", source,
+                      re.DOTALL)[1]
+    result = {}
+    for kind, text in re.findall(r"CONF_ITEM_(\w+)\((.*?)\),(?=\s*(?:CONF|$))",
+                                 without_cast(table), re.DOTALL):
+        name, *rest = [unquoted(part.strip()) for part in text.split(",")]
+        if kind == "BOOL":
+            result[name] = ("bool", "", rest[0])
+        elif kind == "UI32":
+            result[name] = ("uint32", f"range {rest[0]} to {rest[1]}", rest[2])
+        elif kind == "STR":
+            result[name] = ("string", f"up to {rest[1]} characters", rest[2])
+        elif kind == "TOKEN":
+            words = list(lists[rest[1]].values())
+            values = "values " + ", ".join(words[:-1]) + " and " + words[-1]
+            result[name] = ("enum", values, lists[rest[1]][rest[0]])
+        else:
+            problems.append(f"configuration.c: {name} is of an unknown kind {kind}")
+    if len(result) != table.count("CONF_ITEM_"):
+        problems.append("configuration.c: this check understands only "
+                        f"{len(result)} of its parameters")
+    return result
+
+
+def tool():
+    """The tool's argparse.ArgumentParser."""
+    loader = importlib.machinery.SourceFileLoader(
+        "tool", str(ROOT / "tools/ganesha-backchannel"))
+    spec = importlib.util.spec_from_loader("tool", loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module.parser()
+
+
+# What is held against them --------------------------------------------------------
+
+
+def check_config_page(true):
+    """`Name (kind, unit, what it may be, default ...)`, each once."""
+    page = read(CONFIG_PAGE).replace("\\\n", "")
+    there = {}
+    for name, text in re.findall(r"^\.TP\n\\fB(\w+)\\fR \((.*)\)$", page,
+                                 re.MULTILINE):
+        if name in there:
+            problems.append(f"{CONFIG_PAGE}: {name} is there twice")
+        there[name] = text
+    compare_names(CONFIG_PAGE, there, true)
+    for name in set(there) & set(true):
+        kind, may, default = true[name]
+        text, _, stated = there[name].rpartition("default ")
+        compare(CONFIG_PAGE, f"{name}'s default", stated, default)
+        if not text.startswith(kind + ", "):
+            problems.append(f"{CONFIG_PAGE}: {name} is {text!r}, not {kind}")
+        if may and f", {may}, " not in text:
+            problems.append(f"{CONFIG_PAGE}: {name} is {text!r}, not {may}")
+
+
+def check_sample(true):
+    """Each parameter with its default; those that have none are commented out."""
+    block = read(SAMPLE).partition("\nBACKCHANNEL {")[2]
+    there = dict(re.findall(r"^\t(\w+) = (.*);$", block, re.MULTILINE))
+    absent = set(re.findall(r"^\t#(\w+) = .*;$", block, re.MULTILINE))
+    compare_names(SAMPLE, set(there) | absent, true)
+    for name in set(there) & set(true):
+        compare(SAMPLE, name, there[name].strip('"'), true[name][2])
+    for name in absent & set(true):
+        compare(SAMPLE, name, "none", true[name][2])
+
+
+def check_tool_page():
+    """Commands with their arguments, and options, as the tool has them."""
+    page = read(TOOL_PAGE)
+    commands, options = {}, set()
+    parser = tool()
+    for action in parser._actions:  # argparse has no other way to ask
+        options.update(action.option_strings)
+        if not action.choices:
+            continue
+        for name, one in action.choices.items():
+            commands[name] = [sub.dest.upper() for sub in one._actions
+                              if not sub.option_strings]
+            for sub in one._actions:
+                options.update(sub.option_strings)
+    section = page.partition(".SH COMMANDS")[2].partition(".SH OPTIONS")
+    there = {name: text.strip(' "').split() for name, text in re.findall(
+        r"^\.TP\n\.BI? (\w+)(.*)$", section[0], re.MULTILINE)}
+    compare_names(TOOL_PAGE, there, commands)
+    for name in set(there) & set(commands):
+        compare(TOOL_PAGE, f"{name}'s arguments", there[name], commands[name])
+    heads = re.findall(r"^\.TP\n\.BI? (.*)$", section[2].partition(".SH EXIT")[0],
+                       re.MULTILINE)
+    compare_names(TOOL_PAGE, re.findall(
+        r"-+\w+", " ".join(heads).replace("\\-", "-")), options)
+
+
+def main():
+    true = parameters()
+    check_config_page(true)
+    check_sample(true)
+    check_tool_page()
+    for text in problems:
+        print(text)
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
