@@ -2,7 +2,7 @@
 """The manual pages and the sample configuration say what the sources say.
 
 Each parameter of the BACKCHANNEL block, with its range, values and default; each
-command and option of the command line.
+command and option of the command line; one version everywhere.
 """
 import importlib.machinery
 import importlib.util
@@ -82,6 +82,11 @@ def parameters():
     return result
 
 
+def version():
+    return re.search(r"project\(ganesha-backchannel VERSION ([\d.]+)",
+                     read("CMakeLists.txt"))[1]
+
+
 def tool():
     """The tool's argparse.ArgumentParser."""
     loader = importlib.machinery.SourceFileLoader(
@@ -153,11 +158,21 @@ def check_tool_page():
         r"-+\w+", " ".join(heads).replace("\\-", "-")), options)
 
 
+def check_versions():
+    for name, pattern in (
+            ("packaging/debian/changelog", r"^ganesha-backchannel \(([\d.]+)-"),
+            ("packaging/rpm/nfs-ganesha-backchannel.spec",
+             r"^Version:\s*([\d.]+)$")):
+        found = re.search(pattern, read(name), re.MULTILINE)
+        compare(name, "version", found and found[1], version())
+
+
 def main():
     true = parameters()
     check_config_page(true)
     check_sample(true)
     check_tool_page()
+    check_versions()
     for text in problems:
         print(text)
     return bool(problems)

@@ -1,0 +1,193 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-3.0-or-later
+#
+# A package in a root that has Ganesha, FSAL VFS and what the package depends on, but no
+# network: ci/package calls it there, in namespaces of its own.
+#
+#   life.sh life DEB NEXT     installed, enabled by the manual's steps, upgraded under
+#                             a running server, removed, purged: nothing is left
+#   life.sh rebuilt DEB       beside another build of the same Ganesha: refused
+#   life.sh other DEB         beside another version of Ganesha: refused, by the package
+#                             manager, and by the module if it is put there all the same
+#
+# A server that refuses the module serves the export all the same.
+
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+
+package=nfs-ganesha-backchannel
+config=/etc/ganesha/ganesha.conf
+log=/var/log/ganesha/ganesha.log
+examples=/usr/share/doc/$package/examples
+patience=60 # s, for anything
+server=
+
+fail() {
+	printf 'package: %s\n' "$*" >&2
+	tail -n 15 "$log" >&2 || true
+	exit 1
+}
+ok() { printf 'package: %s\n' "$*"; }
+
+# eventually COMMAND...: until it succeeds, or the server has ended.
+eventually() {
+	local until=$((SECONDS + patience))
+	until "$@" >/dev/null 2>&1; do
+		[[ $SECONDS -lt $until ]] || return 1
+		kill -0 "$server" 2>/dev/null || return 1
+		sleep 0.1
+	done
+}
+
+# The manual's own steps, as far as they are not the package manager's.
+enable_module() {
+	mkdir -p /srv/data
+	cp "$examples/ganesha.conf.sample" "$config"
+}
+
+is_exported() { showmount --no-headers -e localhost | grep -q '^/srv/data '; }
+
+# start_server: it is up when it serves the export.
+start_server() {
+	rm -f "$log"
+	mkdir -p /run/ganesha # its unit's RuntimeDirectory
+	ganesha.nfsd -F -f "$config" -L "$log" -N NIV_EVENT &
+	server=$!
+	eventually is_exported || fail "the server does not export /srv/data"
+	kill -0 "$server" || fail "the server has ended"
+}
+
+stop_server() {
+	local status=0
+	kill "$server"
+	wait "$server" || status=$?
+	[[ $status -eq 0 ]] || fail "the server ended with status $status"
+}
+
+# status_says TEXT
+status_says() {
+	ganesha-backchannel status >/tmp/status 2>&1 || true
+	grep -qF "$1" /tmp/status
+}
+
+expect_attached() {
+	eventually status_says ': attached' ||
+		fail "the module is not attached: $(cat /tmp/status)"
+	ganesha-backchannel check >/tmp/check ||
+		fail "something is wrong: $(cat /tmp/check)"
+}
+
+# Every path but what servers and package managers write as they run.
+list_files() {
+	local pruned=(/proc /sys /dev /run /tmp /work /var/cache /var/log /var/lib/apt
+		/var/lib/dpkg /var/lib/nfs)
+	local args=() path
+	for path in "${pruned[@]}"; do
+		args+=(-path "$path" -prune -o)
+	done
+	find / -xdev "${args[@]}" -print | sort
+}
+
+# Nothing is started, enabled or configured by the package itself.
+check_contents() {
+	local unasked
+	unasked=$(dpkg -L "$package" | grep -E '^/(etc|lib/systemd|var)/' || true)
+	[[ ! $unasked ]] || fail "it brings $unasked"
+	unasked=$(find /var/lib/dpkg/info -name "$package.*" \
+		! -name '*.list' ! -name '*.md5sums')
+	[[ ! $unasked ]] || fail "it has scripts: $unasked"
+	[[ -e $examples/ganesha.conf.sample ]] || fail "there is no sample"
+}
+
+# The server that runs goes on with the module that it has loaded.
+check_upgrade() {
+	local module before
+	module=$(dpkg -L "$package" | grep '/libfsalbackchannel\.so$')
+	before=$(stat -c %i "$module")
+	apt-get -q -y install "$1" >/tmp/apt.log 2>&1 ||
+		fail "it cannot be upgraded: $(tail -n 3 /tmp/apt.log)"
+	[[ $(stat -c %i "$module") != "$before" ]] || fail "nothing was upgraded"
+	grep -q "libfsalbackchannel.so (deleted)" "/proc/$server/maps" ||
+		fail "the server has not kept the module that it was started with"
+	expect_attached
+}
+
+life() {
+	local before
+	list_files >/tmp/before
+	apt-get -q -y install "$1" >/tmp/apt.log 2>&1 ||
+		fail "it cannot be installed: $(tail -n 3 /tmp/apt.log)"
+	check_contents
+	! pidof ganesha.nfsd || fail "a server was started"
+	ok "installed: $(dpkg-query -W -f '${Version}' "$package")"
+	before=$(cat "$config")
+	enable_module
+	start_server
+	expect_attached
+	ok "$(sed 1q /tmp/status)"
+	check_upgrade "$2"
+	ok "upgraded under the server, which runs on:" \
+		"$(dpkg-query -W -f '${Version}' "$package")"
+	stop_server
+	start_server
+	expect_attached
+	ok "started again with the new one"
+	apt-get -q -y remove "$package" >/tmp/apt.log 2>&1 ||
+		fail "it cannot be removed: $(tail -n 3 /tmp/apt.log)"
+	is_exported || fail "the server has not outlived the removal"
+	stop_server
+	dpkg --purge "$package" >/tmp/apt.log 2>&1 ||
+		fail "it cannot be purged: $(tail -n 3 /tmp/apt.log)"
+	printf '%s\n' "$before" >"$config"
+	rmdir /srv/data
+	list_files >/tmp/after
+	diff /tmp/before /tmp/after >&2 || fail "it leaves these behind"
+	[[ ! $(find /var/lib/dpkg/info -name "$package.*") ]] ||
+		fail "dpkg still knows it"
+	ok "removed and purged: nothing is left"
+}
+
+# refused TEXT: the module says so, and the export is served.
+refused() {
+	enable_module
+	start_server
+	eventually status_says ': not attached: ' ||
+		fail "the module does not say that it was refused: $(cat /tmp/status)"
+	grep -qF "$1" /tmp/status || fail "not for this reason: $(cat /tmp/status)"
+	ok "$(sed 1q /tmp/status)"
+	! ganesha-backchannel check >/dev/null || fail "check finds nothing wrong"
+	stop_server
+}
+
+# Other bytes where the build-id is: what a rebuilt library looks like to the module.
+rebuild_ganesha() {
+	local library
+	library=$(realpath /usr/lib/ganesha/libganesha_nfsd.so)
+	python3 - "$library" <<-'PYTHON'
+		import sys
+		data = bytearray(open(sys.argv[1], "rb").read())
+		note = data.index(bytes.fromhex("040000001400000003000000474e5500"))
+		data[note + 16] ^= 1
+		open(sys.argv[1] + ".new", "wb").write(data)
+	PYTHON
+	chmod --reference "$library" "$library.new"
+	mv "$library.new" "$library"
+}
+
+rpcbind
+case $1 in
+life)
+	life "$2" "$3"
+	;;
+rebuilt)
+	apt-get -q -y install "$2" >/tmp/apt.log 2>&1 || fail "no installation"
+	rebuild_ganesha
+	refused 'not a build that the module was made or tested against'
+	;;
+other)
+	! apt-get -q -s install "$2" >/tmp/apt.log 2>&1 || fail "apt accepts it"
+	dpkg-deb -x "$2" /
+	refused "built for Ganesha $(dpkg-deb -f "$2" Version |
+		sed 's/.*ganesha//') ("
+	;;
+esac
