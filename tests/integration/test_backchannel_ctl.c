@@ -69,7 +69,7 @@ static void test_ctl_leaves_a_callback_that_is_out_alone(void **state)
 	static const struct cb_answer held = { .when = CB_HELD }, correct;
 	struct fixture *f = *state;
 	struct nfs_file file;
-	struct cb_call *call;
+	struct cb_call *call, *next;
 
 	cb_responder_push(f->responder, &held);
 	fixture_hold(f, "out", &file);
@@ -81,10 +81,12 @@ static void test_ctl_leaves_a_callback_that_is_out_alone(void **state)
 	assert_int_equal(cb_call_answer(call, &correct), 0);
 	assert_true(cb_call_wait_answered(call, SOON));
 	fixture_return(f, &file);
-	/* The very next callback: the one that was out was not sent again. */
+	/* The very next callback: the one that was out was not sent again.  The
+	 * thread that reads the answer may not have got any further.
+	 */
 	assert_carries(f, 1, PROGRAM, &sys);
-	assert_int_equal(fixture_callback(f, 1)->seq.slot, 0);
-	assert_int_equal(fixture_callback(f, 1)->seq.sequence, 2);
+	next = fixture_callback(f, 1);
+	assert_int_equal(next->seq.sequence, next->seq.slot ? 1 : 2);
 }
 
 /* A request that is sent again is the same one, 2.10.6.2. */

@@ -70,15 +70,17 @@ test_recall_in_flight_fails_over_same_slot_and_sequence(void **state)
 	struct nfs_conn *other;
 	struct nfs_file file;
 
+	/* Which one is taken depends on whether the thread that answered
+	 * CREATE_SESSION has got any further.
+	 */
 	fixture_hold(f, "failover", &file);
 	other = fixture_bind(f);
-	assert_int_equal(nfs_sequence_on(&f->session, f->session.conn, NULL),
-			 NFS4_OK);
 	cb_responder_push(f->responder, &never);
 	fixture_conflict(f, "failover");
 	first = fixture_callback(f, 0);
-	assert_ptr_equal(first->conn, f->session.conn);
-	nfs_conn_close(f->session.conn, NFS_CLOSE_RST);
+	if (first->conn == other)
+		other = f->session.conn;
+	nfs_conn_close(first->conn, NFS_CLOSE_RST);
 	second = fixture_callback(f, 1);
 	assert_ptr_equal(second->conn, other);
 	assert_int_equal(second->seq.slot, first->seq.slot);
