@@ -4,13 +4,15 @@
 # A package in a root that has Ganesha, FSAL VFS and what the package depends on, but no
 # network: ci/package calls it there, in namespaces of its own.
 #
-#   life.sh life DEB NEXT     installed, enabled by the manual's steps, upgraded under
-#                             a running server, removed, purged: nothing is left
+#   life.sh life DEB NEXT DEMO   installed, enabled by the manual's steps, upgraded to
+#                             NEXT under a running server, tried with the demonstration's
+#                             recalls, removed, purged: nothing is left
 #   life.sh rebuilt DEB       beside another build of the same Ganesha: refused
-#   life.sh other DEB         beside another version of Ganesha: refused, by the package
-#                             manager, and by the module if it is put there all the same
-#
-# A server that refuses the module serves the export all the same.
+#                             by the module, and the export is served
+#   life.sh other DEB NTIRPC  beside a later version of Ganesha: refused by the package
+#                             manager. If it is there all the same, with the libntirpc that
+#                             it depends on, as after a forced upgrade, Ganesha itself
+#                             refuses it by its FSAL interface, and runs without the export
 
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
@@ -43,18 +45,27 @@ eventually() {
 enable_module() {
 	mkdir -p /srv/data
 	cp "$examples/ganesha.conf.sample" "$config"
+	# Not the module's: where root lacks CAP_SYS_RESOURCE, 6 and later end.
+	[[ $(dpkg-query -W -f '${Version}' nfs-ganesha) == [1-5].* ]] ||
+		sed -i '/^NFS_CORE_PARAM {/a Allow_Set_Io_Flusher_Fail = true;' \
+			"$config"
 }
 
 is_exported() { showmount --no-headers -e localhost | grep -q '^/srv/data '; }
 
-# start_server: it is up when it serves the export.
-start_server() {
+answers_nfs() { rpcinfo -t localhost nfs 4; }
+
+launch_server() {
 	rm -f "$log"
 	mkdir -p /run/ganesha # its unit's RuntimeDirectory
 	ganesha.nfsd -F -f "$config" -L "$log" -N NIV_EVENT &
 	server=$!
-	eventually is_exported || fail "the server does not export /srv/data"
-	kill -0 "$server" || fail "the server has ended"
+	eventually answers_nfs || fail "the server does not answer"
+}
+
+start_server() {
+	launch_server
+	is_exported || fail "the server does not export /srv/data"
 }
 
 stop_server() {
@@ -99,10 +110,20 @@ check_contents() {
 	[[ -e $examples/ganesha.conf.sample ]] || fail "there is no sample"
 }
 
+installed_module() {
+	dpkg -L "$package" | grep '/libfsalbackchannel\.so$'
+}
+
+# Clients are called back: with servers of the demonstration's own.
+check_recalls() {
+	BACKCHANNEL_MODULE=$(installed_module) timeout 300 "$1" >/tmp/demo \
+		2>/tmp/demo.log || fail "recalls fail: $(tail -n 5 /tmp/demo)"
+}
+
 # The server that runs goes on with the module that it has loaded.
 check_upgrade() {
 	local module before
-	module=$(dpkg -L "$package" | grep '/libfsalbackchannel\.so$')
+	module=$(installed_module)
 	before=$(stat -c %i "$module")
 	apt-get -q -y install "$1" >/tmp/apt.log 2>&1 ||
 		fail "it cannot be upgraded: $(tail -n 3 /tmp/apt.log)"
@@ -132,6 +153,10 @@ life() {
 	start_server
 	expect_attached
 	ok "started again with the new one"
+	stop_server
+	check_recalls "$3"
+	ok "$(tail -n 1 /tmp/demo)"
+	start_server
 	apt-get -q -y remove "$package" >/tmp/apt.log 2>&1 ||
 		fail "it cannot be removed: $(tail -n 3 /tmp/apt.log)"
 	is_exported || fail "the server has not outlived the removal"
@@ -177,7 +202,7 @@ rebuild_ganesha() {
 rpcbind
 case $1 in
 life)
-	life "$2" "$3"
+	life "$2" "$3" "$4"
 	;;
 rebuilt)
 	apt-get -q -y install "$2" >/tmp/apt.log 2>&1 || fail "no installation"
@@ -187,7 +212,15 @@ rebuilt)
 other)
 	! apt-get -q -s install "$2" >/tmp/apt.log 2>&1 || fail "apt accepts it"
 	dpkg-deb -x "$2" /
-	refused "built for Ganesha $(dpkg-deb -f "$2" Version |
-		sed 's/.*ganesha//') ("
+	dpkg-deb -x "$3" /
+	enable_module
+	launch_server
+	grep -q 'FSAL "BACKCHANNEL" failed to register because of version mismatch' \
+		"$log" || fail "Ganesha does not refuse the module"
+	! is_exported || fail "another version's module serves an export"
+	ok "$(dpkg-deb -f "$2" Version) beside" \
+		"$(dpkg-query -W -f '${Version}' nfs-ganesha): refused by apt," \
+		"and by Ganesha, which runs on without the export"
+	stop_server
 	;;
 esac
