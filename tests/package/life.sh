@@ -7,8 +7,9 @@
 #   life.sh life DEB NEXT DEMO   installed, enabled by the manual's steps, upgraded to
 #                             NEXT under a running server, tried with the demonstration's
 #                             recalls, removed, purged: nothing is left
-#   life.sh rebuilt DEB       beside another build of the same Ganesha: refused
-#                             by the module, and the export is served
+#   life.sh rebuilt DEB GANESHA VFS   Ganesha's own packages upgraded to another build of
+#                             the same version, under a running server: the package stays,
+#                             its module is refused at the next start, the export served
 #   life.sh other DEB NTIRPC  beside a later version of Ganesha: refused by the package
 #                             manager. If it is there all the same, with the libntirpc that
 #                             it depends on, as after a forced upgrade, Ganesha itself
@@ -184,19 +185,35 @@ refused() {
 	stop_server
 }
 
-# Other bytes where the build-id is: what a rebuilt library looks like to the module.
-rebuild_ganesha() {
-	local library
-	library=$(realpath /usr/lib/ganesha/libganesha_nfsd.so)
-	python3 - "$library" <<-'PYTHON'
-		import sys
-		data = bytearray(open(sys.argv[1], "rb").read())
-		note = data.index(bytes.fromhex("040000001400000003000000474e5500"))
-		data[note + 16] ^= 1
-		open(sys.argv[1] + ".new", "wb").write(data)
-	PYTHON
-	chmod --reference "$library" "$library.new"
-	mv "$library.new" "$library"
+# rebuild DEB RESULT: a package of Ganesha's with a higher revision, and other bytes
+# where the build-id of its library is: what a rebuilt one looks like.
+rebuild() {
+	rm -rf /tmp/unpacked
+	dpkg-deb -R "$1" /tmp/unpacked
+	sed -i 's/^Version: .*/&+rebuilt/; s/\<nfs-ganesha (= [^)]*/&+rebuilt/' \
+		/tmp/unpacked/DEBIAN/control
+	find /tmp/unpacked -name 'libganesha_nfsd.so.*' -type f -exec python3 -c '
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+note = data.index(bytes.fromhex("040000001400000003000000474e5500"))
+data[note + 16] ^= 1
+open(sys.argv[1], "wb").write(data)
+' {} \;
+	dpkg-deb --root-owner-group -b /tmp/unpacked "$2" >/dev/null
+}
+
+# Nothing waits for the package, which is not removed either.
+upgrade_ganesha() {
+	rebuild "$1" /tmp/rebuilt-ganesha.deb
+	rebuild "$2" /tmp/rebuilt-vfs.deb
+	apt-get -q -y install /tmp/rebuilt-ganesha.deb /tmp/rebuilt-vfs.deb \
+		>/tmp/apt.log 2>&1 ||
+		fail "Ganesha cannot be upgraded: $(tail -n 3 /tmp/apt.log)"
+	dpkg-query -W -f '${db:Status-Status}' "$package" | grep -qx installed ||
+		fail "the upgrade has removed the package"
+	expect_attached
+	ok "Ganesha upgraded under the server, which runs on:" \
+		"$(dpkg-query -W -f '${Version}' nfs-ganesha)"
 }
 
 rpcbind
@@ -206,7 +223,11 @@ life)
 	;;
 rebuilt)
 	apt-get -q -y install "$2" >/tmp/apt.log 2>&1 || fail "no installation"
-	rebuild_ganesha
+	enable_module
+	start_server
+	expect_attached
+	upgrade_ganesha "$3" "$4"
+	stop_server
 	refused 'not a build that the module was made or tested against'
 	;;
 other)
