@@ -35,7 +35,7 @@ mirror() {
 		'$1 == name { print $2; exit }'
 }
 
-# All of what it has of its own ends with the command. The tree is /work. A Ganesha
+# All of what it has of its own ends with the command. The tree is /tree. A Ganesha
 # looks for an address beside the loopback's.
 enter() {
 	local root=$1
@@ -50,8 +50,8 @@ enter() {
 		mount --rbind /dev "$root/dev"
 		mount --rbind /sys "$root/sys"
 		mount -t tmpfs tmpfs "$root/run"
-		mkdir -p "$root/work"
-		mount --bind "$top" "$root/work"
+		mkdir -p "$root/tree"
+		mount --bind "$top" "$root/tree"
 		ip link set lo up
 		ip link add outer type veth peer name inner
 		ip address add 192.0.2.1/24 dev outer

@@ -91,7 +91,7 @@ expect_attached() {
 
 # Every path but what servers and package managers write as they run.
 list_files() {
-	local pruned=(/proc /sys /dev /run /tmp /work /var/cache /var/log /var/lib/apt
+	local pruned=(/proc /sys /dev /run /tmp /tree /var/cache /var/log /var/lib/apt
 		/var/lib/dpkg /var/lib/nfs)
 	local args=() path
 	for path in "${pruned[@]}"; do

@@ -27,6 +27,7 @@
 #include "delegations/fsal_lease.h"
 #include "delegations/tally.h"
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 
 #include "export_mgr.h"
 #include "fsal_api.h"
@@ -114,7 +115,7 @@ static void find_delegated(struct gsh_export *export, struct files *files)
 {
 	struct glist_head *glist;
 
-	PTHREAD_RWLOCK_rdlock(&export->lock);
+	PTHREAD_RWLOCK_rdlock(bc_export_lock(export));
 	glist_for_each(glist, &export->exp_state_list) {
 		state_t *state = glist_entry(glist, state_t, state_export_list);
 		struct fsal_obj_handle *obj = NULL;
@@ -124,7 +125,7 @@ static void find_delegated(struct gsh_export *export, struct files *files)
 		if (obj)
 			add_file(files, obj);
 	}
-	PTHREAD_RWLOCK_unlock(&export->lock);
+	PTHREAD_RWLOCK_unlock(bc_export_lock(export));
 }
 
 /* As deleg_revoke(), but for the state, which Ganesha deletes next.  What its holder

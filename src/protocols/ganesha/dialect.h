@@ -8,6 +8,7 @@
 #define BC_DIALECT_H
 
 #include "config.h"
+#include "export_mgr.h"
 #include "nfs_core.h"
 #include "sal_data.h"
 
@@ -30,6 +31,16 @@ static inline pthread_mutex_t *bc_slot_mutex(nfs41_session_slot_t *slot)
 	return &slot->slot_lock;
 #else
 	return &slot->lock;
+#endif
+}
+
+/** The lock of an export's lists of states. */
+static inline pthread_rwlock_t *bc_export_lock(struct gsh_export *export)
+{
+#if BC_GANESHA >= 5
+	return &export->exp_lock;
+#else
+	return &export->lock;
 #endif
 }
 

@@ -293,10 +293,10 @@ static void delegation_verify(const state_t *state, state_owner_t *owner,
 		misfit = delegation_file_misfit(state);
 	if (!misfit) {
 		/* Busy: the next one shows it. */
-		if (!bc_mutex_try_read(&export->lock))
+		if (!bc_mutex_try_read(bc_export_lock(export)))
 			return;
 		misfit = export_list_misfit(state, export);
-		pthread_rwlock_unlock(&export->lock);
+		pthread_rwlock_unlock(bc_export_lock(export));
 	}
 	if (!misfit) {
 		if (!bc_mutex_try(&owner->so_mutex))
