@@ -352,85 +352,6 @@ static void test_epoll_other_events_are_as_they_were(void **state)
 	close(fds[1]);
 }
 
-/* TCP ---------------------------------------------------------------------- */
-
-/* A connection to ourselves: fds[1] accepted. */
-static void connection(int fds[2])
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	socklen_t len = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	getsockname(listener, (struct sockaddr *)&address, &len);
-	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(connect(fds[0], (struct sockaddr *)&address, len), 0);
-	fds[1] = accept(listener, NULL, NULL);
-	assert_true(fds[1] >= 0);
-	close(listener);
-}
-
-/* Nothing that is sent to it arrives any more. */
-static void make_deaf(int fd)
-{
-	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog program = { .len = 1, .filter = &drop };
-
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-				    sizeof(program)),
-			 0);
-}
-
-static struct tcp_info info_of(int fd)
-{
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-
-	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-	return info;
-}
-
-/* What was sent is lost, and lost again, and TCP goes on. */
-static void test_stalled_only_after_two_retransmissions(void **state)
-{
-	struct tcp_info info = { 0 };
-	uint64_t begun = now_ms();
-	int fds[2];
-
-	(void)state;
-	connection(fds);
-	assert_false(bc_socket_is_stalled(fds[0]));
-	make_deaf(fds[1]);
-	assert_int_equal(send_message(fds[0]), sizeof(data));
-	while (info.tcpi_retransmits < 2) {
-		assert_true(now_ms() - begun < 60000);
-		poll(NULL, 0, 10);
-		info = info_of(fds[0]);
-		assert_int_equal(bc_tcp_is_stalled(&info),
-				 info.tcpi_retransmits >= 2);
-	}
-	assert_true(bc_socket_is_stalled(fds[0]));
-	assert_false(bc_socket_is_stalled(fds[1]));
-	close(fds[0]);
-	close(fds[1]);
-}
-
-/* However often: what it has acknowledged has arrived. */
-static void test_stalled_is_not_what_was_acknowledged(void **state)
-{
-	const struct tcp_info info = { .tcpi_retransmits = 5 };
-	int fds[2];
-
-	(void)state;
-	assert_false(bc_tcp_is_stalled(&info));
-	stream(fds);
-	assert_false(bc_socket_is_stalled(fds[0])); /* no TCP */
-	close(fds[0]);
-	close(fds[1]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,8 +374,6 @@ int main(void)
 			test_recv_that_tells_the_end_lets_no_writer_wait),
 		cmocka_unit_test(test_epoll_error_alone_is_input_too),
 		cmocka_unit_test(test_epoll_other_events_are_as_they_were),
-		cmocka_unit_test(test_stalled_only_after_two_retransmissions),
-		cmocka_unit_test(test_stalled_is_not_what_was_acknowledged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

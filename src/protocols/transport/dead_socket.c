@@ -16,9 +16,6 @@
 #define DESCRIPTORS 65536
 #define WAIT_MS 1000 /* the workers may be busy with many such ends */
 
-/* More than half a second, and more than what a lossy link makes now and then. */
-#define RETRANSMITS_STALLED 2
-
 /* What the writer of a descriptor does; or, ms: it waits, and the end of its
  * connection was met then.
  */
@@ -174,19 +171,4 @@ int bc_socket_epoll_wait(int epfd, struct epoll_event *events, int maxevents,
 		if (!(events[i].events & (EPOLLIN | EPOLLOUT)))
 			events[i].events |= EPOLLIN;
 	return count;
-}
-
-bool bc_tcp_is_stalled(const struct tcp_info *info)
-{
-	return info->tcpi_unacked > 0 &&
-	       info->tcpi_retransmits >= RETRANSMITS_STALLED;
-}
-
-bool bc_socket_is_stalled(int fd)
-{
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-
-	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
-	       bc_tcp_is_stalled(&info);
 }

@@ -17,8 +17,6 @@
 #ifndef BC_DEAD_SOCKET_H
 #define BC_DEAD_SOCKET_H
 
-#include <netinet/tcp.h>
-#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -72,17 +70,5 @@ int bc_socket_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
  */
 int bc_socket_epoll_wait(int epfd, struct epoll_event *events, int maxevents,
 			 int timeout_ms);
-
-/**
- * Whether TCP sends in vain: what it has sent last was sent again, and again, and
- * nothing was acknowledged.  That takes more than half a second; one loss is no
- * reason.
- *
- * Context: any thread.
- */
-bool bc_socket_is_stalled(int fd);
-
-/** The same of what TCP says of a socket. */
-bool bc_tcp_is_stalled(const struct tcp_info *info);
 
 #endif /* BC_DEAD_SOCKET_H */

@@ -27,7 +27,7 @@
  * and destroy wrapped.
  */
 #include "transport/transport.h"
-#include "transport/dead_socket.h"
+#include "transport/retransmission.h"
 
 #include "bc_internal.h"
 #include "ganesha/ntirpc.h"
@@ -486,6 +486,7 @@ static void connection_take(struct connection *connection, SVCXPRT *xprt)
 {
 	connection->xprt = xprt;
 	connection->own_ops = xprt->xp_ops;
+	bc_socket_bound_retransmission(xprt->xp_fd);
 	if (BC_OPENS_WHAT_IS_THERE)
 		connection_open(connection);
 	connection_wrap(connection);
