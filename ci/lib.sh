@@ -27,7 +27,7 @@ server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
 test_packages=(
 	"${server_packages[@]}" nfs-common user-mode-linux valgrind
-	iproute2 nftables ethtool kmod tshark python3 prometheus clang-format)
+	iproute2 nftables ethtool kmod tshark python3 prometheus clang-format gdb)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }

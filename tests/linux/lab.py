@@ -302,7 +302,8 @@ EXPORT {{
             ["ganesha.nfsd", "-F", "-f", f"{self.folder}/ganesha.conf",
              "-L", self.log, "-p", f"{self.folder}/ganesha.pid"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, cwd=self.folder,
+            preexec_fn=allow_core)
 
         def serving():
             self.check()
@@ -343,6 +344,26 @@ EXPORT {{
         if counts and counts[0] != counts[1]:
             raise LabError("callbacks: {} submitted, {} completed"
                            .format(*counts))
+
+
+    def where_it_died(self):
+        """The stack of the thread that ended it, if it left a core here."""
+        cores = [name for name in os.listdir(self.folder)
+                 if name.startswith("core")]
+        if not cores or not shutil.which("gdb"):
+            return ""
+        done = subprocess.run(
+            ["gdb", "-q", "-batch", "-ex", "bt 20",
+             shutil.which("ganesha.nfsd"), f"{self.folder}/{cores[0]}"],
+            stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+        return f"it died in:\n{indent(done.stdout, 24)}"
+
+
+def allow_core():
+    """For a process that has been forked: it may leave a core."""
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
 
 def describe_exit(status):
@@ -542,6 +563,7 @@ class Lab:
             # Without "date : epoch : host : program-pid".
             log = re.sub(r"(?m)^.*?(?=\[)", "", read_text(self.server.log))
             text += f"; its log ends with:\n{indent(log)}"
+            text += self.server.where_it_died()
         for guest in self.guests:
             log = read_text(guest.console)
             text += f"console of {guest.name}:\n{indent(log, 5)}"
@@ -597,7 +619,8 @@ def run_inside(scenario, folder, parameters, record):
     """The first process of the namespaces: run one scenario."""
     deadline = getattr(scenario, "deadline", DEADLINE)
     faulthandler.dump_traceback_later(deadline, exit=True)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
     # Ganesha's files in /run, and the host's D-Bus, stay out of the way.
     for mount_point in (folder, "/run"):
         run("mount", "-t", "tmpfs", "lab", mount_point)
