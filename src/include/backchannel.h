@@ -486,6 +486,12 @@ int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,
 	    const void *reply, enum bc_channels *channels);
 
 /**
+ * Whether any binding waits for its reply: if none does, bc_bind_replied() does
+ * nothing.  Context: any thread; lock-free.
+ */
+bool bc_bind_waits(void);
+
+/**
  * A reply is on its way: what it bound may now be used.
  *
  * @param[in] transport  the reply's transport

@@ -43,13 +43,18 @@ static bool waits(struct bc_binding *binding)
 	return waits_for_reply;
 }
 
+bool bc_bind_waits(void)
+{
+	return uatomic_read(&bc_core.opening) > 0;
+}
+
 void bc_bind_replied(const void *transport, const void *reply)
 {
 	bool any = false;
 	struct bc_session *session;
 	struct bc_conn *conn;
 
-	if (!uatomic_read(&bc_core.opening))
+	if (!bc_bind_waits())
 		return;
 	conn = bc_conn_get(transport);
 	if (!conn)

@@ -24,6 +24,9 @@
 /* How exactly it is kept when a client was heard at all: SEQUENCE writes it seldom. */
 #define SPOKE_PRECISION UINT64_C(1000000000) /* ns */
 
+/* And when on a connection: its line of the cache is other processors' as well. */
+#define HEARD_PRECISION UINT64_C(1000000) /* ns */
+
 static int session_match(struct cds_lfht_node *node, const void *key)
 {
 	const struct bc_session *session =
@@ -284,7 +287,7 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 	uint64_t now = bc_now_ns();
 	bool bound = conn && !uatomic_read(&conn->down);
 
-	if (bound)
+	if (bound && now - uatomic_read(&conn->activity) > HEARD_PRECISION)
 		uatomic_set(&conn->activity, now);
 	if (!session || !uatomic_read(&session->open))
 		return status;

@@ -126,8 +126,11 @@ static enum xprt_stat hook_svc_sendreply(struct svc_req *req)
 {
 	SVCXPRT *xprt = req->rq_xprt;
 	enum xprt_stat stat = svc_sendreply(req);
-	bool may_write = bc_transport_set_may_write(true);
+	bool may_write;
 
+	if (!bc_bind_waits())
+		return stat;
+	may_write = bc_transport_set_may_write(true);
 	bc_bind_replied(xprt, req);
 	bc_transport_set_may_write(may_write);
 	return stat;
