@@ -21,7 +21,7 @@ module=$build/plugins/libfsalbackchannel.so
 build_packages=(
 	gcc make cmake pkg-config libc6-dev
 	libntirpc-dev liburcu-dev libkrb5-dev libmicrohttpd-dev libjansson-dev
-	libcmocka-dev python3)
+	libcmocka-dev python3 systemtap-sdt-dev)
 [[ ${GANESHA_SOURCE_DIR:-} ]] || build_packages+=(nfs-ganesha)
 server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "admin/model.h"
 
+#include "wire/cb_about.h"
+
 /* clang-format off */
 const struct bc_model_count bc_model_counts[] = {
 	{ "requests_sent", NULL, NULL, NULL, NULL, BC_COUNT_SENT,
@@ -200,22 +202,5 @@ const char *bc_model_verdict_name(enum bc_verdict verdict)
 
 const char *bc_model_op_name(unsigned int op)
 {
-	static const char *const names[BC_CB_OPS] = {
-		[0] = "other",
-		[3] = "CB_GETATTR",
-		[4] = "CB_RECALL",
-		[5] = "CB_LAYOUTRECALL",
-		[6] = "CB_NOTIFY",
-		[7] = "CB_PUSH_DELEG",
-		[8] = "CB_RECALL_ANY",
-		[9] = "CB_RECALLABLE_OBJ_AVAIL",
-		[10] = "CB_RECALL_SLOT",
-		[11] = "CB_SEQUENCE",
-		[12] = "CB_WANTS_CANCELLED",
-		[13] = "CB_NOTIFY_LOCK",
-		[14] = "CB_NOTIFY_DEVICEID",
-		[15] = "CB_OFFLOAD",
-	};
-
-	return names[op];
+	return op ? bc_cb_op_name(op) : "other";
 }

@@ -50,7 +50,13 @@ struct bc_config {
 	uint32_t max_server_held; /* of all, >= 1 */
 };
 
-enum bc_log_level { BC_LOG_WARN, BC_LOG_EVENT, BC_LOG_INFO, BC_LOG_DEBUG };
+enum bc_log_level {
+	BC_LOG_WARN,
+	BC_LOG_EVENT,
+	BC_LOG_INFO,
+	BC_LOG_DEBUG,
+	BC_LOG_TRACE, /* what happens to each callback (trace.h) */
+};
 
 /** Lines that a peer can cause at will: so many of a kind in 10 s (log.c). */
 enum bc_limited {
@@ -100,6 +106,12 @@ struct bc_ops {
 	void (*log)(enum bc_log_level level, const char *line);
 
 	/**
+	 * Whether lines of BC_LOG_TRACE are written.  Asked at each step of each
+	 * callback, under any lock: costs next to nothing.
+	 */
+	bool (*tracing)(void);
+
+	/**
 	 * Allocate a request with room for @a body_len bytes of CB_COMPOUND;
 	 * 0: it will be a CB_NULL, and have no call, and a session only as a probe.
 	 * Called with the client's lock held; must not block.
@@ -115,7 +127,8 @@ struct bc_ops {
 	void (*request_free)(struct bc_request *req);
 
 	/**
-	 * Hand a request to its connection. Does not wait for the client.
+	 * Hand a request to its connection. Does not wait for the client.  Tells of
+	 * it with bc_trace_send() before anything can be answered.
 	 *
 	 * @retval 0          handed over; a reply arrives at bc_reply_arrived()
 	 * @retval -ENOTCONN  the connection is going away; bc_conn_down()
@@ -591,11 +604,13 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 /**
  * Complete a callback that cannot be submitted with BC_OUTCOME_DEFER.
  *
- * @param[in] call  never submitted; the caller's reference is consumed
+ * @param[in] call      never submitted; the caller's reference is consumed
+ * @param[in] clientid
+ * @param[in] why       for the log; constant
  *
  * Context: as bc_call_submit().
  */
-void bc_call_defer(struct bc_call *call);
+void bc_call_defer(struct bc_call *call, uint64_t clientid, const char *why);
 
 /**
  * A reply to a request, decoded as far as it goes.

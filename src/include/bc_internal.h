@@ -330,6 +330,7 @@ struct bc_call {
 		     struct bc_reply *reply);
 	struct bc_work work; /* to complete it on the thread for that */
 	enum bc_outcome outcome; /* [L] until DONE, then its completer's */
+	const char *why; /* as outcome, for the log; NULL: nothing to say */
 	struct cds_list_head link; /* [L] QUEUED: in client->queue */
 	struct bc_heap_node
 		due; /* [L] QUEUED: until when; else when to look again */
@@ -337,6 +338,8 @@ struct bc_call {
 	uint32_t looks; /* [L] SENT: at the path of this attempt, so far */
 	uint64_t answer_by; /* [L] ms: SENT, no answer by then is a failure */
 	uint64_t expires; /* [L] ms: SENT, until when parked or delayed */
+	uint64_t id; /* [K] no other has it as long as the process lives; > 0 */
+	uint64_t clientid; /* [K] whose it is */
 	uint64_t submitted; /* [K] ns: when; 0: it never was */
 	uint64_t deadline; /* [K] ms: it has completed by then */
 	uint32_t attempts; /* [L] that have timed out or were refused */
@@ -574,6 +577,11 @@ struct bc_core {
 		unsigned long refused; /* [A] that a limit did not let wait */
 	} held;
 	struct bc_log_limit limits[BC_LIMITED_KINDS];
+	struct {
+		unsigned long waiting; /* [A] lines to be written */
+		unsigned long
+			omitted; /* [A] that were too many, and not told of */
+	} traces;
 };
 
 extern struct bc_core bc_core;
@@ -585,6 +593,9 @@ void bc_log(enum bc_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 #define BC_LOG_INTERVAL 10000 /* ms */
+
+/** Lines of BC_LOG_TRACE that may wait to be written; the others are counted. */
+#define BC_TRACES_MAX 8192
 
 /**
  * Whether a line of a limited kind may be written now.
@@ -835,11 +846,13 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn);
 /** To DONE: the caller completes it once the lock is dropped. */
 void bc_call_done_locked(struct bc_call *call, enum bc_outcome outcome);
 
-/** To DONE: it is completed on the thread for that. */
-void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome);
+/** To DONE: it is completed on the thread for that. @param[in] why  constant */
+void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome,
+			       const char *why);
 
 /** For one that was never submitted: complete it on that thread. Context: any. */
-void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome);
+void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome,
+			    const char *why);
 
 /** Complete it, consuming the reference. @param[in] now  ns, when it ended.
  *  Context: holds no lock; may block.
@@ -868,6 +881,6 @@ void bc_expiry_run(struct bc_client *client);
 
 /** Complete every callback of a client, a moment later. [L] */
 void bc_client_end_calls_locked(struct bc_client *client,
-				enum bc_outcome outcome);
+				enum bc_outcome outcome, const char *why);
 
 #endif /* BC_INTERNAL_H */

@@ -20,7 +20,7 @@
  *   is down; back_bound of session, client and core count the back-bound
  *   bindings; no client's first binding is refused because of others.
  */
-#include "bc_internal.h"
+#include "trace.h"
 
 #include <stdlib.h>
 
@@ -44,11 +44,21 @@ static bool is_trusted(const struct bc_binding *binding)
 	return is_path(binding) && !binding->on_trial;
 }
 
+/* How long a client has had no path, ms; 0: it has none yet. */
+static uint64_t without_path(const struct bc_client *client)
+{
+	return client->paths_since ? bc_now() - client->paths_since : 0;
+}
+
 /* The client has its first path, or none any more; which is no outage where its
  * session ends.
  */
 static void note_path(struct bc_client *client, bool ends)
 {
+	if (client->paths)
+		bc_trace_path_up(client, without_path(client));
+	else
+		bc_trace_path_down(client, ends);
 	if (client->paths && client->outage) {
 		bc_count(BC_COUNT_PATHS_REGAINED);
 		bc_client_end_outage_locked(client);
@@ -521,6 +531,8 @@ int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,
 		return -EINVAL;
 	pthread_mutex_lock(&session->client->lock);
 	rc = bind_locked(session, conn, (enum bc_bind_dir)dir, reply, channels);
+	if (!rc)
+		bc_trace_bind(session, conn, *channels);
 	pthread_mutex_unlock(&session->client->lock);
 	if (rc == -EINVAL)
 		bc_count(BC_COUNT_BIND_CHANNELS);

@@ -16,6 +16,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Ids are taken in blocks, so that threads do not share a line of the cache for
+ * each callback.  The count is never begun anew, as a thread keeps its block.
+ */
+#define ID_BLOCK 256
+
+static uint64_t new_id(void)
+{
+	static uint64_t taken; /* [A] */
+	static __thread uint64_t last, end;
+
+	if (last == end) {
+		end = uatomic_add_return(&taken, ID_BLOCK);
+		last = end - ID_BLOCK;
+	}
+	return ++last;
+}
+
 struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
 			    const void *args, size_t args_len, void *cookie)
 {
@@ -23,7 +40,8 @@ struct bc_call *bc_call_new(uint32_t opcode, uint32_t minorversion,
 
 	if (!call)
 		return NULL;
-	*call = (struct bc_call){ .state = BC_CALL_NEW,
+	*call = (struct bc_call){ .id = new_id(),
+				  .state = BC_CALL_NEW,
 				  .opcode = opcode,
 				  .minorversion = minorversion,
 				  .cookie = cookie,

@@ -24,7 +24,7 @@
  *   submission and on its way from one state to the next, and so only under the
  *   lock; one that is DONE never leaves that state.
  */
-#include "bc_internal.h"
+#include "trace.h"
 
 /* Ganesha counts in whole seconds. */
 #define REVOKE_SLACK 2000 /* ms */
@@ -108,6 +108,16 @@ static void call_time(struct bc_call *call, uint64_t when)
 	bc_client_arm_locked(call->client, when);
 }
 
+/* What it waits for, if it may not be sent at once. */
+static void trace_waits(const struct bc_call *call)
+{
+	struct bc_client *client = call->client;
+
+	if (!client->paths || cds_list_empty(&client->ready))
+		BC_TRACE(call, "waits for a %s",
+			 client->paths ? "slot" : "path");
+}
+
 /* Wait for a path and a slot; in front if it has waited before. */
 void bc_call_enqueue_locked(struct bc_call *call, bool in_front, uint64_t now)
 {
@@ -120,6 +130,7 @@ void bc_call_enqueue_locked(struct bc_call *call, bool in_front, uint64_t now)
 		cds_list_add_tail(&call->link, &client->queue);
 	count_queued(client, 1);
 	call_time(call, bc_call_may_wait_until(call, now));
+	trace_waits(call);
 }
 
 /* It is in a slot. */
@@ -156,6 +167,7 @@ void bc_call_complete(struct bc_call *call, struct bc_reply *reply,
 {
 	uint64_t took = call->submitted ? now - call->submitted : 0;
 
+	bc_trace_complete(call, took);
 	if (call->done)
 		call->done(call, call->outcome, reply);
 	else
@@ -176,15 +188,19 @@ static void complete_queue(struct bc_call *call)
 	bc_completion_queue(&call->work);
 }
 
-void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome)
+void bc_call_complete_later(struct bc_call *call, enum bc_outcome outcome,
+			    const char *why)
 {
 	call->outcome = outcome;
+	call->why = why;
 	complete_queue(call);
 }
 
 /* For a caller that may not complete it itself. */
-void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome)
+void bc_call_done_later_locked(struct bc_call *call, enum bc_outcome outcome,
+			       const char *why)
 {
+	call->why = why;
 	bc_call_done_locked(call, outcome);
 	complete_queue(call);
 }
@@ -229,10 +245,13 @@ void bc_call_redo_locked(struct bc_call *call)
 	if (call->state != BC_CALL_BACKOFF)
 		bc_count(BC_COUNT_REDRIVES);
 	bc_call_unlink_locked(call);
-	if (now < call->deadline)
-		bc_call_enqueue_locked(call, true, now);
-	else
-		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+	if (now >= call->deadline) {
+		bc_call_done_later_locked(call, BC_OUTCOME_FAILED,
+					  "its time is over");
+		return;
+	}
+	BC_TRACE(call, "starts over as a new request");
+	bc_call_enqueue_locked(call, true, now);
 }
 
 /* Whether a callback with only a short time was cut short of what an answer may
@@ -263,7 +282,8 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 
 	bc_call_unlink_locked(call);
 	if (call->patience) {
-		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+		bc_call_done_later_locked(call, BC_OUTCOME_FAILED,
+					  "no answer to its only attempt");
 		return;
 	}
 	delay = config->retry_first_delay << call->attempts;
@@ -273,19 +293,24 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 		bc_count(BC_COUNT_RETRIES);
 		bc_log_limited(
 			BC_LIMITED_RETRY, BC_LOG_INFO,
-			"client %#lx: callback not answered, retry %u of %u in %lu ms",
-			(unsigned long)call->client->clientid, call->attempts,
+			"client %#lx: callback %lu not answered, retry %u of %u in %lu ms",
+			(unsigned long)call->client->clientid,
+			(unsigned long)call->id, call->attempts,
 			config->retry_attempts, (unsigned long)delay);
+		BC_TRACE(call, "attempt %u failed, the next one in %lu ms",
+			 call->attempts, (unsigned long)delay);
 		call_time_backoff(call, bc_now() + delay);
 		return;
 	}
 	bc_count(BC_COUNT_GIVEN_UP);
 	bc_log_limited(BC_LIMITED_GIVEN_UP, BC_LOG_EVENT,
-		       "client %#lx: callback given up after %u attempts",
+		       "client %#lx: callback %lu given up after %u attempts",
 		       (unsigned long)call->client->clientid,
-		       call->attempts + 1);
+		       (unsigned long)call->id, call->attempts + 1);
 	if (too_short) {
-		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+		bc_call_done_later_locked(
+			call, BC_OUTCOME_FAILED,
+			"no answer in the time that was left");
 		return;
 	}
 	bc_client_doubt_locked(call->client);
@@ -293,7 +318,8 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 		session && conn ? bc_binding_find_locked(session, conn) : NULL;
 	if (binding)
 		bc_binding_set_locked(binding, BC_BINDING_SILENT);
-	bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+	bc_call_done_later_locked(call, BC_OUTCOME_FAILED,
+				  "no answer to any attempt");
 }
 
 /* Slots ------------------------------------------------------------------- */

@@ -184,7 +184,8 @@ static void fail_all_clients(void)
 	rcu_read_lock();
 	cds_lfht_for_each_entry(bc_core.clients.entries, &iter, client, node) {
 		pthread_mutex_lock(&client->lock);
-		bc_client_end_calls_locked(client, BC_OUTCOME_FAILED);
+		bc_client_end_calls_locked(client, BC_OUTCOME_FAILED,
+					   "the server ends");
 		bc_client_retire_locked(client);
 		pthread_mutex_unlock(&client->lock);
 	}

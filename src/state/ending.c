@@ -14,18 +14,18 @@
  * Invariants: a connection has no binding left when ops->conn_release() is
  *   called, and a closed session none and nothing in its slots.
  */
-#include "bc_internal.h"
+#include "trace.h"
 
 /* Clients ------------------------------------------------------------------ */
 
 void bc_client_end_calls_locked(struct bc_client *client,
-				enum bc_outcome outcome)
+				enum bc_outcome outcome, const char *why)
 {
 	bc_assert_locked(&client->lock);
 	while (client->due.first)
 		bc_call_done_later_locked(caa_container_of(client->due.first,
 							   struct bc_call, due),
-					  outcome);
+					  outcome, why);
 }
 
 bool bc_client_defer_calls(uint64_t clientid)
@@ -38,7 +38,8 @@ bool bc_client_defer_calls(uint64_t clientid)
 	pthread_mutex_lock(&client->lock);
 	if (cds_list_empty(&client->sessions)) {
 		any = client->calls > 0;
-		bc_client_end_calls_locked(client, BC_OUTCOME_DEFER);
+		bc_client_end_calls_locked(client, BC_OUTCOME_DEFER,
+					   "its client has no session");
 	}
 	pthread_mutex_unlock(&client->lock);
 	bc_client_put(client);
@@ -58,7 +59,8 @@ void bc_client_destroy(uint64_t clientid)
 	client->doubted = false;
 	client->bereaved = false;
 	bc_client_set_standing_locked(client);
-	bc_client_end_calls_locked(client, BC_OUTCOME_FAILED);
+	bc_client_end_calls_locked(client, BC_OUTCOME_FAILED,
+				   "its client has gone");
 	bc_client_retire_locked(client);
 	pthread_mutex_unlock(&client->lock);
 	bc_client_put(client);
@@ -142,6 +144,8 @@ static void park_requests(struct bc_session *session,
 		bc_slots_set(table, slot, BC_SLOT_PARKED);
 		if (call->slot == slot)
 			call->expires = bc_call_may_wait_until(call, now);
+		BC_TRACE(call, "connection %lu has ended, waits in slot %u",
+			 (unsigned long)conn->number, i);
 		parked++;
 	}
 	bc_session_list_locked(session);

@@ -13,7 +13,7 @@
  *   armed for the earliest of them, or for earlier.  What is not due yet, and the
  *   sessions that have nothing to do with it, cost nothing.
  */
-#include "bc_internal.h"
+#include "trace.h"
 
 /* Looks that are due within this time are done together: a client that has much
  * in flight is not visited for each.
@@ -40,17 +40,19 @@ struct visit {
 static void held_expired(struct bc_call *call, uint64_t now)
 {
 	struct bc_slot *slot = call->slot;
+	bool parked = slot->state == BC_SLOT_PARKED;
 	uint64_t again = now + bc_core.config.callback_timeout;
 
-	if (slot->state == BC_SLOT_PARKED && call->client->paths) {
+	if (parked && call->client->paths) {
 		bc_call_redo_locked(
 			call); /* another session of the client has a path */
 	} else if (now >= call->expires) {
-		if (slot->state == BC_SLOT_PARKED && !call->patience)
+		if (parked && !call->patience)
 			bc_client_doubt_locked(call->client);
-		bc_call_done_later_locked(call, slot->state == BC_SLOT_PARKED ?
-							BC_OUTCOME_FAILED :
-							BC_OUTCOME_DEFER);
+		bc_call_done_later_locked(
+			call, parked ? BC_OUTCOME_FAILED : BC_OUTCOME_DEFER,
+			parked ? "its connection did not come back" :
+				 "the client delays it");
 	} else {
 		bc_call_time_again_locked(
 			call, again < call->expires ? again : call->expires);
@@ -107,8 +109,13 @@ static void look_at_path(struct visit *visit, struct bc_call *call)
 		find_heard(visit);
 	elsewhere = visit->heard_on == conn ? visit->heard_elsewhere :
 					      visit->heard_last;
-	if (elsewhere >= (call->slot->when + 1) * 1000000)
+	if (elsewhere >= (call->slot->when + 1) * 1000000) {
+		BC_TRACE(
+			call,
+			"not answered, while the client is heard elsewhere: connection %lu is examined",
+			(unsigned long)conn->number);
 		bc_conn_examine(conn);
+	}
 	bc_call_look_again_locked(call, visit->now);
 }
 
@@ -172,19 +179,19 @@ static void silence_unanswered(struct bc_client *client, uint64_t now)
 static void queue_expired(struct visit *visit, struct bc_call *call)
 {
 	struct bc_client *client = visit->client;
+	const char *why = client->paths ? "no free slot" : "no path";
 
 	bc_count(BC_COUNT_NO_PATH);
-	bc_log_limited(BC_LIMITED_NO_PATH, BC_LOG_EVENT,
-		       "client %#lx: callback given up, %s for %lu ms",
-		       (unsigned long)client->clientid,
-		       client->paths ? "no free slot" : "no path",
-		       (unsigned long)(call->patience ?
-					       call->patience :
-					       bc_core.config.lease_time));
+	bc_log_limited(
+		BC_LIMITED_NO_PATH, BC_LOG_EVENT,
+		"client %#lx: callback %lu given up, %s for %lu ms",
+		(unsigned long)client->clientid, (unsigned long)call->id, why,
+		(unsigned long)(call->patience ? call->patience :
+						 bc_core.config.lease_time));
 	if (client->paths && !visit->silenced)
 		silence_unanswered(client, visit->now);
 	visit->silenced = true;
-	bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+	bc_call_done_later_locked(call, BC_OUTCOME_FAILED, why);
 }
 
 /* The callback to be looked at next, or NULL. */

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The log: lines of the core, and those that a peer can cause at will.
+ * The log: lines of the core, those that a peer can cause at will, and those that
+ * follow one callback.
  *
  * Purpose: format a line; write only some of each kind that a peer can cause in
  *   BC_LOG_INTERVAL, and tell the number of those that were left out.  Such
  *   lines are written by the completions' thread: who notices what they say may
- *   hold a lock, which a slow log must not prolong.
+ *   hold a lock, which a slow log must not prolong.  So are those that follow a
+ *   callback, in the order of what they tell; of them, more than can be written are
+ *   left out, and counted.
  * Data: one struct bc_log_limit a kind, in bc_core; a struct log_line for each
  *   line that waits to be written.
  * Locking: none; any lock may be held.
  * Lifetime: the core's; a line is freed when it has been written.
  * Invariants: in an interval at most as many lines begin to wait as the limits of
  *   all kinds allow; what was left out is told when the interval is over, at the latest.
+ *   At most BC_TRACES_MAX lines that follow callbacks wait.
  */
-#include "bc_internal.h"
+#include "trace.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LINE_MAX_SIZE 256
 
@@ -116,7 +121,17 @@ static void line_run(struct bc_work *work)
 	struct log_line *line = caa_container_of(work, struct log_line, work);
 
 	bc_core.ops->log(line->level, line->text);
+	if (line->level == BC_LOG_TRACE)
+		uatomic_dec(&bc_core.traces.waiting);
 	free(line);
+}
+
+/* Add to a line what has room. */
+static void line_add(struct log_line *line, const char *format, va_list args)
+{
+	size_t len = strlen(line->text);
+
+	vsnprintf(line->text + len, sizeof(line->text) - len, format, args);
 }
 
 static void line_queue(struct log_line *line, enum bc_log_level level)
@@ -181,4 +196,66 @@ static void omitted_run(struct bc_timer *timer)
 			 kinds[kind].what);
 		line_queue(line, kinds[kind].level);
 	}
+}
+
+/* Lines that follow a callback ---------------------------------------------- */
+
+/* @return a line that begins so, to be queued; NULL: too many wait, or out of memory */
+static struct log_line *trace_begin(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static struct log_line *trace_begin(const char *format, ...)
+{
+	struct log_line *line = NULL;
+	unsigned long omitted;
+	va_list args;
+
+	if (uatomic_add_return(&bc_core.traces.waiting, 1) <= BC_TRACES_MAX)
+		line = malloc(sizeof(*line));
+	if (!line) {
+		uatomic_dec(&bc_core.traces.waiting);
+		uatomic_inc(&bc_core.traces.omitted);
+		return NULL;
+	}
+	omitted = uatomic_read(&bc_core.traces.omitted) ?
+			  uatomic_xchg(&bc_core.traces.omitted, 0) :
+			  0;
+	line->text[0] = '\0';
+	if (omitted)
+		snprintf(line->text, sizeof(line->text),
+			 "(%lu lines left out) ", omitted);
+	va_start(args, format);
+	line_add(line, format, args);
+	va_end(args);
+	return line;
+}
+
+void bc_trace_call(const struct bc_call *call, const char *format, ...)
+{
+	uint64_t ns = call->submitted ? bc_now_ns() - call->submitted : 0;
+	struct log_line *line =
+		trace_begin("callback %lu +%luus: ", (unsigned long)call->id,
+			    (unsigned long)(ns / 1000));
+	va_list args;
+
+	if (!line)
+		return;
+	va_start(args, format);
+	line_add(line, format, args);
+	va_end(args);
+	line_queue(line, BC_LOG_TRACE);
+}
+
+void bc_trace_client(uint64_t clientid, const char *format, ...)
+{
+	struct log_line *line =
+		trace_begin("client %#lx: ", (unsigned long)clientid);
+	va_list args;
+
+	if (!line)
+		return;
+	va_start(args, format);
+	line_add(line, format, args);
+	va_end(args);
+	line_queue(line, BC_LOG_TRACE);
 }

@@ -19,7 +19,7 @@
  *
  * Read on from bc_call_submit() downwards.
  */
-#include "bc_internal.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,21 +54,25 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	if (prefer)
 		memcpy(call->prefer, prefer, BC_SESSIONID_SIZE);
 	call->client = client; /* takes over bc_client_lock()'s reference */
+	call->clientid = clientid;
 	bc_client_ref(client); /* the call may complete before we return */
 	client->calls++;
 	bc_count_submitted(call->opcode);
 	call->submitted = bc_now_ns();
 	now = call->submitted / 1000000;
 	call->deadline = bc_call_deadline(call, now);
+	bc_trace_submit(call);
 	/* Pairs with bc_core_stop_calls(): it finds this client in the table,
 	 * or we see that it has begun.
 	 */
 	cmm_smp_mb();
 	if (uatomic_read(&bc_core.stopping)) {
-		bc_call_done_later_locked(call, BC_OUTCOME_FAILED);
+		bc_call_done_later_locked(call, BC_OUTCOME_FAILED,
+					  "the server ends");
 	} else if (client->queued >= bc_core.config.max_queue) {
 		bc_count(BC_COUNT_QUEUE_FULL);
-		bc_call_done_later_locked(call, BC_OUTCOME_DEFER);
+		bc_call_done_later_locked(call, BC_OUTCOME_DEFER,
+					  "too many wait");
 	} else {
 		bc_call_enqueue_locked(call, false, now);
 		ready = ready_locked(client, now);
@@ -80,21 +84,25 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	return 0;
 }
 
-void bc_call_defer(struct bc_call *call)
+void bc_call_defer(struct bc_call *call, uint64_t clientid, const char *why)
 {
+	call->clientid = clientid;
 	bc_count_submitted(call->opcode);
-	bc_call_complete_later(call, BC_OUTCOME_DEFER);
+	bc_trace_submit(call);
+	bc_call_complete_later(call, BC_OUTCOME_DEFER, why);
 }
 
 /* Sending ------------------------------------------------------------------ */
 
 static void callback_replied(struct bc_request *req, struct bc_reply *reply);
 
-/* Send a slot's request, again or at last, at @when. */
+/* Send a slot's request, again or at last, after @delay, ms. */
 static void slot_wait(struct bc_session *session, struct bc_slot *slot,
-		      uint64_t when)
+		      uint64_t now, uint64_t delay)
 {
-	slot->when = when;
+	BC_TRACE(slot->call, "waits in slot %u for %lu ms",
+		 (uint32_t)(slot - session->slots.slots), (unsigned long)delay);
+	slot->when = now + delay;
 	bc_slots_set(&session->slots, slot, BC_SLOT_DELAYED);
 	bc_session_list_locked(session);
 	bc_client_arm_locked(session->client, slot->when);
@@ -171,7 +179,7 @@ static struct bc_request *slot_request(struct bc_session *session,
 		bc_cb_compound_size(call->args_len - left_out));
 
 	if (!req) {
-		slot_wait(session, slot, now + DELAY_FIRST);
+		slot_wait(session, slot, now, DELAY_FIRST);
 		return NULL;
 	}
 	urcu_ref_init(&req->ref);
@@ -351,6 +359,8 @@ static struct bc_request *next_question(struct bc_client *client, uint64_t now)
 	if (!req)
 		return NULL;
 	bc_count(BC_COUNT_QUESTIONS);
+	BC_TRACE(slot->call, "asks client %#lx, which is on trial",
+		 (unsigned long)client->clientid);
 	bc_question_sent_locked(client, now);
 	return req;
 }
@@ -375,6 +385,7 @@ static struct bc_request *next_queued(struct bc_client *client, uint64_t now)
 		if (!session && waits_for_slot(client, call))
 			return NULL;
 		if (!session) {
+			BC_TRACE(call, "is too large for each path");
 			too_large = least_bytes(call);
 			continue;
 		}
@@ -428,8 +439,9 @@ static void send_failed(struct bc_request *req, int error)
 	struct bc_slot *slot;
 
 	bc_log_limited(BC_LIMITED_ENCODE, BC_LOG_WARN,
-		       "client %#lx: cannot encode a callback: %s",
-		       (unsigned long)client->clientid, strerror(-error));
+		       "client %#lx: callback %lu cannot be sent: %s",
+		       (unsigned long)client->clientid,
+		       (unsigned long)req->call->id, strerror(-error));
 	bc_count(BC_COUNT_SEND_FAILED);
 	pthread_mutex_lock(&client->lock);
 	slot = &session->slots.slots[req->sequence.slot];
@@ -460,6 +472,10 @@ static bool send_all(struct bc_request *ready)
 			bc_count(BC_COUNT_SENT);
 		if (!rc && retry)
 			bc_count(BC_COUNT_FAILOVERS);
+		if (rc)
+			BC_TRACE(req->call, "not sent over connection %lu: %s",
+				 (unsigned long)req->conn->number,
+				 strerror(-rc));
 		/* On -ENOTCONN the connection's end re-drives it. */
 		if (rc && rc != -ENOTCONN) {
 			send_failed(req, rc);
@@ -501,7 +517,7 @@ static void slot_delay(struct bc_session *session, struct bc_slot *slot)
 		delay = DELAY_MAX;
 	bc_slot_drop_request_locked(slot);
 	slot->delays++;
-	slot_wait(session, slot, bc_now() + delay);
+	slot_wait(session, slot, bc_now(), delay);
 }
 
 /* The client delays a request whose callback goes on; another one it may drop. */
@@ -685,14 +701,16 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 	bool failed;
 
 	if (verdict != BC_VERDICT_DONE && verdict != BC_VERDICT_DELAY)
-		bc_log_limited(BC_LIMITED_VERDICT, BC_LOG_INFO,
-			       "client %#lx slot %u sequence %u: %s",
-			       (unsigned long)client->clientid,
-			       req->sequence.slot, req->sequence.sequence,
-			       bc_verdict_name(verdict));
+		bc_log_limited(
+			BC_LIMITED_VERDICT, BC_LOG_INFO,
+			"client %#lx: callback %lu, slot %u sequence %u: %s",
+			(unsigned long)client->clientid,
+			(unsigned long)req->call->id, req->sequence.slot,
+			req->sequence.sequence, bc_verdict_name(verdict));
 
 	pthread_mutex_lock(&client->lock);
 	now = bc_now_ns(); /* for one client, time does not go back */
+	bc_trace_reply(req, reply, verdict, now - req->sent);
 	slot = &session->slots.slots[req->sequence.slot];
 	if (reply_awaited(session, slot, req)) {
 		heard_on(session, req->conn, verdict);
@@ -702,6 +720,8 @@ static void callback_replied(struct bc_request *req, struct bc_reply *reply)
 		if (!bc_slots_usable(&session->slots))
 			bc_binding_fault_session_locked(session);
 		ready = ready_locked(client, now / 1000000);
+	} else {
+		BC_TRACE(req->call, "that answer is too late for its slot");
 	}
 	pthread_mutex_unlock(&client->lock);
 

@@ -112,6 +112,7 @@ struct bc_call *bc_question_new(const struct bc_session *session)
 		return NULL;
 	call->state = BC_CALL_DONE;
 	call->client = session->client;
+	call->clientid = call->client->clientid;
 	bc_client_ref(call->client);
 	return call;
 }

@@ -20,7 +20,7 @@
  * Invariants: what happens to a file after bc_waiting_ticket() wakes who then waits,
  *   or does not let it wait; no waiter is given back twice for one bc_waiter_wait().
  */
-#include "bc_internal.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -354,8 +354,10 @@ static void wait_locked(struct bc_waiter *waiter,
 	if (waiter->holder)
 		add_to_holder_locked(waiter,
 				     &by_holder[client_chain(waiter->holder)]);
-	if (!waiter->has_waited)
+	if (!waiter->has_waited) {
 		uatomic_inc(&bc_core.held.held);
+		bc_trace_held(waiter->arrival, waiter->client, waiter->file);
+	}
 	waiter->has_waited = true;
 	bc_timer_arm(&due_timer, waiter->until);
 }
@@ -388,9 +390,11 @@ void bc_waiter_free(struct bc_waiter *waiter, bool in_vain)
 	uatomic_set(&weight_of_all, weight_of_all - waiter->weight);
 	uatomic_set(&in_sessions[session], in_sessions[session] - 1);
 	pthread_mutex_unlock(&waiting_lock);
-	if (waiter->has_waited)
+	if (waiter->has_waited) {
 		uatomic_inc(in_vain ? &bc_core.held.in_vain :
 				      &bc_core.held.went_on);
+		bc_trace_went_on(waiter->arrival, waiter->client, in_vain);
+	}
 	free(waiter);
 }
 

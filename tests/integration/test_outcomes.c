@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define DOWN (SEQ4_STATUS_CB_PATH_DOWN | SEQ4_STATUS_CB_PATH_DOWN_SESSION)
-#define RETRY "callback not answered, retry 1 of"
+#define RETRY "not answered, retry 1 of"
 
 static const struct cb_answer held = { .when = CB_HELD };
 static const struct cb_answer correct;

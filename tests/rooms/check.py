@@ -11,10 +11,10 @@ SRC = ROOT / "src"
 FOLDERS = (SRC / "include", SRC / "protocols", SRC)
 CONFIG = "src/protocols/ganesha/config_h"  # stands in for Ganesha's config.h
 
-# What every room may see beside the module's own headers: the C library and its
-# threads; and with the system's calls, who sees ntirpc or Ganesha.
+# What every room may see beside the module's own headers: the C library, its
+# threads and its probes; and with the system's calls, who sees ntirpc or Ganesha.
 LIBRARY = (r"(arpa/inet|assert|errno|inttypes|pthread|sched|semaphore|stdarg|"
-           r"stdbool|stddef|stdint|stdio|stdlib|string|time)\.h")
+           r"stdbool|stddef|stdint|stdio|stdlib|string|sys/sdt|time)\.h")
 SYSTEM = (r"(dlfcn|elf|fcntl|link|netinet/in|netinet/tcp|poll|sys/epoll|"
           r"signal|sys/mman|sys/param|sys/random|sys/socket|sys/uio|unistd)\.h")
 URCU = r"urcu-bp\.h|urcu/\w+\.h"

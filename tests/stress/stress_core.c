@@ -14,7 +14,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "bc_internal.h"
+#include "trace.h"
 #include "check.h"
 #include "sane.h"
 #include "snapshot.h"
@@ -160,6 +160,11 @@ static struct bc_request *wire_take(struct random *random)
 	return req;
 }
 
+static bool is_tracing(void)
+{
+	return true;
+}
+
 static int send_request(struct bc_request *req)
 {
 	if (req->session) {
@@ -171,6 +176,7 @@ static int send_request(struct bc_request *req)
 		return -ENOTCONN;
 	if (pick(&faults, 100) == 0)
 		return -EIO;
+	bc_trace_send(req, 0);
 	urcu_ref_get(&req->ref);
 	wire_put(req);
 	return 0;
@@ -212,6 +218,7 @@ static void complete(struct bc_call *call, enum bc_outcome outcome,
 
 static const struct bc_ops ops = {
 	.log = ignore_log,
+	.tracing = is_tracing,
 	.request_new = request_new,
 	.request_free = request_free,
 	.send = send_request,

@@ -15,9 +15,12 @@
 #include <time.h>
 
 #include "check.h"
+#include "trace.h"
 #include "sane.h"
 
 #define FAKE_CONNS_MAX 128
+#define FAKE_TRACES_MAX 64
+#define FAKE_TRACE_SIZE 256
 #define CB_RECALL 4 /* OP_CB_RECALL */
 #define CRED_SIZE 16 /* AUTH_NONE and its verifier */
 
@@ -62,6 +65,10 @@ static struct {
 	struct bc_conn *stalled; /* atomic */
 	long requests_live; /* [A] */
 	long conns_live; /* [A] */
+	bool tracing; /* [A] */
+	uint32_t xids;
+	unsigned int num_traces;
+	char traces[FAKE_TRACES_MAX][FAKE_TRACE_SIZE];
 } fake = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.sent = CDS_LIST_HEAD_INIT(fake.sent),
@@ -102,11 +109,26 @@ static void check_unlocked(void)
 	rcu_read_unlock();
 }
 
+static void keep_trace(const char *line)
+{
+	pthread_mutex_lock(&fake.lock);
+	CHECK(fake.num_traces < FAKE_TRACES_MAX);
+	snprintf(fake.traces[fake.num_traces++], FAKE_TRACE_SIZE, "%s", line);
+	pthread_mutex_unlock(&fake.lock);
+}
+
 static void fake_log(enum bc_log_level level, const char *line)
 {
 	check_unlocked();
+	if (level == BC_LOG_TRACE)
+		keep_trace(line);
 	if (getenv("FAKE_LOG"))
 		fprintf(stderr, "core [%d] %s\n", (int)level, line);
+}
+
+static bool fake_tracing(void)
+{
+	return uatomic_read(&fake.tracing);
 }
 
 static struct bc_request *fake_request_new(size_t body_len)
@@ -189,6 +211,7 @@ static int fake_send(struct bc_request *req)
 	} else {
 		if (req->call)
 			check_wire(req);
+		bc_trace_send(req, ++fake.xids);
 		sent = calloc(1, sizeof(*sent));
 		CHECK(sent);
 		urcu_ref_get(&req->ref);
@@ -259,6 +282,7 @@ static void fake_go_on(void *cookie)
 
 const struct bc_ops fake_ops = {
 	.log = fake_log,
+	.tracing = fake_tracing,
 	.request_new = fake_request_new,
 	.request_free = fake_request_free,
 	.send = fake_send,
@@ -280,6 +304,8 @@ void fake_start(const struct bc_config *config)
 	fake.request_failures = 0;
 	fake.num_conns = 0;
 	fake.stalled = NULL;
+	fake.tracing = false;
+	fake.num_traces = 0;
 }
 
 static void drop_sent(void)
@@ -560,7 +586,7 @@ struct fake_call *fake_defer(void)
 	struct fake_call *mine = call_make(8, &call);
 
 	submitting = true;
-	bc_call_defer(call);
+	bc_call_defer(call, 0, NULL);
 	submitting = false;
 	return mine;
 }
@@ -727,4 +753,28 @@ void fake_fail_requests(unsigned int times)
 	pthread_mutex_lock(&fake.lock);
 	fake.request_failures = times;
 	pthread_mutex_unlock(&fake.lock);
+}
+
+/* The log -------------------------------------------------------------------- */
+
+void fake_trace(void)
+{
+	uatomic_set(&fake.tracing, true);
+}
+
+unsigned int fake_traces(void)
+{
+	unsigned int traces;
+
+	bc_worker_flush(bc_completion_queue);
+	pthread_mutex_lock(&fake.lock);
+	traces = fake.num_traces;
+	pthread_mutex_unlock(&fake.lock);
+	return traces;
+}
+
+const char *fake_trace_line(unsigned int n)
+{
+	CHECK(n < fake_traces());
+	return fake.traces[n];
 }

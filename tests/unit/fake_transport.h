@@ -183,4 +183,15 @@ unsigned int fake_failed_sends(void);
 /** Let the next @a times calls of request_new() return NULL. */
 void fake_fail_requests(unsigned int times);
 
+/* The log */
+
+/** From now on lines that follow callbacks are written, and kept. */
+void fake_trace(void);
+
+/** How many there are so far, all of what has happened. */
+unsigned int fake_traces(void);
+
+/** Number @a n of them, from 0; the test fails if there is none. */
+const char *fake_trace_line(unsigned int n);
+
 #endif /* FAKE_TRANSPORT_H */

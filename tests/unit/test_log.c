@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bc_internal.h"
+#include "trace.h"
 
 #define NOW 1000000
 
@@ -61,13 +61,26 @@ static void test_log_burst_is_due(void **state)
 static char lines[64][256];
 static unsigned int num_lines;
 static bool by_completions; /* all lines, by that thread */
+static unsigned int num_traces; /* lines of BC_LOG_TRACE */
+static bool slow_log; /* they wait for next_trace */
+static sem_t next_trace;
+
+static bool is_tracing(void)
+{
+	return true;
+}
 
 static void keep_line(enum bc_log_level level, const char *line)
 {
 	char name[16];
 
-	assert_true(level <= BC_LOG_DEBUG);
-	assert_true(num_lines < 64);
+	assert_true(level <= BC_LOG_TRACE);
+	if (level == BC_LOG_TRACE)
+		num_traces++;
+	if (level == BC_LOG_TRACE && slow_log)
+		sem_wait(&next_trace);
+	if (num_lines == 64)
+		num_lines--; /* the last one is kept */
 	strcpy(lines[num_lines++], line);
 	assert_int_equal(pthread_getname_np(pthread_self(), name, sizeof(name)),
 			 0);
@@ -76,12 +89,13 @@ static void keep_line(enum bc_log_level level, const char *line)
 
 static int start(void **state)
 {
-	static const struct bc_ops ops = { .log = keep_line };
+	static const struct bc_ops ops = { .log = keep_line,
+					   .tracing = is_tracing };
 
 	(void)state;
 	memset(&bc_core, 0, sizeof(bc_core));
 	bc_core.ops = &ops;
-	num_lines = 0;
+	num_lines = num_traces = 0;
 	by_completions = true;
 	return bc_timers_start();
 }
@@ -136,6 +150,33 @@ static void test_log_of_every_kind_is_bounded_and_counted(void **state)
 	}
 }
 
+/* However slow the log is, and whatever happens meanwhile. */
+static void test_log_traces_that_wait_are_bounded_and_counted(void **state)
+{
+	const unsigned int many = BC_TRACES_MAX + 100;
+	unsigned int written;
+
+	(void)state;
+	sem_init(&next_trace, 0, 0);
+	slow_log = true;
+	for (unsigned int i = 0; i < many; i++)
+		BC_TRACE_CLIENT(7, "step %u", i);
+	slow_log = false;
+	sem_post(&next_trace);
+	bc_worker_flush(bc_completion_queue);
+	assert_int_equal(num_traces, BC_TRACES_MAX);
+	assert_string_equal(lines[0], "client 0x7: step 0");
+	BC_TRACE_CLIENT(7, "last");
+	bc_worker_flush(bc_completion_queue);
+	written = num_lines - 1;
+	assert_string_equal(lines[written],
+			    "(100 lines left out) client 0x7: last");
+	BC_TRACE_CLIENT(7, "after");
+	bc_worker_flush(bc_completion_queue);
+	assert_string_equal(lines[written], "client 0x7: after");
+	sem_destroy(&next_trace);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +187,9 @@ int main(void)
 			test_log_limited_says_how_many_were_omitted, start,
 			stop),
 		cmocka_unit_test(test_log_of_every_kind_is_bounded_and_counted),
+		cmocka_unit_test_setup_teardown(
+			test_log_traces_that_wait_are_bounded_and_counted,
+			start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,11 +24,21 @@ static void core_log(enum bc_log_level level, const char *line)
 	case BC_LOG_DEBUG:
 		LogDebug(COMPONENT_NFS_CB, "%s", line);
 		break;
+	case BC_LOG_TRACE:
+		LogFullDebug(COMPONENT_NFS_CB, "%s", line);
+		break;
 	}
+}
+
+/* Ganesha's level may change at any moment. */
+static bool core_tracing(void)
+{
+	return isFullDebug(COMPONENT_NFS_CB);
 }
 
 const struct bc_ops bc_core_ops = {
 	.log = core_log,
+	.tracing = core_tracing,
 	.request_new = bc_transport_request_new,
 	.request_free = bc_transport_request_free,
 	.send = bc_transport_send,

@@ -151,11 +151,13 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 	if (!encoded) {
 		LogCrit(COMPONENT_NFS_CB, "cannot encode callback operation %u",
 			sequence[1].argop);
-		bc_call_defer(submitted);
+		bc_call_defer(submitted, session->clientid,
+			      "it cannot be encoded");
 		return RPC_SUCCESS;
 	}
 	if (limit_recall(submitted, &sequence[1], session)) {
-		bc_call_defer(submitted);
+		bc_call_defer(submitted, session->clientid,
+			      "nobody would answer in time");
 		return RPC_SUCCESS;
 	}
 	/* It may complete, and the session go, before this returns. */

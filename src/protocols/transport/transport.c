@@ -29,8 +29,8 @@
 #include "transport/transport.h"
 #include "transport/retransmission.h"
 
-#include "bc_internal.h"
 #include "ganesha/ntirpc.h"
+#include "trace.h"
 #include "wire/cb_reply.h"
 
 #include "nfsv41.h"
@@ -358,6 +358,7 @@ int bc_transport_send(struct bc_request *req)
 	/* From here on the request holds the CLIENT, and that the transport. */
 	if (rc)
 		return rc;
+	bc_trace_send(req, request->cc.cc_xid);
 	if (!may_write && hand_over(request))
 		return 0;
 	return write_call(request) ? 0 : -EIO;
