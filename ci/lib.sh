@@ -21,13 +21,15 @@ module=$build/plugins/libfsalbackchannel.so
 build_packages=(
 	gcc make cmake pkg-config libc6-dev
 	libntirpc-dev liburcu-dev libkrb5-dev libmicrohttpd-dev libjansson-dev
+	libdbus-1-dev
 	libcmocka-dev python3 systemtap-sdt-dev)
 [[ ${GANESHA_SOURCE_DIR:-} ]] || build_packages+=(nfs-ganesha)
 server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
 test_packages=(
 	"${server_packages[@]}" nfs-common user-mode-linux valgrind
-	iproute2 nftables ethtool kmod tshark python3 prometheus clang-format gdb)
+	iproute2 nftables ethtool kmod tshark python3 prometheus clang-format
+	gdb dbus-daemon dbus-bin)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #define CONNECTIONS 32
@@ -107,35 +106,7 @@ static enum MHD_Result answer_no_client(struct request *request)
 			    "there is no such client");
 }
 
-/* Without a core there are no clients. */
-static enum MHD_Result answer_no_core(struct request *request,
-				      enum bc_admin_state state,
-				      const char *why)
-{
-	char what[1024];
-
-	snprintf(what, sizeof(what), "%s%s%s",
-		 state == BC_ADMIN_OFF ? "the module is switched off" :
-					 "the module is not attached",
-		 why[0] ? ": " : "", why);
-	return answer_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, what);
-}
-
 /* Arguments ------------------------------------------------------------------ */
-
-/* @return whether it is a number, all of it, up to @max */
-static bool parse_number(const char *text, uint64_t max, uint64_t *number)
-{
-	unsigned long long value;
-	char *end;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	*number = value;
-	return !errno && !*end && value <= max;
-}
 
 /* @return false: it is there, and is none; @number is untouched without it */
 static bool number_argument(struct request *request, const char *name,
@@ -144,7 +115,7 @@ static bool number_argument(struct request *request, const char *name,
 	const char *text = MHD_lookup_connection_value(
 		request->connection, MHD_GET_ARGUMENT_KIND, name);
 
-	return !text || parse_number(text, max, number);
+	return !text || bc_model_parse_number(text, max, number);
 }
 
 /* Getting -------------------------------------------------------------------- */
@@ -354,7 +325,7 @@ static enum MHD_Result post_client(struct request *request, const char *rest)
 	if (!action || (size_t)(action - rest) >= sizeof(id))
 		return answer_not_found(request);
 	memcpy(id, rest, (size_t)(action - rest));
-	if (!parse_number(id, UINT64_MAX, &clientid))
+	if (!bc_model_parse_number(id, UINT64_MAX, &clientid))
 		return answer_error(request, MHD_HTTP_BAD_REQUEST,
 				    "this is not a client id");
 	if (!strcmp(action, "/probe"))
@@ -366,51 +337,24 @@ static enum MHD_Result post_client(struct request *request, const char *rest)
 	return answer_not_found(request);
 }
 
-/* @return whether it is a value of the setting */
-static bool parse_value(const struct bc_admin_setting *setting,
-			const char *text, uint64_t *value)
-{
-	if (!setting->is_bool)
-		return parse_number(text, setting->max, value);
-	*value = !strcasecmp(text, "true");
-	return *value || !strcasecmp(text, "false");
-}
-
-static enum MHD_Result set_setting(struct request *request,
-				   const struct bc_admin_setting *setting)
-{
-	const char *text = MHD_lookup_connection_value(
-		request->connection, MHD_GET_ARGUMENT_KIND, "value");
-	const char *why;
-	char what[128];
-	uint64_t value;
-
-	if (!text || !parse_value(setting, text, &value)) {
-		if (setting->is_bool)
-			snprintf(what, sizeof(what),
-				 "value is neither true nor false");
-		else
-			snprintf(what, sizeof(what),
-				 "value is not a number from 0 to %u",
-				 setting->max);
-		return answer_error(request, MHD_HTTP_BAD_REQUEST, what);
-	}
-	why = setting->set((uint32_t)value);
-	if (why)
-		return answer_error(request, MHD_HTTP_CONFLICT, why);
-	return get_settings(request);
-}
-
 static enum MHD_Result post_setting(struct request *request, const char *name)
 {
-	const struct bc_admin_config *config = request->http->config;
+	const char *value = MHD_lookup_connection_value(
+		request->connection, MHD_GET_ARGUMENT_KIND, "value");
+	char why[256];
 
-	for (size_t i = 0; i < config->num_settings; i++)
-		if (!strcasecmp(config->settings[i].name, name))
-			return set_setting(request, &config->settings[i]);
-	return answer_error(
-		request, MHD_HTTP_NOT_FOUND,
-		"there is no such setting that can be looked at here");
+	switch (bc_model_set(request->http->config, name, value, why,
+			     sizeof(why))) {
+	case BC_MODEL_SET:
+		break;
+	case BC_MODEL_SET_UNKNOWN:
+		return answer_error(request, MHD_HTTP_NOT_FOUND, why);
+	case BC_MODEL_SET_INVALID:
+		return answer_error(request, MHD_HTTP_BAD_REQUEST, why);
+	case BC_MODEL_SET_REFUSED:
+		return answer_error(request, MHD_HTTP_CONFLICT, why);
+	}
+	return get_settings(request);
 }
 
 /* Finding -------------------------------------------------------------------- */
@@ -436,16 +380,15 @@ static const char *after(const char *url, const char *prefix)
 	return strncmp(url, prefix, len) ? NULL : url + len;
 }
 
-/* @return true: it was answered that there is no core */
+/* @return true: it was answered that there is no core, and so no client */
 static bool refuse_without_core(struct request *request,
 				enum MHD_Result *result)
 {
-	const char *why;
-	enum bc_admin_state state = bc_model_state(request->http->config, &why);
+	char why[1024];
 
-	if (bc_model_has_core(state))
+	if (!bc_model_no_core(request->http->config, why, sizeof(why)))
 		return false;
-	*result = answer_no_core(request, state, why);
+	*result = answer_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 	return true;
 }
 
@@ -467,7 +410,7 @@ static enum MHD_Result get(struct request *request, const char *url)
 		return answer_not_found(request);
 	if (refuse_without_core(request, &result))
 		return result;
-	if (!parse_number(id, UINT64_MAX, &clientid))
+	if (!bc_model_parse_number(id, UINT64_MAX, &clientid))
 		return answer_error(request, MHD_HTTP_BAD_REQUEST,
 				    "this is not a client id");
 	return get_client(request, clientid);

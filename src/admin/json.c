@@ -5,10 +5,8 @@
  */
 #include "admin/json.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,53 +66,26 @@ static void set_sessionid(json_t *object, const char *name,
 	set_text(object, name, text);
 }
 
-/* Four bytes of IPv4; or sixteen of IPv6, and perhaps the scope after them. */
-static json_t *address_of(const struct bc_client_view *view)
+/* A text, or null. */
+static json_t *text_or_null(const char *text)
 {
-	char text[INET6_ADDRSTRLEN];
-	int family = view->address_len == 4 ? AF_INET : AF_INET6;
-
-	if (view->address_len != 4 && view->address_len < 16)
-		return json_null();
-	if (!inet_ntop(family, view->address, text, sizeof(text)))
-		return json_null();
-	return json_string(text);
+	return text ? json_string(text) : json_null();
 }
 
 /* Clients -------------------------------------------------------------------- */
-
-/* Why a client is granted no delegations; null: nothing is in the way. */
-static json_t *why_no_delegations(const struct bc_client_view *view)
-{
-	switch (view->state) {
-	case BC_CLIENT_TRUSTED:
-		return json_null();
-	case BC_CLIENT_ON_TRIAL:
-		if (view->doubted)
-			return json_string(
-				"it left a callback unanswered and has answered none since");
-		if (view->bereaved)
-			return json_string(
-				"a delegation was revoked and it has answered nothing since");
-		return json_string(
-			"what came back must answer a callback first");
-	case BC_CLIENT_NO_PATH:
-		return json_string("its back channel is down");
-	case BC_CLIENT_NO_BACK:
-		return json_string("it has never had a back channel");
-	}
-	return json_null();
-}
 
 static json_t *client_object(const struct bc_client_view *view)
 {
 	json_t *object = json_object();
 	bool up = view->paths > 0;
+	char address[BC_MODEL_ADDRESS];
 
 	set_clientid(object, "id", view->clientid);
-	set(object, "address", address_of(view));
+	set(object, "address",
+	    text_or_null(bc_model_address(view, address) ? address : NULL));
 	set_text(object, "state", bc_model_client_state_name(view->state));
-	set(object, "no_delegations", why_no_delegations(view));
+	set(object, "no_delegations",
+	    text_or_null(bc_model_why_no_delegations(view)));
 	set_bool(object, "path_up", up);
 	set_ms(object, "path_since", view->path_ms);
 	set_ms(object, "heard", view->heard_ms);
@@ -271,10 +242,8 @@ static uint64_t quantile_ns(const struct bc_histogram *histogram,
 static json_t *duration_object(const struct bc_histogram *histogram)
 {
 	json_t *object = json_object();
-	uint64_t count = 0;
+	uint64_t count = bc_model_timed(histogram);
 
-	for (int i = 0; i < BC_HISTOGRAM_BUCKETS; i++)
-		count += histogram->buckets[i];
 	set_count(object, "count", count);
 	set(object, "sum", json_real((double)histogram->sum / 1e9));
 	if (!count)
@@ -304,13 +273,9 @@ static json_t *counts_object(const struct bc_counts *counts)
 
 	for (size_t i = 0; i < bc_model_num_counts; i++) {
 		const struct bc_model_count *count = &bc_model_counts[i];
-		char name[64];
+		char name[BC_MODEL_COUNT_NAME];
 
-		snprintf(name, sizeof(name), "%s%s%s%s%s", count->family,
-			 count->label ? "." : "",
-			 count->label ? count->value : "",
-			 count->second ? "." : "",
-			 count->second ? count->second_value : "");
+		bc_model_count_name(count, name);
 		set_count(object, name, counts->of[count->counter]);
 	}
 	set_ms(object, "path_down_seconds", counts->of[BC_COUNT_DOWN_MS]);

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "admin/model.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include "wire/cb_about.h"
 
 /* clang-format off */
@@ -129,7 +136,132 @@ void bc_model_read(struct bc_model *model, const struct bc_admin_config *config)
 	bc_snapshot_held(&model->held);
 }
 
+bool bc_model_no_core(const struct bc_admin_config *config, char *why,
+		      size_t size)
+{
+	const char *reason;
+	enum bc_admin_state state = bc_model_state(config, &reason);
+
+	if (bc_model_has_core(state))
+		return false;
+	snprintf(why, size, "%s%s%s",
+		 state == BC_ADMIN_OFF ? "the module is switched off" :
+					 "the module is not attached",
+		 reason[0] ? ": " : "", reason);
+	return true;
+}
+
+uint64_t bc_model_timed(const struct bc_histogram *histogram)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i < BC_HISTOGRAM_BUCKETS; i++)
+		count += histogram->buckets[i];
+	return count;
+}
+
+/* Settings ------------------------------------------------------------------- */
+
+bool bc_model_parse_number(const char *text, uint64_t max, uint64_t *number)
+{
+	unsigned long long value;
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	*number = value;
+	return !errno && !*end && value <= max;
+}
+
+/* @return whether it is a value of the setting */
+static bool parse_value(const struct bc_admin_setting *setting,
+			const char *text, uint64_t *value)
+{
+	if (!setting->is_bool)
+		return bc_model_parse_number(text, setting->max, value);
+	*value = !strcasecmp(text, "true");
+	return *value || !strcasecmp(text, "false");
+}
+
+static enum bc_model_set change(const struct bc_admin_setting *setting,
+				const char *text, char *why, size_t size)
+{
+	const char *reason;
+	uint64_t value;
+
+	if (!text || !parse_value(setting, text, &value)) {
+		if (setting->is_bool)
+			snprintf(why, size, "value is neither true nor false");
+		else
+			snprintf(why, size,
+				 "value is not a number from 0 to %u",
+				 setting->max);
+		return BC_MODEL_SET_INVALID;
+	}
+	reason = setting->set((uint32_t)value);
+	if (!reason)
+		return BC_MODEL_SET;
+	snprintf(why, size, "%s", reason);
+	return BC_MODEL_SET_REFUSED;
+}
+
+enum bc_model_set bc_model_set(const struct bc_admin_config *config,
+			       const char *name, const char *value, char *why,
+			       size_t size)
+{
+	for (size_t i = 0; i < config->num_settings; i++)
+		if (!strcasecmp(config->settings[i].name, name))
+			return change(&config->settings[i], value, why, size);
+	snprintf(why, size,
+		 "there is no such setting that can be looked at here");
+	return BC_MODEL_SET_UNKNOWN;
+}
+
+/* Clients -------------------------------------------------------------------- */
+
+const char *bc_model_why_no_delegations(const struct bc_client_view *view)
+{
+	switch (view->state) {
+	case BC_CLIENT_TRUSTED:
+		return NULL;
+	case BC_CLIENT_ON_TRIAL:
+		if (view->doubted)
+			return "it left a callback unanswered and has answered none since";
+		if (view->bereaved)
+			return "a delegation was revoked and it has answered nothing since";
+		return "what came back must answer a callback first";
+	case BC_CLIENT_NO_PATH:
+		return "its back channel is down";
+	case BC_CLIENT_NO_BACK:
+		return "it has never had a back channel";
+	}
+	return NULL;
+}
+
+/* Four bytes of IPv4; or sixteen of IPv6, and perhaps the scope after them. */
+bool bc_model_address(const struct bc_client_view *view,
+		      char text[BC_MODEL_ADDRESS])
+{
+	int family = view->address_len == 4 ? AF_INET : AF_INET6;
+
+	_Static_assert(BC_MODEL_ADDRESS >= INET6_ADDRSTRLEN, "any address");
+	if (view->address_len != 4 && view->address_len < 16)
+		return false;
+	return inet_ntop(family, view->address, text, BC_MODEL_ADDRESS) != NULL;
+}
+
 /* Names ---------------------------------------------------------------------- */
+
+void bc_model_count_name(const struct bc_model_count *count,
+			 char name[BC_MODEL_COUNT_NAME])
+{
+	snprintf(name, BC_MODEL_COUNT_NAME, "%s%s%s%s%s", count->family,
+		 count->label ? "." : "", count->label ? count->value : "",
+		 count->second ? "." : "",
+		 count->second ? count->second_value : "");
+}
 
 const char *bc_model_state_name(enum bc_admin_state state)
 {

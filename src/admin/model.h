@@ -32,6 +32,10 @@ enum bc_admin_state bc_model_state(const struct bc_admin_config *config,
 /** Whether clients can be looked at in this state. */
 bool bc_model_has_core(enum bc_admin_state state);
 
+/** Why there are no clients to look at. @return false: there are */
+bool bc_model_no_core(const struct bc_admin_config *config, char *why,
+		      size_t size);
+
 /* Names, in lower case with underscores, but for operations, which are the RFC's. */
 
 const char *bc_model_state_name(enum bc_admin_state state);
@@ -41,6 +45,40 @@ const char *bc_model_outcome_name(enum bc_outcome outcome);
 const char *bc_model_verdict_name(enum bc_verdict verdict);
 /** @param[in] op  0 .. BC_CB_OPS - 1. @return NULL: there is none */
 const char *bc_model_op_name(unsigned int op);
+
+/** Why a client is granted no delegations. @return NULL: nothing is in the way */
+const char *bc_model_why_no_delegations(const struct bc_client_view *view);
+
+#define BC_MODEL_ADDRESS 48 /* bytes, for any address */
+
+/** A client's address as it is written. @return false: it is not known */
+bool bc_model_address(const struct bc_client_view *view,
+		      char text[BC_MODEL_ADDRESS]);
+
+/** How a setting is changed. */
+enum bc_model_set {
+	BC_MODEL_SET,
+	BC_MODEL_SET_UNKNOWN, /* there is none of this name */
+	BC_MODEL_SET_INVALID, /* it cannot have this value */
+	BC_MODEL_SET_REFUSED, /* it could, but not now */
+};
+
+/**
+ * Change a setting.
+ *
+ * @param[in]  name   in any case
+ * @param[in]  value  true, false, or a number; NULL: none was given
+ * @param[out] why    why not
+ * @param[in]  size   of @a why
+ *
+ * Context: any thread.
+ */
+enum bc_model_set bc_model_set(const struct bc_admin_config *config,
+			       const char *name, const char *value, char *why,
+			       size_t size);
+
+/** @return whether a text is a number, all of it, up to @a max */
+bool bc_model_parse_number(const char *text, uint64_t max, uint64_t *number);
 
 /** A count, as part of a group of them. */
 struct bc_model_count {
@@ -58,5 +96,14 @@ struct bc_model_count {
  */
 extern const struct bc_model_count bc_model_counts[];
 extern const size_t bc_model_num_counts;
+
+#define BC_MODEL_COUNT_NAME 64 /* bytes, for any of them */
+
+/** A count's name alone: its family, and the values of its labels. */
+void bc_model_count_name(const struct bc_model_count *count,
+			 char name[BC_MODEL_COUNT_NAME]);
+
+/** How many were timed. */
+uint64_t bc_model_timed(const struct bc_histogram *histogram);
 
 #endif /* BC_MODEL_H */

@@ -169,7 +169,7 @@ enum bc_probe_result {
  *
  * @param[in] clientid
  * @param[in] ms        that it may take
- * @param[in] ended     called once, when it has ended, unless the probe is
+ * @param[in] ended     NULL; or called once, when it has ended, unless the probe is
  *                      cancelled before; from any thread, with no lock held
  * @param[in] arg       of @a ended
  * @param[out] probe    the caller's until bc_control_probe_end(); set before

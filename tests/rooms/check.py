@@ -19,8 +19,8 @@ SYSTEM = (r"(dlfcn|elf|fcntl|link|netinet/in|netinet/tcp|poll|sys/epoll|"
           r"signal|sys/mman|sys/param|sys/random|sys/socket|sys/uio|unistd)\.h")
 URCU = r"urcu-bp\.h|urcu/\w+\.h"
 NTIRPC = r"rpc/\w+\.h"
-HTTP = (r"(microhttpd|jansson|limits|netdb|signal|strings|sys/file|sys/stat|"
-        r"sys/un)\.h")
+ADMIN = (r"(dbus/dbus|microhttpd|jansson|limits|netdb|signal|strings|sys/file|"
+         r"sys/stat|sys/un)\.h")
 TYPES = r"config\.h|nfsv41\.h"
 NONE = r"(?!)"
 
@@ -29,10 +29,11 @@ NONE = r"(?!)"
 SEES = {
     "": (NONE, LIBRARY),
     "liburcu": (NONE, "|".join((LIBRARY, URCU))),
-    "HTTP, JSON": (NONE, "|".join((LIBRARY, SYSTEM, HTTP))),
+    "HTTP, JSON, D-Bus": (NONE, "|".join((LIBRARY, SYSTEM, ADMIN))),
     "RFC types": (TYPES, LIBRARY),
     "ntirpc": (TYPES, "|".join((LIBRARY, SYSTEM, URCU, NTIRPC))),
-    "Ganesha": (r"\w+(/\w+)?\.h", "|".join((LIBRARY, SYSTEM, URCU, NTIRPC))),
+    "Ganesha": (r"\w+(/\w+)?\.h",
+                "|".join((LIBRARY, SYSTEM, URCU, NTIRPC, r"dbus/dbus\.h"))),
 }
 
 COMMENT_OR_STRING = re.compile(

@@ -14,7 +14,7 @@ TREE = {
 | `src/include` | the contract | wire | |
 | `src/include/bc_internal.h` | the objects | include, wire | liburcu |
 | `src/state` | the core | include, bc_internal.h, wire | liburcu |
-| `src/admin` | the administration | include, wire | HTTP, JSON |
+| `src/admin` | the administration | include, wire | HTTP, JSON, D-Bus |
 | `src/protocols/wire` | the wire | include | RFC types |
 | `src/protocols/transport` | ntirpc | include, bc_internal.h, wire | ntirpc |
 | `src/protocols/ganesha` | Ganesha | wire | Ganesha |

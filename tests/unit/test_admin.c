@@ -6,6 +6,7 @@
 #include "fake_test.h"
 
 #include "admin/admin.h"
+#include "admin/dbus.h"
 #include "admin/json.h"
 #include "admin/metrics.h"
 
@@ -231,6 +232,57 @@ static void test_json_of_any_text(void **state)
 	free(text);
 }
 
+/* What a method of D-Bus says to a client id, "OK" or why not. */
+static void assert_bus_says(bc_dbus_method *method, uint64_t id,
+			    const char *part)
+{
+	DBusMessage *call = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_CALL);
+	DBusMessage *reply = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_RETURN);
+	dbus_uint64_t clientid = id;
+	DBusMessageIter args, iter;
+	const char *said;
+
+	CHECK(dbus_message_append_args(call, DBUS_TYPE_UINT64, &clientid,
+				       DBUS_TYPE_INVALID));
+	CHECK(dbus_message_iter_init(call, &args));
+	dbus_message_iter_init_append(reply, &iter);
+	CHECK(method(&config, &args, &iter));
+	CHECK(dbus_message_iter_init(reply, &iter));
+	CHECK(dbus_message_iter_next(&iter));
+	dbus_message_iter_get_basic(&iter, &said);
+	assert_has(said, part);
+	dbus_message_unref(call);
+	dbus_message_unref(reply);
+}
+
+/* As many clients as there are places, and more; an answer makes room. */
+static void test_bus_asks_so_many_clients_at_a_time(void **state)
+{
+	struct bc_conn *conn;
+	struct bc_request *req;
+	uint64_t id;
+
+	(void)state;
+	fake_path(ALICE, 200, 4, &conn);
+	assert_bus_says(bc_dbus_probe_result, ALICE, "not asked");
+	assert_bus_says(bc_dbus_probe, ALICE, "OK");
+	for (id = 1; id < BC_DBUS_PROBES; id++) {
+		fake_session(id, (uint8_t)id, 4);
+		assert_bus_says(bc_dbus_probe, id, "OK");
+	}
+	fake_session(id, (uint8_t)id, 4);
+	assert_bus_says(bc_dbus_probe, id, "too many");
+	req = fake_next();
+	fake_answer(req, fake_reply_ok(req));
+	fake_flush();
+	assert_bus_says(bc_dbus_probe_result, ALICE, "OK");
+	assert_bus_says(bc_dbus_probe, id, "OK");
+	assert_bus_says(bc_dbus_probe_result, ALICE, "not asked");
+	bc_dbus_end();
+	bc_dbus_end();
+	assert_bus_says(bc_dbus_probe_result, id, "not asked");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -240,6 +292,7 @@ int main(void)
 		FAKE_TEST(test_metrics_of_a_model, NULL),
 		FAKE_TEST(test_metrics_do_not_grow_with_clients, NULL),
 		FAKE_TEST(test_json_of_any_text, NULL),
+		FAKE_TEST(test_bus_asks_so_many_clients_at_a_time, NULL),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

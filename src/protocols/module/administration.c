@@ -10,6 +10,7 @@
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 #include "ganesha/refusal.h"
+#include "module/bus.h"
 
 #include "log.h"
 
@@ -106,9 +107,11 @@ void bc_administration_start(bool attached)
 	config.address = bc_module_config.admin_address;
 	config.probe_ms = bc_module_config.callback_timeout * UINT64_C(1000);
 	bc_admin_start(&config);
+	bc_bus_start(&config);
 }
 
 void bc_administration_stop(void)
 {
+	bc_bus_stop();
 	bc_admin_stop();
 }
