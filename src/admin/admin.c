@@ -8,14 +8,22 @@
 #include <signal.h>
 #include <stdio.h>
 
-/** A window: where it is, and who serves it. */
+/** A window: what it is, where it is, and who serves it. */
 struct window {
+	const char *parameter;
+	int (*listens)(struct bc_listening *listening, const char *where,
+		       char *why, size_t size);
+	bool read_only;
 	struct bc_listening listening;
-	struct bc_http *http; /* NULL: there is none */
+	struct bc_http *http; /* NULL: it is closed */
 };
 
-/* Starting and stopping are their callers' to put in order. */
-static struct window unix_window, tcp_window;
+/* Starting, moving and stopping are their callers' to put in order. */
+static struct window unix_window = { .parameter = "Admin_Socket",
+				     .listens = bc_listen_unix };
+static struct window tcp_window = { .parameter = "Admin_Address",
+				    .listens = bc_listen_tcp,
+				    .read_only = true };
 
 static void log_line(const struct bc_admin_config *config, bool error,
 		     const char *parameter, const char *where, const char *what)
@@ -26,31 +34,43 @@ static void log_line(const struct bc_admin_config *config, bool error,
 	config->log(error, line);
 }
 
-static void window_open(struct window *window,
-			const struct bc_admin_config *config,
-			const char *parameter, const char *where,
-			int (*listens)(struct bc_listening *listening,
-				       const char *where, char *why,
-				       size_t size),
-			bool read_only)
+/* The server's signals are for its own threads. */
+static struct bc_http *serve(const struct window *window,
+			     const struct bc_admin_config *config)
+{
+	struct bc_http *http;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	http = bc_http_start(config, window->listening.fd, window->read_only,
+			     window->read_only);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return http;
+}
+
+/* @return whether it is as it is to be */
+static bool window_open(struct window *window,
+			const struct bc_admin_config *config, const char *where)
 {
 	char why[256];
 
-	if (window->http || !where || !where[0])
-		return;
-	if (listens(&window->listening, where, why, sizeof(why))) {
-		log_line(config, true, parameter, where, why);
-		return;
+	if (!where || !where[0])
+		return true;
+	if (window->listens(&window->listening, where, why, sizeof(why))) {
+		log_line(config, true, window->parameter, where, why);
+		return false;
 	}
-	window->http = bc_http_start(config, window->listening.fd, read_only,
-				     read_only);
+	window->http = serve(window, config);
 	if (window->http) {
-		log_line(config, false, parameter, where,
-			 read_only ? "can be read" : "is served");
-		return;
+		log_line(config, false, window->parameter, where,
+			 window->read_only ? "can be read" : "is served");
+		return true;
 	}
 	bc_listening_end(&window->listening);
-	log_line(config, true, parameter, where, "its thread cannot start");
+	log_line(config, true, window->parameter, where,
+		 "its thread cannot start");
+	return false;
 }
 
 static void window_close(struct window *window)
@@ -62,18 +82,38 @@ static void window_close(struct window *window)
 	window->http = NULL;
 }
 
-/* The server's signals are for its own threads. */
+/* The new one is open before the old one is closed. */
+static bool window_move(struct window *window,
+			const struct bc_admin_config *config, const char *where)
+{
+	struct window moved = *window;
+
+	moved.http = NULL;
+	if (!window_open(&moved, config, where))
+		return false;
+	window_close(window);
+	*window = moved;
+	return true;
+}
+
 void bc_admin_start(const struct bc_admin_config *config)
 {
-	sigset_t all, before;
+	if (!unix_window.http)
+		window_open(&unix_window, config, config->socket);
+	if (!tcp_window.http)
+		window_open(&tcp_window, config, config->address);
+}
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	window_open(&unix_window, config, "Admin_Socket", config->socket,
-		    bc_listen_unix, false);
-	window_open(&tcp_window, config, "Admin_Address", config->address,
-		    bc_listen_tcp, true);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+bool bc_admin_move_socket(const struct bc_admin_config *config,
+			  const char *where)
+{
+	return window_move(&unix_window, config, where);
+}
+
+bool bc_admin_move_address(const struct bc_admin_config *config,
+			   const char *where)
+{
+	return window_move(&tcp_window, config, where);
 }
 
 void bc_admin_stop(void)

@@ -34,13 +34,16 @@ struct bc_admin_setting {
 	const char *(*set)(uint32_t value);
 };
 
-/** All of it stays as it is until bc_admin_stop(). */
+/** All of it stays as it is until bc_admin_stop(), but for where the windows are, which
+ * is read by bc_admin_start() alone.
+ */
 struct bc_admin_config {
 	const char *socket; /* path of the Unix socket; NULL or "": none */
 	const char *address; /* host:port, to be read only; NULL or "": none */
 	const char *version; /* the module's */
 	const char *ganesha; /* the version that it was built for */
-	uint64_t probe_ms; /* that a probe may take */
+	/** ms that a probe may take. Context: any thread. */
+	uint64_t (*probe_ms)(void);
 	const struct bc_admin_setting *settings;
 	size_t num_settings;
 	/** How the module stands; not BC_ADMIN_STOPPING. @param[out] why  not NULL; "": there is nothing to
@@ -58,6 +61,21 @@ struct bc_admin_config {
  * Context: once; the core has been started, if there is to be one.
  */
 void bc_admin_start(const struct bc_admin_config *config);
+
+/**
+ * Serve another socket, or address, instead of the one that is served.  If it cannot
+ * be opened, that is logged, and all stays as it is.
+ *
+ * @param[in] where  NULL or "": none
+ *
+ * @return whether it is served now
+ *
+ * Context: between bc_admin_start() and bc_admin_stop().
+ */
+bool bc_admin_move_socket(const struct bc_admin_config *config,
+			  const char *where);
+bool bc_admin_move_address(const struct bc_admin_config *config,
+			   const char *where);
 
 /**
  * Close all connections and end: nothing here runs any more.

@@ -549,7 +549,7 @@ bool bc_dbus_probe(const struct bc_admin_config *config, DBusMessageIter *args,
 	place = asked_place(own);
 	if (!place)
 		return put_error(reply, "too many clients are being asked");
-	rc = bc_control_probe(clientid, config->probe_ms, NULL, NULL,
+	rc = bc_control_probe(clientid, config->probe_ms(), NULL, NULL,
 			      &place->probe);
 	if (rc == -ENOENT)
 		return put_error(

@@ -256,8 +256,8 @@ static enum MHD_Result post_probe(struct request *request, uint64_t clientid)
 		return MHD_NO;
 	request->probing = true;
 	request->error =
-		bc_control_probe(clientid, http->config->probe_ms, probe_ended,
-				 request, &request->probe);
+		bc_control_probe(clientid, http->config->probe_ms(),
+				 probe_ended, request, &request->probe);
 	if (request->error)
 		probe_ended(request);
 	return MHD_YES;

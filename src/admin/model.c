@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "admin/model.h"
 
+#include "wire/cb_about.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -8,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "wire/cb_about.h"
 
 /* clang-format off */
 const struct bc_model_count bc_model_counts[] = {

@@ -31,7 +31,7 @@ struct bc_session;
 /** Monotonic time, ms. Context: any thread. */
 uint64_t bc_now(void);
 
-/** Limits and times. [K] after bc_core_init(), but for hold_time (snapshot.h). */
+/** Limits and times; bc_control_configure() may change them (snapshot.h). */
 struct bc_config {
 	uint32_t max_queue; /* callbacks waiting per client, >= 1 */
 	uint32_t max_slots; /* callbacks in flight per session, >= 1 */

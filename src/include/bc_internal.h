@@ -556,7 +556,7 @@ struct bc_log_limit {
 
 /** The core. */
 struct bc_core {
-	struct bc_config config; /* [K], but for hold_time: [A] */
+	struct bc_config config; /* [A], read with bc_configured() */
 	const struct bc_ops *ops; /* [K] */
 	void (*expire)(struct bc_client *client); /* [K] what its timer runs */
 	struct bc_table clients; /* by client id */
@@ -585,6 +585,9 @@ struct bc_core {
 };
 
 extern struct bc_core bc_core;
+
+/** A limit or a time of the configuration, which may be another one next time. */
+#define bc_configured(member) uatomic_read(&bc_core.config.member)
 
 /* log.c */
 

@@ -217,6 +217,14 @@ int bc_control_drop(uint64_t clientid, uint64_t connection);
 int bc_control_trust(uint64_t clientid);
 
 /**
+ * Other limits and times, for what is new: what was begun keeps its own, and what is
+ * beyond a limit stays.  lease_time and idle_timeout are Ganesha's, and stay as well.
+ *
+ * Context: any thread; holds no lock.
+ */
+void bc_control_configure(const struct bc_config *config);
+
+/**
  * How long a request waits for a file from now on; 0: none does.  Those that wait
  * do so as they were to.
  *

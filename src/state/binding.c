@@ -340,31 +340,31 @@ static void give_way(const struct bc_binding *added, struct bc_binding *least,
  */
 static void limits_keep(struct bc_binding *added)
 {
-	const struct bc_config *config = &bc_core.config;
+	uint32_t of_session = bc_configured(max_connections);
+	uint32_t of_client = bc_configured(max_client_connections);
+	uint32_t of_server = bc_configured(max_server_connections);
 	struct bc_session *session = added->session;
 	struct bc_client *client = session->client;
 	struct bc_binding *least;
 
-	if (session->back_bound > config->max_connections) {
+	if (session->back_bound > of_session) {
 		displaced_remove(session);
 		give_way(added, least_heard(client, session, added),
 			 BC_LIMITED_SESSION_BINDINGS, "Max_Connections",
-			 config->max_connections);
+			 of_session);
 	}
-	if (client->back_bound > config->max_client_connections &&
-	    client->back_bound > 1)
+	if (client->back_bound > of_client && client->back_bound > 1)
 		give_way(added, least_heard(client, NULL, added),
 			 BC_LIMITED_CLIENT_BINDINGS, "Max_Client_Connections",
-			 config->max_client_connections);
-	if (uatomic_read(&bc_core.back_bound) <= config->max_server_connections)
+			 of_client);
+	if (uatomic_read(&bc_core.back_bound) <= of_server)
 		return;
 	least = least_heard(client, session, added);
 	if (!least)
 		least = least_heard(client, NULL, added);
 	if (least)
 		give_way(added, least, BC_LIMITED_SERVER_BINDINGS,
-			 "Max_Server_Connections",
-			 config->max_server_connections);
+			 "Max_Server_Connections", of_server);
 }
 
 /* Binding ------------------------------------------------------------------ */

@@ -77,7 +77,7 @@ uint64_t bc_call_not_beyond_deadline(const struct bc_call *call, uint64_t until)
 uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now)
 {
 	return bc_call_not_beyond_deadline(call,
-					   now + bc_core.config.lease_time);
+					   now + bc_configured(lease_time));
 }
 
 /* Ganesha revokes a delegation when a recall fails more than two leases after the
@@ -86,17 +86,19 @@ uint64_t bc_call_may_wait_until(const struct bc_call *call, uint64_t now)
  */
 uint64_t bc_call_deadline(const struct bc_call *call, uint64_t now)
 {
-	const struct bc_config *config = &bc_core.config;
-	uint64_t longest = 2 * config->lease_time + REVOKE_SLACK;
-	uint64_t attempts = config->lease_time + config->callback_timeout;
+	uint64_t lease = bc_configured(lease_time);
+	uint64_t timeout = bc_configured(callback_timeout);
+	uint32_t retries = bc_configured(retry_attempts);
+	uint64_t delay = bc_configured(retry_first_delay);
+	uint64_t longest = 2 * lease + REVOKE_SLACK;
+	uint64_t attempts = lease + timeout;
 
 	if (call->patience)
 		return now + call->patience;
 	if (call->limit)
 		return now + (call->limit < longest ? call->limit : longest);
-	for (uint32_t i = 0; i < config->retry_attempts; i++)
-		attempts += (config->retry_first_delay << i) +
-			    config->callback_timeout;
+	for (uint32_t i = 0; i < retries; i++)
+		attempts += (delay << i) + timeout;
 	return now + (attempts < longest ? attempts : longest);
 }
 
@@ -226,7 +228,7 @@ void bc_call_sent_locked(struct bc_call *call, uint64_t now)
 	if (call->state == BC_CALL_SENT)
 		bc_heap_remove(&call->client->due, &call->due);
 	call->answer_by = bc_call_not_beyond_deadline(
-		call, now + bc_core.config.callback_timeout);
+		call, now + bc_configured(callback_timeout));
 	call->looks = 0;
 	bc_call_time_sent_locked(call, next_look(call, now));
 }
@@ -259,10 +261,9 @@ void bc_call_redo_locked(struct bc_call *call)
  */
 static bool too_short_to_tell(const struct bc_call *call, uint64_t now)
 {
-	const struct bc_config *config = &bc_core.config;
-	uint64_t fair = config->callback_timeout < config->lease_time ?
-				config->callback_timeout :
-				config->lease_time;
+	uint64_t timeout = bc_configured(callback_timeout);
+	uint64_t lease = bc_configured(lease_time);
+	uint64_t fair = timeout < lease ? timeout : lease;
 
 	return call->patience || (call->limit && !call->attempts &&
 				  call->slot && now - call->slot->when < fair);
@@ -274,7 +275,7 @@ static bool too_short_to_tell(const struct bc_call *call, uint64_t now)
  */
 void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 {
-	const struct bc_config *config = &bc_core.config;
+	uint32_t retries = bc_configured(retry_attempts);
 	struct bc_session *session = call->session;
 	struct bc_binding *binding;
 	bool too_short = too_short_to_tell(call, bc_now());
@@ -286,17 +287,16 @@ void bc_call_attempt_failed_locked(struct bc_call *call, struct bc_conn *conn)
 					  "no answer to its only attempt");
 		return;
 	}
-	delay = config->retry_first_delay << call->attempts;
-	if (call->attempts < config->retry_attempts &&
-	    bc_now() + delay < call->deadline) {
+	delay = bc_configured(retry_first_delay) << call->attempts;
+	if (call->attempts < retries && bc_now() + delay < call->deadline) {
 		call->attempts++;
 		bc_count(BC_COUNT_RETRIES);
 		bc_log_limited(
 			BC_LIMITED_RETRY, BC_LOG_INFO,
 			"client %#lx: callback %lu not answered, retry %u of %u in %lu ms",
 			(unsigned long)call->client->clientid,
-			(unsigned long)call->id, call->attempts,
-			config->retry_attempts, (unsigned long)delay);
+			(unsigned long)call->id, call->attempts, retries,
+			(unsigned long)delay);
 		BC_TRACE(call, "attempt %u failed, the next one in %lu ms",
 			 call->attempts, (unsigned long)delay);
 		call_time_backoff(call, bc_now() + delay);

@@ -168,7 +168,7 @@ static bool keeps_doubt(struct bc_client *client)
 		return false;
 	now = bc_now();
 	if (!client->kept_until)
-		client->kept_until = now + bc_core.config.lease_time;
+		client->kept_until = now + bc_configured(lease_time);
 	if (now >= client->kept_until)
 		return false;
 	bc_client_arm_locked(client, client->kept_until);

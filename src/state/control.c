@@ -193,7 +193,27 @@ int bc_control_trust(uint64_t clientid)
 	return 0;
 }
 
-/* Requests that wait --------------------------------------------------------- */
+/* Limits and times -------------------------------------------------------- */
+
+void bc_control_configure(const struct bc_config *config)
+{
+	struct bc_config *to = &bc_core.config;
+
+	uatomic_set(&to->max_queue, config->max_queue);
+	uatomic_set(&to->max_slots, config->max_slots);
+	uatomic_set(&to->max_connections, config->max_connections);
+	uatomic_set(&to->max_client_connections,
+		    config->max_client_connections);
+	uatomic_set(&to->max_server_connections,
+		    config->max_server_connections);
+	uatomic_set(&to->probe, config->probe);
+	uatomic_set(&to->callback_timeout, config->callback_timeout);
+	uatomic_set(&to->retry_attempts, config->retry_attempts);
+	uatomic_set(&to->retry_first_delay, config->retry_first_delay);
+	uatomic_set(&to->hold_time, config->hold_time);
+	uatomic_set(&to->max_client_held, config->max_client_held);
+	uatomic_set(&to->max_server_held, config->max_server_held);
+}
 
 void bc_control_hold_time(uint64_t ms)
 {
@@ -202,5 +222,5 @@ void bc_control_hold_time(uint64_t ms)
 
 uint64_t bc_control_held_for(void)
 {
-	return uatomic_read(&bc_core.config.hold_time);
+	return bc_configured(hold_time);
 }

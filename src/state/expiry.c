@@ -41,7 +41,7 @@ static void held_expired(struct bc_call *call, uint64_t now)
 {
 	struct bc_slot *slot = call->slot;
 	bool parked = slot->state == BC_SLOT_PARKED;
-	uint64_t again = now + bc_core.config.callback_timeout;
+	uint64_t again = now + bc_configured(callback_timeout);
 
 	if (parked && call->client->paths) {
 		bc_call_redo_locked(
@@ -145,7 +145,7 @@ static void sent_expired(struct visit *visit, struct bc_call *call)
 static bool slot_unanswered(const struct bc_slot *slot, uint64_t now)
 {
 	return slot->state == BC_SLOT_BUSY &&
-	       now - slot->when >= bc_core.config.lease_time;
+	       now - slot->when >= bc_configured(lease_time);
 }
 
 /* No slot was free for a callback for a lease: connections that left a request
@@ -187,7 +187,7 @@ static void queue_expired(struct visit *visit, struct bc_call *call)
 		"client %#lx: callback %lu given up, %s for %lu ms",
 		(unsigned long)client->clientid, (unsigned long)call->id, why,
 		(unsigned long)(call->patience ? call->patience :
-						 bc_core.config.lease_time));
+						 bc_configured(lease_time)));
 	if (client->paths && !visit->silenced)
 		silence_unanswered(client, visit->now);
 	visit->silenced = true;

@@ -20,7 +20,7 @@
 /* Quiet for so long: leaves time for the answer. */
 static uint64_t quiet_ms(void)
 {
-	return bc_core.config.idle_timeout / 3;
+	return bc_configured(idle_timeout) / 3;
 }
 
 static void idle_arm(struct bc_conn *conn, uint64_t when)
@@ -130,13 +130,13 @@ void bc_idle_init(struct bc_idle *idle)
 
 void bc_idle_watch(struct bc_conn *conn)
 {
-	if (bc_core.config.idle_timeout)
+	if (bc_configured(idle_timeout))
 		idle_arm(conn, bc_now() + quiet_ms());
 }
 
 void bc_idle_conn_lost(struct bc_conn *conn)
 {
-	if (!bc_core.config.idle_timeout)
+	if (!bc_configured(idle_timeout))
 		return;
 	idle_drop_request(conn, uatomic_read(&conn->idle.req));
 	idle_arm(conn, bc_now()); /* to give the reference back */

@@ -53,7 +53,7 @@ void bc_probe_add_locked(struct bc_binding *binding)
 	struct bc_probe *probe = &binding->probe;
 
 	bc_assert_locked(&binding->session->client->lock);
-	if (!bc_core.config.probe || probe->begun)
+	if (!bc_configured(probe) || probe->begun)
 		return;
 	probe->begun = true;
 	probe->req = probe_request(binding);
@@ -81,7 +81,7 @@ static struct bc_request *probe_next(void)
 		cds_list_add_tail(&probe->link, &probes_out);
 		probes_out_count++;
 		probe->state = BC_PROBE_OUT;
-		probe->until = bc_now() + bc_core.config.callback_timeout;
+		probe->until = bc_now() + bc_configured(callback_timeout);
 		bc_timer_arm(&probes_timer, probe->until);
 		req = probe->req;
 		urcu_ref_get(&req->ref);

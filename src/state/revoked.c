@@ -180,7 +180,7 @@ static void keep_for_lease(struct bc_revoked *revoked)
 	}
 	if (revoked->until)
 		return;
-	revoked->until = bc_now() + bc_core.config.lease_time;
+	revoked->until = bc_now() + bc_configured(lease_time);
 	revoked_arm(revoked);
 }
 
@@ -439,7 +439,7 @@ void bc_revoked_asked(const struct bc_session *session,
 		} else if (!stateid->unnamed_since) {
 			stateid->unnamed_since = now;
 		} else if (now - stateid->unnamed_since >=
-			   bc_core.config.lease_time) {
+			   bc_configured(lease_time)) {
 			set_forgotten(revoked, stateid, true);
 		}
 	}

@@ -69,7 +69,7 @@ int bc_call_submit(struct bc_call *call, uint64_t clientid,
 	if (uatomic_read(&bc_core.stopping)) {
 		bc_call_done_later_locked(call, BC_OUTCOME_FAILED,
 					  "the server ends");
-	} else if (client->queued >= bc_core.config.max_queue) {
+	} else if (client->queued >= bc_configured(max_queue)) {
 		bc_count(BC_COUNT_QUEUE_FULL);
 		bc_call_done_later_locked(call, BC_OUTCOME_DEFER,
 					  "too many wait");

@@ -161,11 +161,12 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 	struct bc_session *session =
 		calloc(1, sizeof(*session) + attrs->principal_len);
 	uint32_t slots = attrs->max_requests;
+	uint32_t most = bc_configured(max_slots);
 
 	if (!session)
 		return NULL;
-	if (slots > bc_core.config.max_slots)
-		slots = bc_core.config.max_slots;
+	if (slots > most)
+		slots = most;
 	memcpy(session->id, attrs->id, BC_SESSIONID_SIZE);
 	session->minorversion = attrs->minorversion ? attrs->minorversion : 1;
 	session->max_request_size = attrs->max_request_size;

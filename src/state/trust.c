@@ -76,7 +76,7 @@ bool bc_client_is_given_up(uint64_t clientid)
 	given_up = client->bereaved &&
 		   (client->doubted ||
 		    (!client->paths &&
-		     bc_now() - spoke >= bc_core.config.lease_time));
+		     bc_now() - spoke >= bc_configured(lease_time)));
 	pthread_mutex_unlock(&client->lock);
 	bc_client_put(client);
 	return given_up;
@@ -98,7 +98,7 @@ void bc_question_note_locked(const struct bc_session *session,
 		return;
 	binding->asked = client->doubts;
 	if (client->answer_by)
-		client->answer_by = now + bc_core.config.callback_timeout;
+		client->answer_by = now + bc_configured(callback_timeout);
 }
 
 struct bc_call *bc_question_new(const struct bc_session *session)
@@ -119,7 +119,7 @@ struct bc_call *bc_question_new(const struct bc_session *session)
 
 void bc_question_sent_locked(struct bc_client *client, uint64_t now)
 {
-	client->answer_by = now + bc_core.config.callback_timeout;
+	client->answer_by = now + bc_configured(callback_timeout);
 	bc_client_arm_locked(client, client->answer_by);
 }
 
@@ -160,8 +160,8 @@ static uint64_t may_be_answered_until(const struct bc_slot *slot)
 
 	switch (slot->state) {
 	case BC_SLOT_BUSY:
-		return slot->when + (over ? bc_core.config.callback_timeout :
-					    bc_core.config.lease_time);
+		return slot->when + (over ? bc_configured(callback_timeout) :
+					    bc_configured(lease_time));
 	case BC_SLOT_PARKED:
 		return over ? 0 : UINT64_MAX;
 	case BC_SLOT_DELAYED:

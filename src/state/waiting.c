@@ -103,7 +103,7 @@ static uint64_t *address_weight(uint64_t address)
 /* The administrator may change it. */
 static uint64_t hold_time(void)
 {
-	return uatomic_read(&bc_core.config.hold_time);
+	return bc_configured(hold_time);
 }
 
 /* Giving back -------------------------------------------------------------- */
@@ -259,13 +259,13 @@ static bool client_has_room_locked(const struct bc_waiter_id *id,
 			id->session &&
 			!memcmp(other->session, id->session, BC_SESSIONID_SIZE);
 	}
-	return of_client <= bc_core.config.max_client_held &&
+	return of_client <= bc_configured(max_client_held) &&
 	       (!id->session || of_session + 1 < id->slots);
 }
 
 static bool has_room_locked(const struct bc_waiter_id *id, uint32_t weight)
 {
-	uint64_t of_server = bc_core.config.max_server_held;
+	uint64_t of_server = bc_configured(max_server_held);
 
 	return weight_of_all + weight <= of_server &&
 	       (!id->address ||

@@ -82,6 +82,13 @@ def parameters():
     return result
 
 
+def at_restart():
+    """Those that SIGHUP does not change."""
+    table = re.search(r"names\[\] = \{(.*?)\};",
+                      read("src/protocols/module/reload.c"), re.DOTALL)[1]
+    return set(re.findall(r'"(\w+)"', table))
+
+
 def version():
     return re.search(r"project\(ganesha-backchannel VERSION ([\d.]+)",
                      read("CMakeLists.txt"))[1]
@@ -101,7 +108,9 @@ def tool():
 
 
 def check_config_page(true):
-    """`Name (kind, unit, what it may be, default ...)`, each once."""
+    """`Name (kind, unit, what it may be, default ...; when)`, each once."""
+    restart = at_restart()
+    compare_names(CONFIG_PAGE, set(true), set(true) | restart)
     page = read(CONFIG_PAGE).replace("\\\n", "")
     there = {}
     for name, text in re.findall(r"^\.TP\n\\fB(\w+)\\fR \((.*)\)$", page,
@@ -112,7 +121,10 @@ def check_config_page(true):
     compare_names(CONFIG_PAGE, there, true)
     for name in set(there) & set(true):
         kind, may, default = true[name]
-        text, _, stated = there[name].rpartition("default ")
+        text, _, when = there[name].rpartition("; ")
+        compare(CONFIG_PAGE, f"{name} changes", when,
+                "at a restart" if name in restart else "at SIGHUP")
+        text, _, stated = text.rpartition("default ")
         compare(CONFIG_PAGE, f"{name}'s default", stated, default)
         if not text.startswith(kind + ", "):
             problems.append(f"{CONFIG_PAGE}: {name} is {text!r}, not {kind}")

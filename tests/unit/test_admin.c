@@ -34,11 +34,16 @@ static void write_log(bool error, const char *line)
 	errors += error;
 }
 
+static uint64_t patience(void)
+{
+	return FAKE_PATIENCE * 1000;
+}
+
 static struct bc_admin_config config = {
 	.socket = path,
 	.version = "1.2\"3\\4\n5",
 	.ganesha = "4.3",
-	.probe_ms = FAKE_PATIENCE * 1000,
+	.probe_ms = patience,
 	.state = attached,
 	.log = write_log,
 };

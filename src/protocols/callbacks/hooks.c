@@ -25,6 +25,7 @@
 #include "backchannel.h"
 
 #include <signal.h>
+#include <urcu/uatomic.h>
 
 static CLIENT *hook_clnt_vc_ncreate_svc(const SVCXPRT *xprt,
 					const rpcprog_t program,
@@ -152,7 +153,7 @@ static int hook_svc_shutdown(u_long flags)
 
 static int hook_connect(int fd, const struct sockaddr *address, socklen_t len)
 {
-	uint32_t timeout = bc_module_config.dial_timeout;
+	uint32_t timeout = uatomic_read(&bc_module_config.dial_timeout);
 
 	return timeout ? bc_dial_out(fd, address, len, (int)timeout * 1000) :
 			 connect(fd, address, len);

@@ -18,6 +18,8 @@
 
 #include "backchannel.h"
 
+#include <urcu/uatomic.h>
+
 /* An operation's arguments as XDR: most need a few hundred bytes. */
 #define ARGS_FIRST 1024
 #define ARGS_MAX (1024 * 1024)
@@ -62,7 +64,7 @@ static size_t encode_args(nfs_cb_argop4 *op, struct bc_referring *lists,
 
 static uint64_t getattr_patience_ms(void)
 {
-	uint32_t timeout = bc_module_config.callback_timeout;
+	uint32_t timeout = uatomic_read(&bc_module_config.callback_timeout);
 
 	return UINT64_C(1000) *
 	       (timeout < GETATTR_PATIENCE ? timeout : GETATTR_PATIENCE);

@@ -8,8 +8,14 @@
 
 #include "wire/security.h"
 
+#include "abstract_mem.h"
+#include "log.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 struct bc_module_config bc_module_config;
 
@@ -98,12 +104,134 @@ static struct config_block backchannel_block = {
 	.blk_desc.u.blk.commit = noop_conf_commit,
 };
 
-int bc_config_load(config_file_t file, struct config_error_type *err_type)
+/* What a parameter may be. */
+static void write_range(const struct config_item *item, char *text, size_t size)
+{
+	const struct config_item_list *token;
+	size_t len = 0;
+
+	if (item->type == CONFIG_BOOL) {
+		snprintf(text, size, "true or false");
+	} else if (item->type == CONFIG_STRING) {
+		snprintf(text, size, "a string of %d to %d characters",
+			 item->u.str.minsize, item->u.str.maxsize);
+	} else if (item->type == CONFIG_UINT32) {
+		snprintf(text, size, "a number from %" PRIu32 " to %" PRIu32,
+			 item->u.ui32.minval, item->u.ui32.maxval);
+	} else {
+		for (token = item->u.lst.tokens; token->token && len < size;
+		     token++)
+			len += (size_t)snprintf(text + len, size - len, "%s%s",
+						len ? " or " : "",
+						token->token);
+	}
+}
+
+static void say_nothing(char *message, void *dest,
+			struct config_error_type *err_type)
+{
+	(void)message, (void)dest, (void)err_type;
+}
+
+/* Whether one parameter alone is read without an error. */
+static bool is_fine(config_file_t file, const struct config_item *item)
+{
+	struct config_item alone[] = { *item, CONFIG_EOL };
+	struct config_block block = backchannel_block;
+	struct bc_module_config config = { .multiplex = false };
+	struct config_error_type errors;
+	bool fine;
+
+	if (!init_error_type(&errors))
+		return true;
+	block.blk_desc.flags |= CONFIG_RELAX;
+	block.blk_desc.u.blk.params = alone;
+	fine = load_config_from_parse(file, &block, &config, true, &errors) >=
+		       0 &&
+	       !errors.errors;
+	report_config_errors(&errors, NULL, say_nothing);
+	bc_config_free(&config);
+	return fine;
+}
+
+/* Ganesha's parser names the line of a value that is out of range, and not what it is
+ * the value of.
+ */
+static void tell_errors(config_file_t file)
+{
+	const struct config_item *item;
+	char range[128];
+
+	for (item = backchannel_parameters; item->name; item++) {
+		if (is_fine(file, item))
+			continue;
+		write_range(item, range, sizeof(range));
+		LogCrit(COMPONENT_NFS_CB, "BACKCHANNEL: %s is to be %s",
+			item->name, range);
+	}
+}
+
+int bc_config_load(config_file_t file, struct bc_module_config *config,
+		   struct config_error_type *err_type)
 {
 	/* Errors of earlier blocks are still counted in err_type. */
 	uint32_t errors = err_type->errors;
-	int found = load_config_from_parse(file, &backchannel_block,
-					   &bc_module_config, true, err_type);
+	int found;
 
-	return found < 0 || err_type->errors > errors ? -EINVAL : 0;
+	*config = (struct bc_module_config){ .multiplex = false };
+	found = load_config_from_parse(file, &backchannel_block, config, true,
+				       err_type);
+	if (found >= 0 && err_type->errors == errors)
+		return 0;
+	tell_errors(file);
+	return -EINVAL;
+}
+
+void bc_config_free(struct bc_module_config *config)
+{
+	gsh_free(config->accept_build_id);
+	gsh_free(config->admin_socket);
+	gsh_free(config->admin_address);
+	*config = (struct bc_module_config){ .multiplex = false };
+}
+
+/* A parameter's value as it is written in the configuration. */
+static void write_value(const struct config_item *item,
+			const struct bc_module_config *config, char *text,
+			size_t size)
+{
+	const void *value = (const char *)config + item->off;
+	const struct config_item_list *token;
+	const char *string;
+
+	if (item->type == CONFIG_BOOL) {
+		snprintf(text, size, "%s",
+			 *(const bool *)value ? "true" : "false");
+	} else if (item->type == CONFIG_STRING) {
+		string = *(char *const *)value;
+		snprintf(text, size, "\"%s\"", string ? string : "");
+	} else if (item->type == CONFIG_UINT32) {
+		snprintf(text, size, "%" PRIu32, *(const uint32_t *)value);
+	} else {
+		for (token = item->u.lst.tokens; token->token; token++)
+			if (token->value == *(const uint32_t *)value)
+				break;
+		snprintf(text, size, "%s", token->token ? token->token : "?");
+	}
+}
+
+void bc_config_compare(const struct bc_module_config *from,
+		       const struct bc_module_config *to,
+		       void (*differs)(const char *name, const char *from,
+				       const char *to))
+{
+	const struct config_item *item;
+	char one[1100], other[1100];
+
+	for (item = backchannel_parameters; item->name; item++) {
+		write_value(item, from, one, sizeof(one));
+		write_value(item, to, other, sizeof(other));
+		if (strcmp(one, other) != 0)
+			differs(item->name, one, other);
+	}
 }

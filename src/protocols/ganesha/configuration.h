@@ -25,7 +25,8 @@ enum bc_probe_when {
 };
 
 /**
- * The BACKCHANNEL { } block. [K] after init_config.
+ * The BACKCHANNEL { } block. [K] after init_config, but for what module/reload.c
+ * changes while the server runs, marked [A].
  *
  * All zero, and so nothing but adoption, until it is read; after a refused
  * attachment multiplex and leases are false.
@@ -39,23 +40,23 @@ struct bc_module_config {
 	bool shield_conflicts; /* delegations are looked after by client id */
 	bool shield_stateid_table; /* stateids' hash tells clients apart */
 	char *accept_build_id; /* unknown builds; NULL: none */
-	uint32_t max_queue; /* callbacks waiting per client */
-	uint32_t max_slots; /* callbacks in flight per session */
-	uint32_t max_connections; /* back-bound connections per session */
-	uint32_t max_client_connections; /* over all sessions of a client */
-	uint32_t max_server_connections; /* over all sessions */
-	uint32_t bind_policy; /* enum bc_bind_policy */
-	uint32_t security_order; /* enum bc_security_order */
-	uint32_t probe; /* enum bc_probe_when */
-	uint32_t callback_timeout; /* s */
-	uint32_t retry_attempts;
-	uint32_t retry_first_delay; /* s, doubling */
+	uint32_t max_queue; /* [A] callbacks waiting per client */
+	uint32_t max_slots; /* [A] callbacks in flight per session */
+	uint32_t max_connections; /* [A] back-bound connections per session */
+	uint32_t max_client_connections; /* [A] over all sessions of a client */
+	uint32_t max_server_connections; /* [A] over all sessions */
+	uint32_t bind_policy; /* [A] enum bc_bind_policy */
+	uint32_t security_order; /* [A] enum bc_security_order */
+	uint32_t probe; /* [A] enum bc_probe_when */
+	uint32_t callback_timeout; /* [A] s */
+	uint32_t retry_attempts; /* [A] */
+	uint32_t retry_first_delay; /* [A] s, doubling */
 	uint32_t
-		hold_conflicts; /* ms that a conflicting request waits; 0: none */
+		hold_conflicts; /* [A] ms that a conflicting request waits; 0: none */
 	uint32_t
-		max_client_held; /* conflicting requests that wait, of a client */
-	uint32_t max_server_held; /* of all */
-	uint32_t dial_timeout; /* s; 0: as long as the system tries */
+		max_client_held; /* [A] conflicting requests that wait, of a client */
+	uint32_t max_server_held; /* [A] of all */
+	uint32_t dial_timeout; /* [A] s; 0: as long as the system tries */
 	char *admin_socket; /* path; "": none */
 	char *admin_address; /* host:port; NULL or "": none */
 };
@@ -63,14 +64,32 @@ struct bc_module_config {
 extern struct bc_module_config bc_module_config;
 
 /**
- * Read the BACKCHANNEL block into bc_module_config.
+ * Read the BACKCHANNEL block.
+ *
+ * @param[in]  file
+ * @param[out] config    all of it; bc_config_free()
+ * @param[out] err_type
  *
  * @retval 0        read, or absent (defaults)
- * @retval -EINVAL  the parser found errors; they are in @a err_type and are
- *                  reported by Ganesha with file and line
+ * @retval -EINVAL  the parser found errors; they are in @a err_type, with file and
+ *                  line; which parameters are wrong, and what they may be, was logged
  *
- * Context: init_config of the module, once, before any client exists.
+ * Context: Ganesha reads its configuration.
  */
-int bc_config_load(config_file_t file, struct config_error_type *err_type);
+int bc_config_load(config_file_t file, struct bc_module_config *config,
+		   struct config_error_type *err_type);
+
+/** Free what it points to, and forget it. */
+void bc_config_free(struct bc_module_config *config);
+
+/**
+ * Tell of each parameter that is not the same, as it would be written.
+ *
+ * @param[in] differs  its name, and both values
+ */
+void bc_config_compare(const struct bc_module_config *from,
+		       const struct bc_module_config *to,
+		       void (*differs)(const char *name, const char *from,
+				       const char *to));
 
 #endif /* BC_CONFIGURATION_H */

@@ -16,6 +16,9 @@
 
 #include "snapshot.h"
 
+#include <pthread.h>
+#include <urcu/uatomic.h>
+
 static bool has_core; /* [K] after the start */
 
 static enum bc_admin_state state(const char **why)
@@ -91,27 +94,65 @@ static void write_log(bool error, const char *line)
 		LogEvent(COMPONENT_NFS_CB, "%s", line);
 }
 
+static uint64_t probe_ms(void)
+{
+	return uatomic_read(&bc_module_config.callback_timeout) *
+	       UINT64_C(1000);
+}
+
+/* Windows are opened, moved and closed one at a time. */
+static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool open_for_all; /* guarded by it: between start and stop */
+
+static struct bc_admin_config config = {
+	.version = BACKCHANNEL_VERSION,
+	.ganesha = GANESHA_VERSION,
+	.probe_ms = probe_ms,
+	.settings = settings,
+	.num_settings = sizeof(settings) / sizeof(settings[0]),
+	.state = state,
+	.log = write_log,
+};
+
 void bc_administration_start(bool attached)
 {
-	static struct bc_admin_config config = {
-		.version = BACKCHANNEL_VERSION,
-		.ganesha = GANESHA_VERSION,
-		.settings = settings,
-		.num_settings = sizeof(settings) / sizeof(settings[0]),
-		.state = state,
-		.log = write_log,
-	};
-
 	has_core = attached;
 	config.socket = bc_module_config.admin_socket;
 	config.address = bc_module_config.admin_address;
-	config.probe_ms = bc_module_config.callback_timeout * UINT64_C(1000);
+	pthread_mutex_lock(&windows_lock);
 	bc_admin_start(&config);
+	open_for_all = true;
+	pthread_mutex_unlock(&windows_lock);
 	bc_bus_start(&config);
+}
+
+static bool move(bool (*to)(const struct bc_admin_config *config,
+			    const char *where),
+		 const char *where)
+{
+	bool moved;
+
+	pthread_mutex_lock(&windows_lock);
+	moved = open_for_all && to(&config, where);
+	pthread_mutex_unlock(&windows_lock);
+	return moved;
+}
+
+bool bc_administration_move_socket(const char *where)
+{
+	return move(bc_admin_move_socket, where);
+}
+
+bool bc_administration_move_address(const char *where)
+{
+	return move(bc_admin_move_address, where);
 }
 
 void bc_administration_stop(void)
 {
 	bc_bus_stop();
+	pthread_mutex_lock(&windows_lock);
+	open_for_all = false;
 	bc_admin_stop();
+	pthread_mutex_unlock(&windows_lock);
 }

@@ -16,6 +16,19 @@
  */
 void bc_administration_start(bool attached);
 
+/**
+ * Open a window elsewhere, and close it where it was; what cannot be opened is logged,
+ * and all stays as it is.
+ *
+ * @param[in] where  NULL or "": nowhere
+ *
+ * @return whether it is there now
+ *
+ * Context: any thread, after the start.
+ */
+bool bc_administration_move_socket(const char *where);
+bool bc_administration_move_address(const char *where);
+
 /** Close them. Context: before the core ends; idempotent. */
 void bc_administration_stop(void);
 

@@ -7,7 +7,7 @@
  * handlers of some operations in its table of NFSv4 operations.  If anything
  * does not fit, nothing is changed and the server runs as if the module were
  * not there.  If they are found, further imports of libganesha_nfsd.so from itself
- * (client_expiry.h, fsal_hooks.h, stateid_table.h) and some of libntirpc.so from the
+ * (client_expiry.h, fsal_hooks.h, stateid_table.h, reload.h) and some of libntirpc.so from the
  * C library (dead_socket.h) are changed as well.
  *
  * The first session shows whether the structures that both sides read are laid
@@ -27,11 +27,14 @@
 #include "ganesha/settings.h"
 #include "ganesha/stateid_table.h"
 #include "module/image.h"
+#include "module/reload.h"
 #include "operations/operations.h"
 #include "transport/dead_socket.h"
 #include "transport/transport.h"
 
 #include "nfs_core.h"
+
+#include "snapshot.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,6 +90,7 @@ static struct {
 	void **expiry_imports[BC_EXPIRY_IMPORTS]; /* [K] its slots, or NULL */
 	void **fsal_imports[BC_FSAL_IMPORTS]; /* [K] its slots, or NULL */
 	void **table_import; /* [K] its slot, or NULL */
+	void **reload_import; /* [K] its slot, or NULL */
 	struct bc_image ntirpc; /* [K] libntirpc.so */
 	void **socket_imports[SOCKET_IMPORTS]; /* [K] its slots, or NULL */
 	bool attached; /* attach and detach are serialised by their callers */
@@ -183,6 +187,20 @@ static void find_table_import(void)
 	attachment.table_import = NULL;
 }
 
+/* Without it, a change of the configuration needs a restart. */
+static void find_reload_import(void)
+{
+	const char *why = find_import(&attachment.ganesha, &bc_reload_hook,
+				      &attachment.reload_import);
+
+	if (!why)
+		return;
+	LogWarn(COMPONENT_NFS_CB,
+		"the BACKCHANNEL block is read at the start only: Ganesha's own imports: %s",
+		why);
+	attachment.reload_import = NULL;
+}
+
 /* Without them, all goes on as it did. */
 static void find_socket_imports(void)
 {
@@ -247,6 +265,7 @@ static int locate_all(void)
 	find_expiry_imports();
 	find_fsal_imports();
 	find_table_import();
+	find_reload_import();
 	find_socket_imports();
 	return 0;
 }
@@ -306,6 +325,10 @@ static int replace_imports(void)
 	if (attachment.table_import && !rc)
 		rc = write_pointer(&attachment.ganesha, attachment.table_import,
 				   bc_stateid_table_hook.function);
+	if (attachment.reload_import && !rc)
+		rc = write_pointer(&attachment.ganesha,
+				   attachment.reload_import,
+				   bc_reload_hook.function);
 	for (size_t i = 0; i < SOCKET_IMPORTS && !rc; i++)
 		if (attachment.socket_imports[i])
 			rc = write_pointer(&attachment.ntirpc,
@@ -350,6 +373,9 @@ static void put_all_back(void)
 	if (attachment.table_import)
 		write_pointer(&attachment.ganesha, attachment.table_import,
 			      bc_stateid_table_hook.original);
+	if (attachment.reload_import)
+		write_pointer(&attachment.ganesha, attachment.reload_import,
+			      bc_reload_hook.original);
 	for (int i = BC_EXPIRY_IMPORTS; i-- > 0;)
 		if (attachment.expiry_imports[i])
 			write_pointer(&attachment.ganesha,
@@ -403,10 +429,12 @@ static void attachment_withdraw(void)
 	bc_fsal_lease_disable();
 }
 
-int bc_attach(void)
+/* What the core is to go by. */
+static struct bc_config core_config(void)
 {
 	const struct bc_module_config *from = &bc_module_config;
-	const struct bc_config config = {
+
+	return (struct bc_config){
 		.max_queue = from->max_queue,
 		.max_slots = from->max_slots,
 		.max_connections = from->max_connections,
@@ -423,6 +451,25 @@ int bc_attach(void)
 		.max_client_held = from->max_client_held,
 		.max_server_held = from->max_server_held,
 	};
+}
+
+void bc_attachment_configure(void)
+{
+	const struct bc_config config = core_config();
+
+	bc_control_configure(&config);
+}
+
+bool bc_attachment_reloads(void)
+{
+	return attachment.attached && attachment.replaced &&
+	       attachment.reload_import;
+}
+
+int bc_attach(void)
+{
+	const struct bc_module_config *from = &bc_module_config;
+	const struct bc_config config = core_config();
 	int rc = locate_all();
 
 	if (rc)

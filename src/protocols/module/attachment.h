@@ -5,6 +5,8 @@
 #ifndef BC_ATTACHMENT_H
 #define BC_ATTACHMENT_H
 
+#include <stdbool.h>
+
 /**
  * Take Ganesha's callback path over: extend the operations, replace the
  * imports.  All or nothing.
@@ -15,6 +17,16 @@
  * Context: once, before any client exists.
  */
 int bc_attach(void);
+
+/**
+ * Hand limits and times of bc_module_config to the core, where they have changed.
+ *
+ * Context: between bc_attach() and bc_detach().
+ */
+void bc_attachment_configure(void);
+
+/** Is the configuration read again at SIGHUP? Context: after bc_attach(). */
+bool bc_attachment_reloads(void);
 
 /**
  * Put back every pointer that bc_attach() replaced, complete every callback

@@ -14,6 +14,7 @@
 #include "module/export.h"
 
 #include "delegations/fsal_lease.h"
+#include "module/attachment.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "export_mgr.h"
@@ -111,6 +112,18 @@ fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 	return status;
 }
 
+/* Once. Context: Ganesha's lock of its exports' administration. */
+static void tell_no_reload(void)
+{
+	static bool told;
+
+	if (!told)
+		LogEvent(
+			COMPONENT_NFS_CB,
+			"the BACKCHANNEL block is not read again, as the module is not attached: a change needs a restart of the server");
+	told = true;
+}
+
 fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 			       struct config_error_type *err_type,
 			       struct fsal_export *original,
@@ -130,6 +143,8 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 		LogExport("FSAL %s could not update it: %s", subfsal->name,
 			  msg_fsal_err(status.major));
 	} else {
+		if (!bc_attachment_reloads())
+			tell_no_reload();
 		/* Ganesha gives its own reference back after an error only. */
 		fsal_put(fsal_hdl);
 		bc_fsal_lease_adopt(original);

@@ -16,6 +16,7 @@
 #include "module/attachment.h"
 #include "module/build.h"
 #include "module/export.h"
+#include "module/reload.h"
 
 #include "FSAL/fsal_init.h"
 #include "export_mgr.h"
@@ -135,10 +136,11 @@ static fsal_status_t init_config(struct fsal_module *fsal_hdl,
 {
 	if (bc_version_check())
 		return fsalstat(ERR_FSAL_NO_ERROR, 0);
-	if (bc_config_load(config_struct, err_type)) {
+	if (bc_config_load(config_struct, &bc_module_config, err_type)) {
 		fsal_hdl->m_ops.create_export = refuse_export;
 		return fsalstat(ERR_FSAL_INVAL, EINVAL);
 	}
+	bc_reload_begin();
 	if (!is_as_expected(config_struct, err_type))
 		take_nothing();
 	withhold_leases_from_9p();

@@ -15,6 +15,8 @@
 
 #include "nfsv41.h"
 
+#include <urcu/uatomic.h>
+
 /* "If the RPCSEC_GSS handle identified by gcbp_handle_from_server does not
  * exist on the server, the server MUST return NFS4ERR_NOENT." 18.33.3.  No
  * handle is known here: callbacks are not made with RPCSEC_GSS.
@@ -42,7 +44,8 @@ static nfsstat4 set_security(struct bc_session *session,
 	security = bc_security_choose(
 		args->bca_cb_program, args->bca_sec_parms.bca_sec_parms_val,
 		args->bca_sec_parms.bca_sec_parms_len,
-		(enum bc_security_order)bc_module_config.security_order);
+		(enum bc_security_order)uatomic_read(
+			&bc_module_config.security_order));
 	if (!security || bc_session_set_security(session, security))
 		return NFS4ERR_INVAL;
 	return NFS4_OK;

@@ -26,6 +26,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <urcu/uatomic.h>
 
 /* Call the original so that it makes a channel of ours, whatever was asked. */
 static enum nfs_req_result create_with_channel(struct nfs_argop4 *op,
@@ -79,7 +80,8 @@ static enum usable choose_security(const CREATE_SESSION4args *args,
 	*security = bc_security_choose(
 		args->csa_cb_program, args->csa_sec_parms.csa_sec_parms_val,
 		args->csa_sec_parms.csa_sec_parms_len,
-		(enum bc_security_order)bc_module_config.security_order);
+		(enum bc_security_order)uatomic_read(
+			&bc_module_config.security_order));
 	if (!*security) {
 		bc_count(BC_COUNT_NO_SECURITY);
 		bc_log_limited(

@@ -17,6 +17,7 @@
 #include "counters.h"
 
 #include <string.h>
+#include <urcu/uatomic.h>
 
 static void put_bytes(struct bc_principal *principal, const void *bytes,
 		      size_t len)
@@ -110,7 +111,7 @@ static bool same_address(const struct bc_session *session)
 bool bc_principal_may_bind(const struct bc_session *session,
 			   const compound_data_t *data, const char *operation)
 {
-	uint32_t policy = bc_module_config.bind_policy;
+	uint32_t policy = uatomic_read(&bc_module_config.bind_policy);
 
 	if (policy == BC_BIND_POLICY_ANY || same_principal(session, data))
 		return true;
