@@ -60,8 +60,8 @@ static void note_path(struct bc_client *client, bool ends)
 	else
 		bc_trace_path_down(client, ends);
 	if (client->paths && client->outage) {
-		bc_count(BC_COUNT_PATHS_REGAINED);
 		bc_client_end_outage_locked(client);
+		bc_count(BC_COUNT_PATHS_REGAINED);
 	} else if (!client->paths && !ends) {
 		bc_count(BC_COUNT_PATHS_LOST);
 		client->outage = true;
