@@ -140,15 +140,22 @@ static enum MHD_Result get_ready(struct request *request)
 			   bc_json_state(state, why));
 }
 
+/* OpenMetrics, for those who say that they read it. */
 static enum MHD_Result get_metrics(struct request *request)
 {
+	const char *accept = MHD_lookup_connection_value(
+		request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	bool open = accept && strcasestr(accept, BC_METRICS_OPEN_NAME);
 	struct bc_model model;
 	size_t len = 0;
 	char *text;
 
 	bc_model_read(&model, request->http->config);
-	text = bc_metrics_write(&model, &len);
-	return answer(request, MHD_HTTP_OK, BC_METRICS_CONTENT_TYPE, text, len);
+	text = bc_metrics_write(&model,
+				open ? BC_METRICS_OPEN : BC_METRICS_TEXT, &len);
+	return answer(request, MHD_HTTP_OK,
+		      open ? BC_METRICS_OPEN_TYPE : BC_METRICS_TEXT_TYPE, text,
+		      len);
 }
 
 static enum MHD_Result get_totals(struct request *request)

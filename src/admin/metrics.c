@@ -20,23 +20,38 @@ static void seconds(FILE *out, uint64_t ns)
 	fprintf(out, SECONDS "\n", ns / SECOND, ns % SECOND);
 }
 
-static void family(FILE *out, const char *name, const char *suffix,
-		   const char *type, const char *help)
+/** What is written, and in which of the formats. */
+struct page {
+	FILE *out;
+	enum bc_metrics_format format;
+};
+
+/* A counter's family has no suffix in OpenMetrics; its samples have. */
+static void family(const struct page *page, const char *name,
+		   const char *suffix, const char *type, const char *help)
 {
-	fprintf(out, "# HELP " PREFIX "%s%s %s\n# TYPE " PREFIX "%s%s %s\n",
-		name, suffix, help, name, suffix, type);
+	if (page->format == BC_METRICS_OPEN)
+		suffix = "";
+	fprintf(page->out,
+		"# HELP " PREFIX "%s%s %s\n# TYPE " PREFIX "%s%s %s\n", name,
+		suffix, help, name, suffix, type);
 }
 
-static void gauge(FILE *out, const char *name, uint64_t value, const char *help)
+static void gauge(const struct page *page, const char *name, uint64_t value,
+		  const char *help)
 {
-	family(out, name, "", "gauge", help);
+	FILE *out = page->out;
+
+	family(page, name, "", "gauge", help);
 	fprintf(out, PREFIX "%s %" PRIu64 "\n", name, value);
 }
 
-static void counter(FILE *out, const char *name, uint64_t value,
+static void counter(const struct page *page, const char *name, uint64_t value,
 		    const char *help)
 {
-	family(out, name, "_total", "counter", help);
+	FILE *out = page->out;
+
+	family(page, name, "_total", "counter", help);
 	fprintf(out, PREFIX "%s_total %" PRIu64 "\n", name, value);
 }
 
@@ -58,16 +73,18 @@ static void quoted(FILE *out, const char *value)
 
 /* The module ----------------------------------------------------------------- */
 
-static void write_module(FILE *out, const struct bc_model *model)
+static void write_module(const struct page *page, const struct bc_model *model)
 {
-	family(out, "build_info", "", "gauge",
+	FILE *out = page->out;
+
+	family(page, "build_info", "", "gauge",
 	       "The module's version, and that of the Ganesha that it was built for.");
 	fputs(PREFIX "build_info{version=", out);
 	quoted(out, model->config->version);
 	fputs(",ganesha=", out);
 	quoted(out, model->config->ganesha);
 	fputs("} 1\n", out);
-	family(out, "state", "", "gauge",
+	family(page, "state", "", "gauge",
 	       "How the module stands in its server: 1 for the state that is.");
 	for (int state = 0; state < BC_ADMIN_STATES; state++)
 		fprintf(out, PREFIX "state{state=\"%s\"} %d\n",
@@ -77,29 +94,32 @@ static void write_module(FILE *out, const struct bc_model *model)
 
 /* What there is -------------------------------------------------------------- */
 
-static void write_now(FILE *out, const struct bc_snapshot_now *now)
+static void write_now(const struct page *page,
+		      const struct bc_snapshot_now *now)
 {
-	family(out, "clients", "", "gauge", "Clients, by how they stand.");
+	FILE *out = page->out;
+
+	family(page, "clients", "", "gauge", "Clients, by how they stand.");
 	for (int state = 0; state < BC_CLIENT_STATES; state++)
 		fprintf(out, PREFIX "clients{state=\"%s\"} %" PRIu64 "\n",
 			bc_model_client_state_name((enum bc_client_state)state),
 			now->clients[state]);
-	gauge(out, "sessions", now->sessions, "Sessions.");
-	gauge(out, "connections", now->connections,
+	gauge(page, "sessions", now->sessions, "Sessions.");
+	gauge(page, "connections", now->connections,
 	      "Connections that are bound to a session, or were.");
-	gauge(out, "bindings", now->back_bound,
+	gauge(page, "bindings", now->back_bound,
 	      "Back channels of connections that are bound.");
-	gauge(out, "callbacks_waiting", now->queued,
+	gauge(page, "callbacks_waiting", now->queued,
 	      "Callbacks that wait for a path, a slot or their next attempt.");
-	gauge(out, "requests_waiting", now->held_weight,
+	gauge(page, "requests_waiting", now->held_weight,
 	      "Requests that wait for a delegation, each counted as Max_Server_Held counts it.");
-	gauge(out, "clients_with_revoked_stateids", now->revoked_clients,
+	gauge(page, "clients_with_revoked_stateids", now->revoked_clients,
 	      "Clients that have stateids of revoked delegations to free.");
-	family(out, "callback_oldest_wait_seconds", "", "gauge",
+	family(page, "callback_oldest_wait_seconds", "", "gauge",
 	       "Since when the oldest callback in a queue waits; 0: none does.");
 	fputs(PREFIX "callback_oldest_wait_seconds ", out);
 	seconds(out, now->oldest_ms * 1000000);
-	family(out, "path_down_longest_seconds", "", "gauge",
+	family(page, "path_down_longest_seconds", "", "gauge",
 	       "The longest that a client has been without a path, of those that lost it; 0: none has.");
 	fputs(PREFIX "path_down_longest_seconds ", out);
 	seconds(out, now->down_ms * 1000000);
@@ -107,11 +127,13 @@ static void write_now(FILE *out, const struct bc_snapshot_now *now)
 
 /* What has been -------------------------------------------------------------- */
 
-static void write_operations(FILE *out, const struct bc_counts *counts)
+static void write_operations(const struct page *page,
+			     const struct bc_counts *counts)
 {
+	FILE *out = page->out;
 	const char *op;
 
-	family(out, "callbacks_submitted", "_total", "counter",
+	family(page, "callbacks_submitted", "_total", "counter",
 	       "Callbacks submitted.");
 	for (unsigned int i = 0; i < BC_CB_OPS; i++)
 		if ((op = bc_model_op_name(i)) != NULL)
@@ -120,7 +142,7 @@ static void write_operations(FILE *out, const struct bc_counts *counts)
 				"callbacks_submitted_total{operation=\"%s\"} %" PRIu64
 				"\n",
 				op, counts->submitted[i]);
-	family(out, "callbacks_completed", "_total", "counter",
+	family(page, "callbacks_completed", "_total", "counter",
 	       "Callbacks completed, by their outcome.");
 	for (unsigned int i = 0; i < BC_CB_OPS; i++)
 		for (int outcome = 0; (op = bc_model_op_name(i)) != NULL &&
@@ -133,7 +155,7 @@ static void write_operations(FILE *out, const struct bc_counts *counts)
 				op,
 				bc_model_outcome_name((enum bc_outcome)outcome),
 				counts->completed[i][outcome]);
-	family(out, "replies", "_total", "counter",
+	family(page, "replies", "_total", "counter",
 	       "Replies to CB_COMPOUNDs, by what they mean.");
 	for (int verdict = 0; verdict < BC_VERDICTS; verdict++)
 		fprintf(out,
@@ -142,13 +164,16 @@ static void write_operations(FILE *out, const struct bc_counts *counts)
 			counts->verdicts[verdict]);
 }
 
-static void write_counts(FILE *out, const struct bc_counts *counts)
+static void write_counts(const struct page *page,
+			 const struct bc_counts *counts)
 {
+	FILE *out = page->out;
+
 	for (size_t i = 0; i < bc_model_num_counts; i++) {
 		const struct bc_model_count *count = &bc_model_counts[i];
 
 		if (count->help)
-			family(out, count->family, "_total", "counter",
+			family(page, count->family, "_total", "counter",
 			       count->help);
 		fprintf(out, PREFIX "%s_total", count->family);
 		if (count->label)
@@ -159,28 +184,30 @@ static void write_counts(FILE *out, const struct bc_counts *counts)
 		fprintf(out, "%s %" PRIu64 "\n", count->label ? "}" : "",
 			counts->of[count->counter]);
 	}
-	family(out, "path_down_seconds", "_total", "counter",
+	family(page, "path_down_seconds", "_total", "counter",
 	       "Time that clients were without a path after they lost it, of outages that are over.");
 	fputs(PREFIX "path_down_seconds_total ", out);
 	seconds(out, counts->of[BC_COUNT_DOWN_MS] * 1000000);
 }
 
-static void write_held(FILE *out, const struct bc_held_counts *held)
+static void write_held(const struct page *page,
+		       const struct bc_held_counts *held)
 {
-	counter(out, "held_requests", held->held,
+	counter(page, "held_requests", held->held,
 		"Requests that waited for a delegation.");
-	counter(out, "held_requests_in_vain", held->in_vain,
+	counter(page, "held_requests_in_vain", held->in_vain,
 		"Of them, those that were told to try again.");
-	counter(out, "held_requests_refused", held->refused,
+	counter(page, "held_requests_refused", held->refused,
 		"Requests that did not wait because of a limit.");
 }
 
-static void histogram(FILE *out, const char *name,
+static void histogram(const struct page *page, const char *name,
 		      const struct bc_histogram *histogram, const char *help)
 {
+	FILE *out = page->out;
 	uint64_t count = 0;
 
-	family(out, name, "", "histogram", help);
+	family(page, name, "", "histogram", help);
 	for (int i = 0; i < BC_HISTOGRAM_BUCKETS; i++) {
 		count += histogram->buckets[i];
 		if (i < BC_HISTOGRAM_BUCKETS - 1)
@@ -197,26 +224,30 @@ static void histogram(FILE *out, const char *name,
 		histogram->sum % SECOND, name, count);
 }
 
-char *bc_metrics_write(const struct bc_model *model, size_t *len)
+char *bc_metrics_write(const struct bc_model *model,
+		       enum bc_metrics_format format, size_t *len)
 {
 	const struct bc_counts *counts = &model->counts;
 	char *text = NULL;
-	FILE *out = open_memstream(&text, len);
+	struct page page = { .out = open_memstream(&text, len),
+			     .format = format };
 
-	if (!out)
+	if (!page.out)
 		return NULL;
-	write_module(out, model);
-	write_now(out, &model->now);
-	write_operations(out, counts);
-	write_counts(out, counts);
-	write_held(out, &model->held);
-	histogram(out, "callback_duration_seconds",
+	write_module(&page, model);
+	write_now(&page, &model->now);
+	write_operations(&page, counts);
+	write_counts(&page, counts);
+	write_held(&page, &model->held);
+	histogram(&page, "callback_duration_seconds",
 		  &counts->durations[BC_DURATION_CALLBACK],
 		  "From a callback's submission to its completion.");
-	histogram(out, "reply_duration_seconds",
+	histogram(&page, "reply_duration_seconds",
 		  &counts->durations[BC_DURATION_REPLY],
 		  "From the sending of a CB_COMPOUND to its reply.");
-	if (fclose(out)) {
+	if (format == BC_METRICS_OPEN)
+		fputs("# EOF\n", page.out);
+	if (fclose(page.out)) {
 		free(text);
 		return NULL;
 	}

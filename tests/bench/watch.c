@@ -64,7 +64,7 @@ static double write_metrics(struct bc_admin_config *from)
 	size_t len;
 
 	bc_model_read(&model, from);
-	free(bc_metrics_write(&model, &len));
+	free(bc_metrics_write(&model, BC_METRICS_TEXT, &len));
 	return since(begun);
 }
 

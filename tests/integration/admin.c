@@ -72,6 +72,12 @@ static char *read_all(int fd)
 
 int admin_ask(int fd, const char *method, const char *url, char **body)
 {
+	return admin_ask_with(fd, method, url, NULL, body);
+}
+
+int admin_ask_with(int fd, const char *method, const char *url,
+		   const char *header, char **body)
+{
 	char request[512];
 	int len, status = -EPROTO;
 	char *text, *end;
@@ -80,8 +86,8 @@ int admin_ask(int fd, const char *method, const char *url, char **body)
 		return fd;
 	len = snprintf(
 		request, sizeof(request),
-		"%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
-		method, url);
+		"%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n%s%s\r\n",
+		method, url, header ? header : "", header ? "\r\n" : "");
 	text = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ?
 		       read_all(fd) :
 		       NULL;

@@ -26,6 +26,10 @@ int admin_connect_tcp(uint16_t port);
  */
 int admin_ask(int fd, const char *method, const char *url, char **body);
 
+/** The same, with a header line of its own; NULL: none. */
+int admin_ask_with(int fd, const char *method, const char *url,
+		   const char *header, char **body);
+
 /** The value of a metric: its whole name, with its labels. Or the test fails. */
 double admin_metric(const char *path, const char *name);
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Whether metrics on stdin are in Prometheus' text format, and named by its rules."""
+"""Whether metrics on stdin are in Prometheus' text format, and named by its rules; with
+the argument openmetrics, whether they are in that one's.
+"""
 import re
 import sys
 
@@ -10,8 +12,12 @@ TYPES = ("counter", "gauge", "histogram")
 UNITS = ("_milliseconds", "_ms", "_microseconds", "_minutes", "_kilobytes")
 
 
-def problems(text):
+def problems(text, openmetrics):
     """What is wrong, line by line."""
+    if text.endswith("\n# EOF\n") != openmetrics:
+        yield "the end is another format's"
+    if openmetrics:
+        text = text.removesuffix("# EOF\n")
     family = kind = helped = None
     families, seen = set(), set()
     if not text.endswith("\n"):
@@ -26,7 +32,8 @@ def problems(text):
             _, _, family, kind = line.split(" ")
             if family in families or family != helped or kind not in TYPES:
                 yield f"family: {line}"
-            if family.endswith("_total") != (kind == "counter"):
+            suffix = kind == "counter" and not openmetrics
+            if family.endswith("_total") != suffix:
                 yield f"name of a {kind}: {family}"
             if family.replace("_total", "").endswith(UNITS):
                 yield f"no base unit: {family}"
@@ -38,7 +45,12 @@ def problems(text):
             continue
         name = found[1]
         base = re.sub("_(bucket|sum|count)$", "", name)
-        if name != family and not (kind == "histogram" and base == family):
+        if openmetrics and kind == "counter":
+            base = name.removesuffix("_total")
+            right = name.endswith("_total") and base == family
+        else:
+            right = base == family if kind == "histogram" else name == family
+        if not right:
             yield f"not of the family {family}: {line}"
         if (name, found[2]) in seen:
             yield f"twice: {line}"
@@ -50,7 +62,7 @@ def problems(text):
 
 def main():
     text = sys.stdin.read()
-    found = list(problems(text))
+    found = list(problems(text, sys.argv[1:] == ["openmetrics"]))
     for line in found:
         print(line)
     return bool(found)

@@ -130,27 +130,66 @@ static void test_metrics_tell_of_paths_and_failovers(void **state)
 	fixture_return(f, &file);
 }
 
-static void test_metrics_are_in_their_format(void **state)
+/* A file of the metrics, in the format that a header asks for. */
+static void write_metrics(const struct fixture *f, const char *header,
+			  char *path, size_t size)
 {
-	struct fixture *f = *state;
-	char path[512], *body, *output;
+	char *body;
 	FILE *file;
 
-	assert_int_equal(ask(f, "GET", "/metrics", &body), 200);
-	snprintf(path, sizeof(path), "%s/metrics", server_folder(f->server));
+	assert_int_equal(admin_ask_with(admin_connect(socket_of(f)), "GET",
+					"/metrics", header, &body),
+			 200);
+	snprintf(path, size, "%s/metrics", server_folder(f->server));
 	file = fopen(path, "we");
 	fputs(body, file);
 	fclose(file);
 	free(body);
-	if (admin_run("python3 -B \"$2\" <\"$1\"", path, ADMIN_METRICS,
-		      &output))
-		fail_msg("%s", output);
+}
+
+static void assert_runs(const char *command, const char *arg1, const char *arg2)
+{
+	char *output;
+
+	if (admin_run(command, arg1, arg2, &output))
+		fail_msg("%s: %s", command, output);
 	free(output);
-	if (admin_run(
-		    "! type promtool >/dev/null || promtool check metrics <\"$1\"",
-		    path, "", &output))
-		fail_msg("promtool: %s", output);
-	free(output);
+}
+
+static void test_metrics_are_in_their_format(void **state)
+{
+	static const char *const headers[] = {
+		NULL,
+		"Accept: */*",
+		"Accept: text/plain;version=0.0.4",
+	};
+	struct fixture *f = *state;
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		write_metrics(f, headers[i], path, sizeof(path));
+		assert_runs("python3 -B \"$2\" <\"$1\"", path, ADMIN_METRICS);
+	}
+	assert_runs(
+		"! type promtool >/dev/null || promtool check metrics <\"$1\"",
+		path, "");
+}
+
+/* Prometheus' own parser of it wants times, where it reads a file. */
+static void test_open_metrics_are_in_their_format(void **state)
+{
+	struct fixture *f = *state;
+	char path[512];
+
+	write_metrics(
+		f,
+		"Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+		path, sizeof(path));
+	assert_runs("python3 -B \"$2\" openmetrics <\"$1\"", path,
+		    ADMIN_METRICS);
+	assert_runs(
+		"! type promtool >/dev/null || { sed \"/^#/!s/$/ 1700000000/\" \"$1\" >\"$1.om\" && promtool tsdb create-blocks-from openmetrics \"$1.om\" \"$1.blocks\"; }",
+		path, "");
 }
 
 static void test_clients_come_in_pages(void **state)
@@ -742,6 +781,7 @@ int main(void)
 		FIXTURE_TEST(test_metrics_agree_with_what_was_done),
 		FIXTURE_TEST(test_metrics_tell_of_paths_and_failovers),
 		FIXTURE_TEST(test_metrics_are_in_their_format),
+		FIXTURE_TEST(test_open_metrics_are_in_their_format),
 		FIXTURE_TEST(test_clients_come_in_pages),
 		FIXTURE_TEST(test_client_is_shown_with_what_it_has),
 		FIXTURE_TEST(test_health),

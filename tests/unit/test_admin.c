@@ -162,7 +162,7 @@ static void test_answered_probe(void **state)
 static char *metrics_of(struct bc_model *model)
 {
 	size_t len;
-	char *text = bc_metrics_write(model, &len);
+	char *text = bc_metrics_write(model, BC_METRICS_TEXT, &len);
 
 	assert_non_null(text);
 	assert_int_equal(strlen(text), len);
