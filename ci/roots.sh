@@ -7,6 +7,7 @@
 #   need_roots VERSION...          what they are made with; names what is unknown
 #   bootstrap VERSION ROOT         the release in a folder, and nothing more
 #   make_root VERSION              with what a build and its tests need
+#   apt_install VERSION ROOT PACKAGE...   into a root, which may be an old one
 #   root_of VERSION                where that is
 #   find_source VERSION            its Ganesha's source, as /source in it
 #   in_root ROOT COMMAND...        with the machine's network, for apt
@@ -92,26 +93,47 @@ bootstrap() {
 		in_root "$2" apt-get -q update
 }
 
-# A root is complete when its stamp is there.
+apt_install() {
+	local version=$1 root=$2
+	shift 2
+	in_root "$root" apt-get -q update &&
+		in_root "$root" apt-get -q -y install --no-install-recommends \
+		${addition[$version]:+-t "${addition[$version]}"} "$@"
+}
+
+# missing_in ROOT PACKAGE...: those that it does not have, one a line.
+missing_in() {
+	local root=$1 package
+	shift
+	for package; do
+		in_root "$root" dpkg-query -W -f '${db:Status-Status}\n' \
+			"$package" 2>/dev/null | grep -qx installed ||
+			echo "$package"
+	done
+}
+
+# A root is made when its stamp is there; it gets what it has not got yet.
 make_root() {
-	local version=$1 dir=$reach/$1 packages
-	[[ ! -e $dir/complete ]] || return 0
-	say "making a root for $version: ${release[$version]}" \
-		"${addition[$version]:-}"
-	rm -rf --one-file-system "$dir"
-	mkdir -p "$dir"
-	packages=("${build_packages[@]}" "${server_packages[@]}" iproute2)
-	{
-		bootstrap "$version" "$dir/root" &&
-			in_root "$dir/root" apt-get -q -y install \
-			--no-install-recommends \
-			${addition[$version]:+-t "${addition[$version]}"} \
-			"${packages[@]}"
-	} >"$dir/log" 2>&1 || {
+	local version=$1 dir=$reach/$1 missing
+	if [[ ! -e $dir/complete ]]; then
+		say "making a root for $version: ${release[$version]}" \
+			"${addition[$version]:-}"
+		rm -rf --one-file-system "$dir"
+		mkdir -p "$dir"
+		bootstrap "$version" "$dir/root" >"$dir/log" 2>&1 || {
+			tail -n 5 "$dir/log" >&2
+			return 1
+		}
+		touch "$dir/complete"
+	fi
+	mapfile -t missing < <(missing_in "$dir/root" "${build_packages[@]}" \
+		"${server_packages[@]}")
+	[[ ${#missing[@]} -gt 0 ]] || return 0
+	say "$version: installing ${missing[*]}"
+	apt_install "$version" "$dir/root" "${missing[@]}" >"$dir/log" 2>&1 || {
 		tail -n 5 "$dir/log" >&2
 		return 1
 	}
-	touch "$dir/complete"
 }
 
 # The source of the Ganesha in the root, or the tree that is named.

@@ -19,6 +19,8 @@
 #include "FSAL/fsal_init.h"
 #include "config_parsing.h"
 
+#include "ganesha/dialect.h"
+
 #include <pthread.h>
 
 #define TIMEOUT 20 /* s */
@@ -154,25 +156,30 @@ static fsal_status_t fallocate2(struct fsal_obj_handle *obj,
 }
 
 static fsal_status_t unlink2(struct fsal_obj_handle *dir,
-			     struct fsal_obj_handle *obj, const char *name)
+			     struct fsal_obj_handle *obj,
+			     const char *name BC_DIR_PARAMETERS(dir))
 {
 	gate_pass(&changes);
-	return files.unlink(dir, obj, name);
+	return files.unlink(dir, obj, name BC_DIR_ARGUMENTS(dir));
 }
 
 static fsal_status_t rename2(struct fsal_obj_handle *obj,
 			     struct fsal_obj_handle *from_dir, const char *from,
-			     struct fsal_obj_handle *to_dir, const char *to)
+			     struct fsal_obj_handle *to_dir,
+			     const char *to BC_DIR_PARAMETERS(from)
+				     BC_DIR_PARAMETERS(to))
 {
 	gate_pass(&changes);
-	return files.rename(obj, from_dir, from, to_dir, to);
+	return files.rename(obj, from_dir, from, to_dir,
+			    to BC_DIR_ARGUMENTS(from) BC_DIR_ARGUMENTS(to));
 }
 
 static fsal_status_t link2(struct fsal_obj_handle *obj,
-			   struct fsal_obj_handle *dir, const char *name)
+			   struct fsal_obj_handle *dir,
+			   const char *name BC_DIR_PARAMETERS(dir))
 {
 	gate_pass(&changes);
-	return files.link(obj, dir, name);
+	return files.link(obj, dir, name BC_DIR_ARGUMENTS(dir));
 }
 
 /* Also of a file that is there. */
@@ -182,11 +189,12 @@ static fsal_status_t open2(struct fsal_obj_handle *obj, struct state_t *state,
 			   struct fsal_attrlist *attrs,
 			   fsal_verifier_t verifier,
 			   struct fsal_obj_handle **new_obj,
-			   struct fsal_attrlist *attrs_out, bool *check)
+			   struct fsal_attrlist *attrs_out,
+			   bool *check BC_DIR_PARAMETERS(parent))
 {
 	gate_pass(&changes);
 	return files.open2(obj, state, flags, createmode, name, attrs, verifier,
-			   new_obj, attrs_out, check);
+			   new_obj, attrs_out, check BC_DIR_ARGUMENTS(parent));
 }
 
 static fsal_status_t setxattrs(struct fsal_obj_handle *obj,

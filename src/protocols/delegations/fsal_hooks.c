@@ -73,7 +73,7 @@ hook_fsal_open2(struct fsal_obj_handle *in_obj, struct state_t *state,
 		fsal_openflags_t openflags, enum fsal_create_mode createmode,
 		const char *name, struct fsal_attrlist *attr,
 		fsal_verifier_t verifier, struct fsal_obj_handle **obj,
-		struct fsal_attrlist *attrs_out BC_OPEN2_PARAMETERS)
+		struct fsal_attrlist *attrs_out BC_DIR_PARAMETERS(parent))
 {
 	struct bc_conflict *conflict = bc_conflict_here();
 	fsal_status_t status;
@@ -82,7 +82,7 @@ hook_fsal_open2(struct fsal_obj_handle *in_obj, struct state_t *state,
 	    !bc_conflict_opens_locked(conflict, in_obj))
 		return delayed();
 	status = fsal_open2(in_obj, state, openflags, createmode, name, attr,
-			    verifier, obj, attrs_out BC_OPEN2_ARGUMENTS);
+			    verifier, obj, attrs_out BC_DIR_ARGUMENTS(parent));
 	if (FSAL_IS_ERROR(status) || !state)
 		return status;
 	/* An export that is removed waits for this open, but not for ever: what is

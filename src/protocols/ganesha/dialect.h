@@ -47,20 +47,20 @@ static inline pthread_rwlock_t *bc_export_lock(struct gsh_export *export)
 /* Parameters ----------------------------------------------------------------- */
 
 /* Those that functions have got which are called in place of Ganesha's, and the same
- * as arguments: init_op_context() after its third, fsal_open2() after its last.
+ * as arguments: init_op_context() after its third; what changes a directory after its
+ * last, for the attributes before and after of each that it changes.
  */
 #if BC_GANESHA >= 6
 #define BC_CONTEXT_PARAMETERS nfs_request_t *request,
 #define BC_CONTEXT_ARGUMENTS(request) request,
-#define BC_OPEN2_PARAMETERS                                                    \
-	, struct fsal_attrlist *parent_before,                                 \
-		struct fsal_attrlist *parent_after
-#define BC_OPEN2_ARGUMENTS , parent_before, parent_after
+#define BC_DIR_PARAMETERS(dir)                                                 \
+	, struct fsal_attrlist *dir##_before, struct fsal_attrlist *dir##_after
+#define BC_DIR_ARGUMENTS(dir) , dir##_before, dir##_after
 #else
 #define BC_CONTEXT_PARAMETERS
 #define BC_CONTEXT_ARGUMENTS(request)
-#define BC_OPEN2_PARAMETERS
-#define BC_OPEN2_ARGUMENTS
+#define BC_DIR_PARAMETERS(dir)
+#define BC_DIR_ARGUMENTS(dir)
 #endif
 
 /* The key that hashtable_deletelatched() is given. */
