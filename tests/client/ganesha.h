@@ -33,6 +33,12 @@
  */
 #define GANESHA_KEEPS_EXPIRED (GANESHA_MAJOR >= 6)
 
+/** The end of a recall renews the holder's lease, also one that is over, and the client
+ * is not among those that are kept any more (update_lease(), which
+ * free_delegrecall_context() calls): what else it holds is given up a lease later.
+ */
+#define GANESHA_RENEWS_BY_RECALL (GANESHA_MAJOR >= 6)
+
 /** A Lease_Lifetime of zero is accepted. */
 #define GANESHA_ALLOWS_NO_LEASE (GANESHA_MAJOR < 6)
 

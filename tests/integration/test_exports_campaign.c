@@ -104,7 +104,7 @@ static void open_files(struct rounds *rounds)
 		file_name(rounds, i, name, sizeof(name));
 		server_make_file(fixture.server, name, "contents");
 		if (!readers)
-			open_file(rounds, i, first, OPEN4_SHARE_ACCESS_BOTH);
+			open_file(rounds, i, first, GANESHA_WRITE_ACCESS);
 		for (unsigned int n = 0; n < readers; n++)
 			open_file(rounds, i, (first + n) % HOLDERS,
 				  OPEN4_SHARE_ACCESS_READ);
@@ -308,7 +308,7 @@ static bool is_delegated_anew(const char *name)
 
 	snprintf(path, sizeof(path), "export/%s", name);
 	assert_int_equal(nfs_open(&fixture.session, path,
-				  OPEN4_SHARE_ACCESS_BOTH |
+				  GANESHA_WRITE_ACCESS |
 					  OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
 				  &file),
 			 NFS4_OK);

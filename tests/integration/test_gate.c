@@ -287,7 +287,7 @@ static void test_file_is_delegated_while_another_open_makes_it(void **state)
 	nfs_put_open(&open, &args);
 	send_and_stop(f, &open);
 	assert_int_equal(nfs_create(&f->session, "export/made",
-				    OPEN4_SHARE_ACCESS_BOTH |
+				    GANESHA_WRITE_ACCESS |
 					    OPEN4_SHARE_ACCESS_WANT_ANY_DELEG,
 				    &file),
 			 NFS4_OK);

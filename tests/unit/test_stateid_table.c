@@ -259,7 +259,7 @@ static void test_stateid_table_ganeshas_own_spreads_no_clients(void **state)
 static hash_error_t find(struct hash_table *table, const struct other *other,
 			 struct gsh_buffdesc *value)
 {
-	const struct gsh_buffdesc key = key_of(other);
+	struct gsh_buffdesc key = key_of(other);
 
 	return HashTable_Get(table, &key, value);
 }
@@ -281,7 +281,7 @@ static void test_stateid_table_finds_each_and_no_other(void **state)
 				 HASHTABLE_ERROR_NO_SUCH_KEY);
 	}
 	for (size_t i = 0; i < CLIENTS * STATEIDS; i++) {
-		const struct gsh_buffdesc key = key_of(&others[i]);
+		struct gsh_buffdesc key = key_of(&others[i]);
 
 		assert_int_equal(HashTable_Del(table, &key, NULL, NULL),
 				 HASHTABLE_SUCCESS);
