@@ -36,28 +36,34 @@ static bool may_run_again(const struct nfs_argop4 *op,
 	return data->minorversion || op->argop != NFS4_OP_OPEN;
 }
 
+/* What the client is told: of a stateid that was revoked, that. */
+static nfsstat4 told(struct nfs_argop4 *op, const compound_data_t *data,
+		     nfsstat4 status)
+{
+	const stateid4 *stateid = bc_stateid_used(op);
+
+	return stateid ? bc_stateid_status(data, stateid, status) : status;
+}
+
 static enum nfs_req_result run(struct bc_conflict *conflict,
 			       struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp)
 {
 	nfsstat4 *status = &resp->nfs_resop4_u.opaccess.status; /* of any */
 	enum nfs_req_result result = NFS_REQ_ERROR;
-	const stateid4 *stateid;
 	bool go_on = bc_conflict_begin(conflict, op, data, bc_held_again());
 
 	if (go_on)
 		result = bc_operation_original(op, data, resp);
 	bc_conflict_end(conflict, result == NFS_REQ_ASYNC_WAIT);
 	if (!go_on)
-		return bc_operation_fail(op, resp,
-					 bc_conflict_status(conflict));
+		return bc_operation_fail(
+			op, resp, told(op, data, bc_conflict_status(conflict)));
 	if (result != NFS_REQ_ERROR)
 		return result;
 	if (bc_conflict_status(conflict) != NFS4_OK)
 		*status = bc_conflict_status(conflict);
-	stateid = bc_stateid_used(op);
-	if (stateid)
-		*status = bc_stateid_status(data, stateid, *status);
+	*status = told(op, data, *status);
 	return result;
 }
 
