@@ -26,10 +26,11 @@ build_packages=(
 [[ ${GANESHA_SOURCE_DIR:-} ]] || build_packages+=(nfs-ganesha)
 server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
+lab_packages=(nfs-common user-mode-linux iproute2 nftables ethtool kmod tshark)
+# shellcheck disable=SC2034
 test_packages=(
-	"${server_packages[@]}" nfs-common user-mode-linux valgrind
-	iproute2 nftables ethtool kmod tshark python3 prometheus clang-format
-	gdb dbus-daemon dbus-bin)
+	"${server_packages[@]}" "${lab_packages[@]}" valgrind python3 prometheus
+	clang-format gdb dbus-daemon dbus-bin)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -7,6 +7,7 @@
 #   need_roots VERSION...          what they are made with; names what is unknown
 #   bootstrap VERSION ROOT         the release in a folder, and nothing more
 #   make_root VERSION              with what a build and its tests need
+#   add_packages VERSION PACKAGE...       into that, if they are not there
 #   apt_install VERSION ROOT PACKAGE...   into a root, which may be an old one
 #   root_of VERSION                where that is
 #   find_source VERSION            its Ganesha's source, as /source in it
@@ -112,9 +113,24 @@ missing_in() {
 	done
 }
 
+# add_packages VERSION PACKAGE...: those that its root has not got yet.
+add_packages() {
+	local version=$1 root missing
+	root=$(root_of "$1")
+	shift
+	mapfile -t missing < <(missing_in "$root" "$@")
+	[[ ${#missing[@]} -gt 0 ]] || return 0
+	say "$version: installing ${missing[*]}"
+	apt_install "$version" "$root" "${missing[@]}" \
+		>"$reach/$version/log" 2>&1 || {
+		tail -n 5 "$reach/$version/log" >&2
+		return 1
+	}
+}
+
 # A root is made when its stamp is there; it gets what it has not got yet.
 make_root() {
-	local version=$1 dir=$reach/$1 missing
+	local version=$1 dir=$reach/$1
 	if [[ ! -e $dir/complete ]]; then
 		say "making a root for $version: ${release[$version]}" \
 			"${addition[$version]:-}"
@@ -126,14 +142,7 @@ make_root() {
 		}
 		touch "$dir/complete"
 	fi
-	mapfile -t missing < <(missing_in "$dir/root" "${build_packages[@]}" \
-		"${server_packages[@]}")
-	[[ ${#missing[@]} -gt 0 ]] || return 0
-	say "$version: installing ${missing[*]}"
-	apt_install "$version" "$dir/root" "${missing[@]}" >"$dir/log" 2>&1 || {
-		tail -n 5 "$dir/log" >&2
-		return 1
-	}
+	add_packages "$version" "${build_packages[@]}" "${server_packages[@]}"
 }
 
 # The source of the Ganesha in the root, or the tree that is named.
