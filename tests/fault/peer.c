@@ -76,11 +76,12 @@ static bool ok(struct peer *peer, const char *what, int status)
 
 void peer_look(struct peer *peer)
 {
-	long rss = server_rss_kib(peer->server);
+	long allocated = heap_allocated_kib(peer->heap);
 	int fds = server_fds(peer->server);
 	int connections = server_connections(peer->server);
 
-	peer->rss = rss > peer->rss ? rss : peer->rss;
+	if (allocated > peer->allocated)
+		peer->allocated = allocated;
 	peer->fds = fds > peer->fds ? fds : peer->fds;
 	peer->connections = connections > peer->connections ? connections :
 							      peer->connections;

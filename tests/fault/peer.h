@@ -8,12 +8,14 @@
 
 #include "bystander.h"
 #include "files.h"
+#include "heap.h"
 #include "nfs41.h"
 #include "opener.h"
 #include "server.h"
 
 struct peer {
 	struct server *server;
+	const struct heap *heap; /* its */
 	struct nfs_loop *loop;
 	struct files *files;
 	struct bystanders *bystanders;
@@ -22,7 +24,7 @@ struct peer {
 	unsigned int samples; /* of the bystanders: enough */
 
 	/* What it saw and did. */
-	long rss; /* KiB, the most */
+	long allocated; /* KiB, the most */
 	int fds, connections; /* the most */
 	unsigned int deeds; /* of its kind */
 	char failure[256]; /* "" if nothing is wrong */
