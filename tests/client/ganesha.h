@@ -45,6 +45,16 @@
 /** Of a revoked delegation Ganesha itself keeps the stateid, until it is freed. */
 #define GANESHA_KEEPS_REVOKED (GANESHA_MAJOR >= 9)
 
+/** Who has asked for a lock with WRITEW_LT or READW_LT is told when it may have it, by
+ * CB_NOTIFY_LOCK (RFC 5661, 20.11).
+ */
+#define GANESHA_NOTIFIES_LOCKS (GANESHA_MAJOR >= 6)
+
+/** A client of NFSv4.2 is granted a delegation with the times, if it wants one
+ * (RFC 9754).
+ */
+#define GANESHA_DELEGATES_TIMES (GANESHA_MAJOR >= 9)
+
 /** Ganesha itself tells two clients at one address apart when it looks for a conflict
  * with a delegation.
  */

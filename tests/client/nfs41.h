@@ -199,6 +199,7 @@ struct nfs_open_args {
 /** What a SETATTR sets. */
 struct nfs_setattrs {
 	bool set_size, set_mode, set_owner, set_group, set_times, set_acl;
+	bool set_delegated_times; /* time_deleg_access, _modify: RFC 9754 */
 	uint64_t size;
 	uint32_t mode;
 	const char *owner; /* "0": a number as a string, RFC 5661 5.9 */
@@ -298,7 +299,15 @@ struct nfs_res {
 			uint32_t rflags;
 			struct nfs_delegation delegation;
 		} open;
-		struct nfs_stateid stateid; /* CLOSE, LOCK, OPEN_CONFIRM */
+		struct nfs_stateid stateid; /* CLOSE, LOCK(U), OPEN_CONFIRM */
+		struct { /* LOCK, NFS4ERR_DENIED */
+			uint64_t offset;
+			uint64_t length;
+			uint32_t type;
+			uint64_t clientid;
+			const uint8_t *owner; /* borrowed from the compound */
+			uint32_t owner_len;
+		} denied;
 		struct nfs_fh fh; /* GETFH */
 		struct {
 			const uint8_t *data; /* borrowed from the compound */
@@ -451,9 +460,12 @@ void nfs_put_link(struct nfs_compound *compound, const char *name);
 /** SETXATTR4_EITHER; a v4.2 operation. */
 void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
 		      const char *value);
-/** WRITE_LT of the whole file, by a new lock owner of the open. */
-void nfs_put_lock(struct nfs_compound *compound, uint64_t clientid,
-		  const char *owner, const struct nfs_stateid *open);
+/** Of the whole file, by a new lock owner of the open. */
+void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
+		  uint64_t clientid, const char *owner,
+		  const struct nfs_stateid *open);
+void nfs_put_locku(struct nfs_compound *compound, enum nfs_lock_type4 type,
+		   const struct nfs_stateid *lock);
 /** Of the current directory: entries added and removed. */
 void nfs_put_get_dir_delegation(struct nfs_compound *compound);
 /** Of the current file, CLAIM_FH. @param want  OPEN4_SHARE_ACCESS_WANT_... */

@@ -15,6 +15,9 @@
 #define FATTR4_OWNER_GROUP (1u << 5)
 #define FATTR4_TIME_ACCESS_SET (1u << 16)
 #define FATTR4_TIME_MODIFY_SET (1u << 22)
+/* In the third. */
+#define FATTR4_TIME_DELEG_ACCESS (1u << 20)
+#define FATTR4_TIME_DELEG_MODIFY (1u << 21)
 
 #define OPEN4_NOCREATE 0
 #define OPEN4_CREATE 1
@@ -201,12 +204,13 @@ void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
 	xdr_put_string(buf, value);
 }
 
-void nfs_put_lock(struct nfs_compound *compound, uint64_t clientid,
-		  const char *owner, const struct nfs_stateid *open)
+void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
+		  uint64_t clientid, const char *owner,
+		  const struct nfs_stateid *open)
 {
 	struct xdr_buf *buf = nfs_put_op(compound, OP_LOCK);
 
-	xdr_put_u32(buf, 2); /* WRITE_LT */
+	xdr_put_u32(buf, type);
 	xdr_put_u32(buf, 0); /* no reclaim */
 	xdr_put_u64(buf, 0);
 	xdr_put_u64(buf, UINT64_MAX);
@@ -216,6 +220,18 @@ void nfs_put_lock(struct nfs_compound *compound, uint64_t clientid,
 	xdr_put_u32(buf, 0); /* lock_seqid */
 	xdr_put_u64(buf, clientid);
 	xdr_put_string(buf, owner);
+}
+
+void nfs_put_locku(struct nfs_compound *compound, enum nfs_lock_type4 type,
+		   const struct nfs_stateid *lock)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_LOCKU);
+
+	xdr_put_u32(buf, type);
+	xdr_put_u32(buf, 0); /* seqid */
+	nfs_put_stateid(buf, lock);
+	xdr_put_u64(buf, 0);
+	xdr_put_u64(buf, UINT64_MAX);
 }
 
 void nfs_put_renew(struct nfs_compound *compound, uint64_t clientid)
@@ -233,11 +249,16 @@ static void put_acl(struct xdr_buf *buf)
 	xdr_put_string(buf, "EVERYONE@");
 }
 
+static void put_time(struct xdr_buf *buf, int64_t seconds)
+{
+	xdr_put_u64(buf, seconds);
+	xdr_put_u32(buf, 0); /* ns */
+}
+
 static void put_client_time(struct xdr_buf *buf, int64_t seconds)
 {
 	xdr_put_u32(buf, 1); /* SET_TO_CLIENT_TIME4 */
-	xdr_put_u64(buf, seconds);
-	xdr_put_u32(buf, 0); /* ns */
+	put_time(buf, seconds);
 }
 
 /* In the order of the attributes' numbers. */
@@ -258,6 +279,10 @@ static void put_attr_values(struct xdr_buf *buf,
 		put_client_time(buf, attrs->time);
 		put_client_time(buf, attrs->time);
 	}
+	if (attrs->set_delegated_times) {
+		put_time(buf, attrs->time);
+		put_time(buf, attrs->time);
+	}
 }
 
 void nfs_put_setattr(struct nfs_compound *compound,
@@ -268,7 +293,7 @@ void nfs_put_setattr(struct nfs_compound *compound,
 	struct xdr_buf values = { 0 };
 
 	nfs_put_stateid(buf, stateid);
-	xdr_put_u32(buf, 2); /* attribute words */
+	xdr_put_u32(buf, attrs->set_delegated_times ? 3 : 2); /* words */
 	xdr_put_u32(buf, (attrs->set_size ? FATTR4_SIZE : 0) |
 				 (attrs->set_acl ? FATTR4_ACL : 0));
 	xdr_put_u32(buf,
@@ -278,6 +303,9 @@ void nfs_put_setattr(struct nfs_compound *compound,
 			    (attrs->set_times ? FATTR4_TIME_ACCESS_SET |
 							FATTR4_TIME_MODIFY_SET :
 						0));
+	if (attrs->set_delegated_times)
+		xdr_put_u32(buf, FATTR4_TIME_DELEG_ACCESS |
+					 FATTR4_TIME_DELEG_MODIFY);
 	put_attr_values(&values, attrs);
 	xdr_put_opaque(buf, values.data, values.len);
 	xdr_buf_fini(&values);
@@ -531,11 +559,13 @@ static void get_delegation(struct xdr_cursor *cursor,
 	delegation->type = xdr_get_u32(cursor);
 	switch (delegation->type) {
 	case OPEN_DELEGATE_READ:
+	case OPEN_DELEGATE_READ_ATTRS_DELEG:
 		nfs_get_stateid(cursor, &delegation->stateid);
 		delegation->recall = xdr_get_u32(cursor);
 		skip_ace(cursor);
 		break;
 	case OPEN_DELEGATE_WRITE:
+	case OPEN_DELEGATE_WRITE_ATTRS_DELEG:
 		nfs_get_stateid(cursor, &delegation->stateid);
 		delegation->recall = xdr_get_u32(cursor);
 		xdr_skip(cursor, 3); /* the space limit's kind and value */
@@ -647,6 +677,16 @@ static void get_test_stateid(struct xdr_cursor *cursor, struct nfs_res *res)
 	res->test_status = xdr_get_u32(cursor);
 }
 
+static void get_denied(struct xdr_cursor *cursor, struct nfs_res *res)
+{
+	res->denied.offset = xdr_get_u64(cursor);
+	res->denied.length = xdr_get_u64(cursor);
+	res->denied.type = xdr_get_u32(cursor);
+	res->denied.clientid = xdr_get_u64(cursor);
+	res->denied.owner = xdr_get_opaque(cursor, NFS4_OPAQUE_LIMIT,
+					   &res->denied.owner_len);
+}
+
 /* All but whether the delegation is unavailable is left out. */
 static void get_dir_delegation(struct xdr_cursor *cursor, struct nfs_res *res)
 {
@@ -669,6 +709,7 @@ static bool get_body(struct xdr_cursor *cursor, struct nfs_res *res)
 		return true;
 	case OP_CLOSE:
 	case OP_LOCK:
+	case OP_LOCKU:
 	case OP_OPEN_CONFIRM:
 		nfs_get_stateid(cursor, &res->stateid);
 		return true;
@@ -734,6 +775,10 @@ bool nfs_decode_res(struct xdr_cursor *cursor, struct nfs_res *res)
 	res->status = xdr_get_u32(cursor);
 	if (res->op == OP_SETATTR) {
 		skip_bitmap(cursor); /* also after an error */
+		return true;
+	}
+	if (res->op == OP_LOCK && res->status == NFS4ERR_DENIED) {
+		get_denied(cursor, res);
 		return true;
 	}
 	return res->status == NFS4_OK && get_body(cursor, res);

@@ -126,8 +126,8 @@ static int use(struct nfs_session *session, uint32_t op,
 	else if (op == OP_CLOSE)
 		nfs_put_close(&compound, 0, stateid);
 	else if (op == OP_LOCK)
-		nfs_put_lock(&compound, session->client->clientid, "locker",
-			     stateid);
+		nfs_put_lock(&compound, WRITE_LT, session->client->clientid,
+			     "locker", stateid);
 	else
 		nfs_put_delegreturn(&compound, stateid);
 	return nfs_compound_finish(&compound);

@@ -144,7 +144,7 @@ static void mend_type(struct state_file *file, state_t *write, bool any)
 	if (write) {
 		if (set_write_holder(file, write))
 			mended("the holder of a write delegation");
-		*type = OPEN_DELEGATE_WRITE;
+		*type = write->state_data.deleg.sd_type;
 	} else if (any && file->write_delegated) {
 		unset_write_holder(file);
 		*type = OPEN_DELEGATE_READ;
@@ -166,7 +166,7 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
 		count++;
 		if (deleg->sd_state == BC_DELEG_RETURNING)
 			returning += returning_more;
-		if (deleg->sd_type == OPEN_DELEGATE_WRITE)
+		if (bc_type_is_write(deleg->sd_type))
 			write = state;
 		mend_recall(state);
 	}
@@ -174,24 +174,18 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
 	mend_type(file, write, count > 0);
 }
 
-void bc_bookkeeping_make_write_locked(struct fsal_obj_handle *obj,
-				      state_t *delegation)
+void bc_bookkeeping_make_locked(struct fsal_obj_handle *obj,
+				state_t *delegation, open_delegation_type4 type)
 {
 	struct state_file *file = &obj->state_hdl->file;
+	bool was_write = bc_type_is_write(delegation->state_data.deleg.sd_type);
 
-	delegation->state_data.deleg.sd_type = OPEN_DELEGATE_WRITE;
-	(void)set_write_holder(file, delegation);
-	file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_WRITE;
-}
-
-void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
-				     state_t *delegation)
-{
-	struct state_file *file = &obj->state_hdl->file;
-
-	delegation->state_data.deleg.sd_type = OPEN_DELEGATE_READ;
-	unset_write_holder(file);
-	file->fdeleg_stats.fds_deleg_type = OPEN_DELEGATE_READ;
+	delegation->state_data.deleg.sd_type = type;
+	if (bc_type_is_write(type))
+		(void)set_write_holder(file, delegation);
+	else if (was_write)
+		unset_write_holder(file);
+	file->fdeleg_stats.fds_deleg_type = type;
 }
 
 void bc_bookkeeping_gone_locked(struct fsal_obj_handle *obj,
@@ -201,7 +195,7 @@ void bc_bookkeeping_gone_locked(struct fsal_obj_handle *obj,
 	uint32_t *counted = &file->fdeleg_stats.fds_curr_delegations;
 
 	delegation->state_data.deleg.sd_state = BC_DELEG_GONE;
-	if (delegation->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE)
+	if (bc_type_is_write(delegation->state_data.deleg.sd_type))
 		unset_write_holder(file);
 	if (*counted)
 		uatomic_set(counted, *counted - 1);

@@ -74,15 +74,14 @@ state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
 void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj);
 
 /**
- * Make a file's only read delegation a write delegation; or its write delegation a
- * read delegation.
+ * Make a file's delegation one of another type, for reading or for writing.  One that
+ * becomes a write delegation is the file's only one.
  *
  * Context: the file's st_lock is held.
  */
-void bc_bookkeeping_make_write_locked(struct fsal_obj_handle *obj,
-				      state_t *delegation);
-void bc_bookkeeping_make_read_locked(struct fsal_obj_handle *obj,
-				     state_t *delegation);
+void bc_bookkeeping_make_locked(struct fsal_obj_handle *obj,
+				state_t *delegation,
+				open_delegation_type4 type);
 
 /**
  * A delegation is BC_DELEG_GONE from now on, and not counted any more.

@@ -238,7 +238,7 @@ static bool needs_recall(struct bc_conflict *conflict, state_t *state)
 static bool can_pass_own(const struct bc_conflict *conflict, const state_t *own)
 {
 	return !conflict->data || conflict->kind != BC_CONFLICT_CHANGES ||
-	       own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE;
+	       bc_type_is_write(own->state_data.deleg.sd_type);
 }
 
 const struct bc_awaited *bc_conflict_awaited(const struct bc_conflict *conflict)
@@ -276,8 +276,7 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 		    can_pass_own(conflict, state)) {
 			*own = state;
 		} else if (conflict->kind == BC_CONFLICT_CHANGES ||
-			   state->state_data.deleg.sd_type ==
-				   OPEN_DELEGATE_WRITE) {
+			   bc_type_is_write(state->state_data.deleg.sd_type)) {
 			found = true;
 			recall = needs_recall(conflict, state) || recall;
 		}
@@ -306,7 +305,7 @@ static bool pass_own(struct bc_conflict *conflict, struct fsal_obj_handle *obj,
 {
 	if (conflict->data)
 		return false; /* name_own_delegation() */
-	if (own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE ||
+	if (bc_type_is_write(own->state_data.deleg.sd_type) ||
 	    BC_HOLDER_IS_CLIENT_ID) {
 		set_client(conflict, bc_delegation_holder(own));
 		return false;
@@ -399,7 +398,7 @@ static bool check_claim(struct bc_conflict *conflict,
 	if (!own)
 		conflict->refused = NFS4ERR_BAD_STATEID;
 	else if (conflict->claims_write &&
-		 own->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
+		 !bc_type_is_write(own->state_data.deleg.sd_type))
 		conflict->refused = NFS4ERR_OPENMODE;
 	return conflict->refused == NFS4_OK;
 }
@@ -523,7 +522,7 @@ static void name_own_delegation(const struct bc_conflict *conflict,
 
 	STATELOCK_lock(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL)
-		if (state->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE &&
+		if (bc_type_is_write(state->state_data.deleg.sd_type) &&
 		    bc_asker_holds(&conflict->asker, state))
 			break;
 	if (state) {
@@ -604,7 +603,7 @@ static bool unname_own_delegation(struct bc_conflict *conflict,
 		return false;
 	STATELOCK_lock(obj);
 	own = bc_file_own_delegation(obj, &conflict->asker, stateid);
-	if (own && own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE &&
+	if (own && bc_type_is_write(own->state_data.deleg.sd_type) &&
 	    (stateid->seqid == 0 || stateid->seqid == own->state_seqid)) {
 		memset(stateid, 0, sizeof(*stateid));
 		conflict->kind = BC_CONFLICT_CHANGES;
@@ -624,7 +623,7 @@ static bool begin_getattr(struct bc_conflict *conflict,
 	STATELOCK_lock(obj);
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
-		if (state->state_data.deleg.sd_type != OPEN_DELEGATE_WRITE)
+		if (!bc_type_is_write(state->state_data.deleg.sd_type))
 			continue;
 		if (bc_asker_holds(&conflict->asker, state))
 			set_client(conflict, bc_delegation_holder(state));

@@ -100,7 +100,7 @@ static bool state_conflicts(const state_t *held, const nfs_client_id_t *client,
 	case STATE_TYPE_DELEG:
 		/* One delegation of a file is all that a client gets. */
 		return own || deleg == FSAL_DELEG_WR ||
-		       held->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE;
+		       bc_type_is_write(held->state_data.deleg.sd_type);
 	case STATE_TYPE_LAYOUT:
 		/* A layout may outlive the open that it was got with. */
 		return !own;

@@ -10,6 +10,7 @@
 #include "delegations/reclaim.h"
 
 #include "delegations/bookkeeping.h"
+#include "ganesha/dialect.h"
 
 #include "sal_functions.h"
 
@@ -33,6 +34,8 @@ void bc_reclaim_begin(struct bc_reclaim *reclaim, struct nfs_argop4 *op,
 
 	reclaim->asker = bc_asker_of(op, data);
 	reclaim->type = args->claim.open_claim4_u.delegate_type;
+	if (data->minorversion < 2)
+		reclaim->type = bc_type_without_times(reclaim->type);
 	reclaim->again = false;
 	if (reclaim->type == OPEN_DELEGATE_NONE || !bc_file_delegated(obj))
 		return;
@@ -59,27 +62,23 @@ static bool shared(const struct fsal_obj_handle *obj,
 	return false;
 }
 
-/* A write delegation of which this OPEN only reads. */
-static void make_write(const struct bc_reclaim *reclaim,
-		       struct fsal_obj_handle *obj, state_t *own)
+/* Whether what is granted may be of the type that the client names.  A write
+ * delegation of which this OPEN only reads: if nobody else has the file.  A read
+ * delegation of which it writes, or one with the times, or without: if it is not there
+ * already.
+ */
+static bool may_be_as_named(const struct bc_reclaim *reclaim,
+			    const struct fsal_obj_handle *obj,
+			    const state_t *own)
 {
 	struct fsal_export *export = op_ctx->fsal_export;
 
-	if (reclaim->type != OPEN_DELEGATE_WRITE ||
-	    own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE ||
-	    shared(obj, &reclaim->asker) ||
-	    !export->exp_ops.fs_supports(export, fso_delegations_w))
-		return;
-	bc_bookkeeping_make_write_locked(obj, own);
-}
-
-/* A read delegation of which this OPEN writes. */
-static void make_read(const struct bc_reclaim *reclaim,
-		      struct fsal_obj_handle *obj, state_t *own)
-{
-	if (reclaim->type == OPEN_DELEGATE_READ && !reclaim->again &&
-	    own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE)
-		bc_bookkeeping_make_read_locked(obj, own);
+	if (bc_type_is_write(reclaim->type) &&
+	    !bc_type_is_write(own->state_data.deleg.sd_type))
+		return !shared(obj, &reclaim->asker) &&
+		       export->exp_ops.fs_supports(export, fso_delegations_w);
+	return !reclaim->again && (bc_type_is_write(reclaim->type) ||
+				   bc_type_is_read(reclaim->type));
 }
 
 static void answer(const state_t *own, OPEN4resok *resok, bool recall)
@@ -88,7 +87,7 @@ static void answer(const state_t *own, OPEN4resok *resok, bool recall)
 
 	memset(delegation, 0, sizeof(*delegation));
 	delegation->delegation_type = own->state_data.deleg.sd_type;
-	if (own->state_data.deleg.sd_type == OPEN_DELEGATE_WRITE) {
+	if (bc_type_is_write(own->state_data.deleg.sd_type)) {
 		open_write_delegation4 *write =
 			&delegation->open_delegation4_u.write;
 
@@ -113,9 +112,9 @@ static bool to_be_recalled(const OPEN4resok *resok)
 {
 	const open_delegation4 *delegation = &resok->delegation;
 
-	if (delegation->delegation_type == OPEN_DELEGATE_WRITE)
+	if (bc_type_is_write(delegation->delegation_type))
 		return delegation->open_delegation4_u.write.recall;
-	if (delegation->delegation_type == OPEN_DELEGATE_READ)
+	if (bc_type_is_read(delegation->delegation_type))
 		return delegation->open_delegation4_u.read.recall;
 	return false;
 }
@@ -133,8 +132,8 @@ void bc_reclaim_end(const struct bc_reclaim *reclaim, OPEN4args *args,
 	STATELOCK_lock(obj);
 	own = own_of(obj, &reclaim->asker);
 	if (own) {
-		make_write(reclaim, obj, own);
-		make_read(reclaim, obj, own);
+		if (may_be_as_named(reclaim, obj, own))
+			bc_bookkeeping_make_locked(obj, own, reclaim->type);
 		answer(own, resok, to_be_recalled(resok));
 	}
 	bc_bookkeeping_mend_locked(obj);

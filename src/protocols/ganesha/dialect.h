@@ -84,17 +84,44 @@ static inline void bc_state_free_memory(state_t *state)
 #endif
 }
 
-/** Whether a delegation is one for writing.  Since 9 a client may ask for one with
- * the attributes (RFC 9754).
+/** Whether a delegation's type is one of those that delegate the times, too, which a
+ * client of NFSv4.2 may ask for since 9 (RFC 9754, OPEN_DELEGATE_..._ATTRS_DELEG).
+ */
+static inline bool bc_type_has_times(open_delegation_type4 type)
+{
+#if BC_GANESHA >= 9
+	return type == OPEN_DELEGATE_READ_ATTRS_DELEG ||
+	       type == OPEN_DELEGATE_WRITE_ATTRS_DELEG;
+#else
+	(void)type;
+	return false;
+#endif
+}
+
+/** The type without the times that is otherwise the same. */
+static inline open_delegation_type4
+bc_type_without_times(open_delegation_type4 type)
+{
+#if BC_GANESHA >= 9
+	if (type == OPEN_DELEGATE_READ_ATTRS_DELEG)
+		return OPEN_DELEGATE_READ;
+	if (type == OPEN_DELEGATE_WRITE_ATTRS_DELEG)
+		return OPEN_DELEGATE_WRITE;
+#endif
+	return type;
+}
+
+/** Whether a delegation is one for writing, or for reading; no type is both, and
+ * those that are no delegation are neither.
  */
 static inline bool bc_type_is_write(open_delegation_type4 type)
 {
-#if BC_GANESHA >= 9
-	return type == OPEN_DELEGATE_WRITE ||
-	       type == OPEN_DELEGATE_WRITE_ATTRS_DELEG;
-#else
-	return type == OPEN_DELEGATE_WRITE;
-#endif
+	return bc_type_without_times(type) == OPEN_DELEGATE_WRITE;
+}
+
+static inline bool bc_type_is_read(open_delegation_type4 type)
+{
+	return bc_type_without_times(type) == OPEN_DELEGATE_READ;
 }
 
 /** Ganesha takes whoever asks for the holder of a delegation by its client id, and the
@@ -169,5 +196,12 @@ static inline bool bc_client_is_parked(const nfs_client_id_t *client)
  * is when the number of delegated files is lowered, too, which is limited.
  */
 #define BC_RETURN_COUNTS_LOCKED (BC_GANESHA >= 6)
+
+/* Locks ---------------------------------------------------------------------- */
+
+/** A lock that is denied and will be waited for is denied without a description of the
+ * one that is in its way.
+ */
+#define BC_DENIES_UNDESCRIBED (BC_GANESHA >= 6)
 
 #endif /* BC_DIALECT_H */

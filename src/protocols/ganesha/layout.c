@@ -231,8 +231,8 @@ static const char *delegation_misfit(const state_t *state, bool write)
 	if (state->state_type != STATE_TYPE_DELEG)
 		return "delegation's type of state";
 	if (deleg->sd_state != DELEG_GRANTED ||
-	    deleg->sd_type !=
-		    (write ? OPEN_DELEGATE_WRITE : OPEN_DELEGATE_READ))
+	    !(write ? bc_type_is_write(deleg->sd_type) :
+		      bc_type_is_read(deleg->sd_type)))
 		return "delegation's state";
 	if (state->state_refcount <= 0 || !state->state_seqid)
 		return "delegation's counts";

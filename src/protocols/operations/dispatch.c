@@ -52,7 +52,7 @@ static const struct extension {
 	[NFS4_OP_NVERIFY] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_CLOSE] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_OPEN_DOWNGRADE] = { bc_op_file, CONFLICTS, .v40 = true },
-	[NFS4_OP_LOCK] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_LOCK] = { bc_op_lock, CONFLICTS, .v40 = true },
 	[NFS4_OP_LOCKU] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_SETXATTR] = { bc_op_file, CONFLICTS },
 	[NFS4_OP_REMOVEXATTR] = { bc_op_file, CONFLICTS },

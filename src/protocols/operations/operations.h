@@ -84,6 +84,8 @@ enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
 				      struct nfs_resop4 *resp);
 enum nfs_req_result bc_op_open(struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_lock(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp);
 /** Any other operation on a file. */
 enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp);
