@@ -321,7 +321,8 @@ struct nfs_res {
 		struct {
 			uint64_t change;
 			uint64_t size;
-		} attr; /* GETATTR as nfs_put_getattr() asks it */
+			int64_t access, modify; /* s */
+		} attr; /* GETATTR as nfs_put_getattr...() asks it */
 		uint32_t test_status; /* TEST_STATEID of one */
 		uint32_t dir_delegation; /* GDD4_... */
 		struct {
@@ -445,6 +446,8 @@ void nfs_put_write(struct nfs_compound *compound,
 		   const struct nfs_stateid *stateid, uint64_t offset,
 		   const void *data, uint32_t len);
 void nfs_put_getattr(struct nfs_compound *compound);
+/** Of the size and the times, of access and modification. */
+void nfs_put_getattr_times(struct nfs_compound *compound);
 void nfs_put_setattr_size(struct nfs_compound *compound,
 			  const struct nfs_stateid *stateid, uint64_t size);
 void nfs_put_setattr(struct nfs_compound *compound,

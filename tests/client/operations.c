@@ -13,7 +13,9 @@
 #define FATTR4_MODE (1u << 1)
 #define FATTR4_OWNER (1u << 4)
 #define FATTR4_OWNER_GROUP (1u << 5)
+#define FATTR4_TIME_ACCESS (1u << 15)
 #define FATTR4_TIME_ACCESS_SET (1u << 16)
+#define FATTR4_TIME_MODIFY (1u << 21)
 #define FATTR4_TIME_MODIFY_SET (1u << 22)
 /* In the third. */
 #define FATTR4_TIME_DELEG_ACCESS (1u << 20)
@@ -62,6 +64,15 @@ void nfs_put_getattr(struct nfs_compound *compound)
 
 	xdr_put_u32(buf, 1);
 	xdr_put_u32(buf, FATTR4_CHANGE | FATTR4_SIZE);
+}
+
+void nfs_put_getattr_times(struct nfs_compound *compound)
+{
+	struct xdr_buf *buf = nfs_put_op(compound, OP_GETATTR);
+
+	xdr_put_u32(buf, 2);
+	xdr_put_u32(buf, FATTR4_SIZE);
+	xdr_put_u32(buf, FATTR4_TIME_ACCESS | FATTR4_TIME_MODIFY);
 }
 
 void nfs_put_getfh(struct nfs_compound *compound)
@@ -518,16 +529,26 @@ static void skip_bitmap(struct xdr_cursor *cursor)
 	xdr_skip(cursor, xdr_get_u32(cursor));
 }
 
+/* @return s */
+static int64_t get_time(struct xdr_cursor *cursor)
+{
+	int64_t seconds = (int64_t)xdr_get_u64(cursor);
+
+	xdr_skip(cursor, 1); /* ns */
+	return seconds;
+}
+
 static void get_attributes(struct xdr_cursor *cursor, struct nfs_res *res)
 {
 	uint32_t words = xdr_get_u32(cursor);
 	uint32_t mask = words ? xdr_get_u32(cursor) : 0;
+	uint32_t more = words > 1 ? xdr_get_u32(cursor) : 0;
 	struct xdr_cursor values;
 	const uint8_t *bytes;
 	uint32_t len;
 
-	if (words > 1)
-		xdr_skip(cursor, words - 1);
+	if (words > 2)
+		xdr_skip(cursor, words - 2);
 	bytes = xdr_get_opaque(cursor, MAX_ATTRS, &len);
 	if (!bytes)
 		return;
@@ -536,6 +557,10 @@ static void get_attributes(struct xdr_cursor *cursor, struct nfs_res *res)
 		res->attr.change = xdr_get_u64(&values);
 	if (mask & FATTR4_SIZE)
 		res->attr.size = xdr_get_u64(&values);
+	if (more & FATTR4_TIME_ACCESS)
+		res->attr.access = get_time(&values);
+	if (more & FATTR4_TIME_MODIFY)
+		res->attr.modify = get_time(&values);
 	cursor->bad |= values.bad;
 }
 

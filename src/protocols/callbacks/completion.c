@@ -7,6 +7,7 @@
  */
 #include "callbacks/completion.h"
 
+#include "callbacks/delegated_times.h"
 #include "callbacks/op_context.h"
 #include "ganesha/dialect.h"
 
@@ -60,17 +61,26 @@ static void set_failed(rpc_call_t *call, uint32_t opcode)
 		set_result(call, NFS4ERR_DELAY, NULL);
 }
 
+static CB_GETATTR4args *getattr_args(rpc_call_t *call)
+{
+	return &call->cbt.v_u.v4.args.argarray.argarray_val[1]
+			.nfs_cb_argop4_u.opcbgetattr;
+}
+
 /* handle_getattr_response() decodes whatever the client returned, and takes a
  * size that is missing for 0.
  * @return whether these are the attributes that were asked for: the size and
- *         perhaps the change attribute
+ *         perhaps the change attribute, and of others those that Ganesha has not
+ *         asked for itself (delegated_times.c)
  */
-static bool getattr_fits(const struct fattr4 *attrs)
+static bool getattr_fits(const struct bitmap4 *asked,
+			 const struct fattr4 *attrs)
 {
 	const struct bitmap4 *mask = &attrs->attrmask;
 
 	for (u_int i = 1; i < mask->bitmap4_len; i++)
-		if (mask->map[i])
+		if (mask->map[i] &
+		    ~(i < asked->bitmap4_len ? asked->map[i] : 0))
 			return false;
 	return mask->bitmap4_len &&
 	       (mask->map[0] | 1 << FATTR4_CHANGE) ==
@@ -82,7 +92,9 @@ static void set_replied(rpc_call_t *call, uint32_t opcode,
 {
 	/* The answer is of no use: Ganesha recalls the delegation. */
 	if (opcode == NFS4_OP_CB_GETATTR && reply->status == NFS4_OK &&
-	    !(reply->op_result && getattr_fits(reply->op_result)))
+	    !(reply->op_result &&
+	      getattr_fits(&getattr_args(call)->attr_request,
+			   reply->op_result)))
 		set_result(call, NFS4ERR_BADXDR, NULL);
 	else
 		set_result(call, reply->status, reply);
@@ -119,18 +131,41 @@ static void forget_delegation(rpc_call_t *call)
 		memset(context->stateid.other, 0, OTHERSIZE);
 }
 
-/* Ganesha's completion. Frees @call, and gives the reference to @export back. */
-static void call_end(rpc_call_t *call, uint32_t opcode,
-		     struct gsh_export *export)
+/* The file whose times its holder has told; NULL: it was not asked, or it has not.
+ * Ganesha has a reference until its own completion has run.
+ */
+static struct fsal_obj_handle *file_with_times(rpc_call_t *call,
+					       const struct bc_call *submitted)
+{
+	return bc_call_opcode(submitted) == NFS4_OP_CB_GETATTR &&
+			       call->cbt.v_u.v4.res.status == NFS4_OK &&
+			       bc_times_are_asked(getattr_args(call)) ?
+		       (struct fsal_obj_handle *)bc_call_file(submitted) :
+		       NULL;
+}
+
+/* Ganesha's completion. Frees @call, and gives the reference to the export back. */
+static void call_end(rpc_call_t *call, const struct bc_call *submitted,
+		     const struct bc_reply *reply)
 {
 	nfs41_session_t *session = call->chan->source.session;
+	uint32_t opcode = bc_call_opcode(submitted);
 	struct req_op_context context;
-	bool has_context = bc_op_context_for_completion(export, &context);
+	bool has_context = bc_op_context_for_completion(
+		bc_call_export(submitted), &context);
+	struct fsal_obj_handle *file =
+		has_context ? file_with_times(call, submitted) : NULL;
 
+	if (file)
+		file->obj_ops->get_ref(file);
 	if (BC_RETRIES_AT_THE_END && opcode == NFS4_OP_CB_RECALL &&
 	    CMM_LOAD_SHARED(shutting_down))
 		forget_delegation(call);
 	(*call->call_req.cc_process_cb)(&call->call_req);
+	if (file) {
+		bc_times_set(file, reply->op_result);
+		file->obj_ops->put_ref(file);
+	}
 	if (has_context)
 		release_op_context();
 	/* notifydev_completion() forgets nfs41_release_single(): the session
@@ -166,7 +201,7 @@ void bc_completion_run(struct bc_call *submitted, enum bc_outcome outcome,
 		set_failed(call, opcode);
 		break;
 	}
-	call_end(call, opcode, bc_call_export(submitted));
+	call_end(call, submitted, reply);
 	/* Who waits for the answer finds it now, or that there is none. */
 	if (opcode == NFS4_OP_CB_GETATTR)
 		bc_waiting_wake(bc_call_file(submitted));

@@ -5,6 +5,7 @@
  */
 #include "callbacks/submission.h"
 
+#include "callbacks/delegated_times.h"
 #include "callbacks/op_context.h"
 #include "callbacks/recalled.h"
 #include "callbacks/referring.h"
@@ -141,6 +142,9 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 	bc_op_context_put_below();
 	session = call->chan->source.session;
 	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
+	if (sequence[1].argop == NFS4_OP_CB_GETATTR)
+		bc_times_ask(&sequence[1].nfs_cb_argop4_u.opcbgetattr,
+			     bc_recalled_file());
 	/* First: who waits for the slot holds cid_mutex, which call_new() takes. */
 	release_ganesha_slot(session,
 			     sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);

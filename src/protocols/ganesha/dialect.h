@@ -84,6 +84,13 @@ static inline void bc_state_free_memory(state_t *state)
 #endif
 }
 
+/** Clients of NFSv4.2 are granted delegations with the times, if they want them. */
+#define BC_DELEGATES_TIMES (BC_GANESHA >= 9)
+
+/* Their numbers, which the headers have since then: RFC 9754. */
+#define BC_TIME_DELEG_ACCESS 84
+#define BC_TIME_DELEG_MODIFY 85
+
 /** Whether a delegation's type is one of those that delegate the times, too, which a
  * client of NFSv4.2 may ask for since 9 (RFC 9754, OPEN_DELEGATE_..._ATTRS_DELEG).
  */

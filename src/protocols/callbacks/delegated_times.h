@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The times of a file whose delegation has them, asked of its holder.  RFC 9754.
+ */
+#ifndef BC_DELEGATED_TIMES_H
+#define BC_DELEGATED_TIMES_H
+
+#include "config.h"
+#include "fsal_api.h"
+#include "nfsv41.h"
+
+/**
+ * Let a CB_GETATTR ask for the times, too, if the file's write delegation has them.
+ *
+ * @param[in,out] args  what Ganesha asks for
+ * @param[in]     obj   the file; NULL: it is not known
+ *
+ * Context: the file's st_lock is held.
+ */
+void bc_times_ask(CB_GETATTR4args *args, const struct fsal_obj_handle *obj);
+
+/** Whether a CB_GETATTR asks for them. */
+bool bc_times_are_asked(const CB_GETATTR4args *args);
+
+/**
+ * A file's times are what the holder of its delegation says, until it says something
+ * else or they are read from the file system again.
+ *
+ * @param[in] obj
+ * @param[in] answer  to a CB_GETATTR: attributes that were asked for
+ *
+ * Context: an operation context with an export; holds no lock.
+ */
+void bc_times_set(struct fsal_obj_handle *obj, const fattr4 *answer);
+
+#endif /* BC_DELEGATED_TIMES_H */
