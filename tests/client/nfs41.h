@@ -199,7 +199,7 @@ struct nfs_open_args {
 /** What a SETATTR sets. */
 struct nfs_setattrs {
 	bool set_size, set_mode, set_owner, set_group, set_times, set_acl;
-	bool set_delegated_times; /* time_deleg_access, _modify: RFC 9754 */
+	bool set_delegated_access, set_delegated_modify; /* RFC 9754 */
 	uint64_t size;
 	uint32_t mode;
 	const char *owner; /* "0": a number as a string, RFC 5661 5.9 */

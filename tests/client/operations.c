@@ -290,10 +290,10 @@ static void put_attr_values(struct xdr_buf *buf,
 		put_client_time(buf, attrs->time);
 		put_client_time(buf, attrs->time);
 	}
-	if (attrs->set_delegated_times) {
+	if (attrs->set_delegated_access)
 		put_time(buf, attrs->time);
+	if (attrs->set_delegated_modify)
 		put_time(buf, attrs->time);
-	}
 }
 
 void nfs_put_setattr(struct nfs_compound *compound,
@@ -304,7 +304,7 @@ void nfs_put_setattr(struct nfs_compound *compound,
 	struct xdr_buf values = { 0 };
 
 	nfs_put_stateid(buf, stateid);
-	xdr_put_u32(buf, attrs->set_delegated_times ? 3 : 2); /* words */
+	xdr_put_u32(buf, 3); /* attribute words */
 	xdr_put_u32(buf, (attrs->set_size ? FATTR4_SIZE : 0) |
 				 (attrs->set_acl ? FATTR4_ACL : 0));
 	xdr_put_u32(buf,
@@ -314,9 +314,12 @@ void nfs_put_setattr(struct nfs_compound *compound,
 			    (attrs->set_times ? FATTR4_TIME_ACCESS_SET |
 							FATTR4_TIME_MODIFY_SET :
 						0));
-	if (attrs->set_delegated_times)
-		xdr_put_u32(buf, FATTR4_TIME_DELEG_ACCESS |
-					 FATTR4_TIME_DELEG_MODIFY);
+	xdr_put_u32(
+		buf,
+		(attrs->set_delegated_access ? FATTR4_TIME_DELEG_ACCESS : 0) |
+			(attrs->set_delegated_modify ?
+				 FATTR4_TIME_DELEG_MODIFY :
+				 0));
 	put_attr_values(&values, attrs);
 	xdr_put_opaque(buf, values.data, values.len);
 	xdr_buf_fini(&values);

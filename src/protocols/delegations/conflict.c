@@ -41,6 +41,7 @@
 #include "delegations/tally.h"
 #include "delegations/getattr.h"
 #include "delegations/recall.h"
+#include "ganesha/dialect.h"
 #include "ganesha/client_record.h"
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -634,6 +635,42 @@ static bool begin_getattr(struct bc_conflict *conflict,
 	return !conflict->found;
 }
 
+/* Whether a SETATTR sets nothing but these times. */
+static bool sets_alone(const bitmap4 *mask, bool access, bool modify)
+{
+	uint32_t times = access << BC_TIME_DELEG_ACCESS % 32 |
+			 modify << BC_TIME_DELEG_MODIFY % 32;
+
+	for (u_int i = 0; i < mask->bitmap4_len; i++)
+		if (mask->map[i] &
+		    ~(i == BC_TIME_DELEG_ACCESS / 32 ? times : 0))
+			return false;
+	return true;
+}
+
+/* A holder gives back the times that it has been given with its delegation, RFC 9754:
+ * that it has read the file is no conflict with others that have it for reading.
+ */
+static bool gives_times_back(const struct bc_conflict *conflict,
+			     const struct nfs_argop4 *op,
+			     struct fsal_obj_handle *obj)
+{
+	const SETATTR4args *args = &op->nfs_argop4_u.opsetattr;
+	const state_t *own;
+	bool gives;
+
+	if (!BC_DELEGATES_TIMES || op->argop != NFS4_OP_SETATTR ||
+	    !bc_file_delegated(obj))
+		return false;
+	STATELOCK_lock(obj);
+	own = bc_file_own_delegation(obj, &conflict->asker, &args->stateid);
+	gives = own && bc_type_has_times(own->state_data.deleg.sd_type) &&
+		sets_alone(&args->obj_attributes.attrmask, true,
+			   bc_type_is_write(own->state_data.deleg.sd_type));
+	STATELOCK_unlock(obj);
+	return gives;
+}
+
 static bool begin_kind(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		       compound_data_t *data)
 {
@@ -679,6 +716,8 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		return begin_getattr(conflict, data->current_obj);
 	if (conflict->kind == BC_CONFLICT_NONE &&
 	    !unname_own_delegation(conflict, op, data->current_obj))
+		return true;
+	if (gives_times_back(conflict, op, data->current_obj))
 		return true;
 	conflict_here = conflict;
 	return begin_kind(conflict, op, data);
