@@ -444,6 +444,99 @@ static void test_times_open_or_delegation_is_not_offered(void **state)
 	fixture_assert_opens(f, "either");
 }
 
+/* Reclaimed ---------------------------------------------------------------------- */
+
+/* One file's delegation, and the OPEN that reclaims it. */
+struct claim {
+	uint32_t held; /* WRITES or READS, of which it is of that type */
+	uint32_t share; /* of the OPEN that reclaims it */
+	struct nfs_file file;
+};
+
+/* @return the type of what came of it */
+static uint32_t reclaim(struct fixture *f, struct claim *claim)
+{
+	const struct nfs_open_args open = {
+		.share_access = claim->share,
+		.claim = CLAIM_PREVIOUS,
+		.delegate_type = claim->file.delegation.type,
+		.clientid = f->holder.clientid,
+		.owner = f->holder.owner,
+	};
+	struct nfs_compound compound;
+	const struct nfs_res *res;
+	uint32_t type;
+
+	nfs_compound_init(&compound, &f->session);
+	nfs_put_putfh(&compound, &claim->file.fh);
+	nfs_put_open(&compound, &open);
+	assert_int_equal(nfs_compound_call(&compound), NFS4_OK);
+	res = nfs_compound_res(&compound, OP_OPEN);
+	claim->file.stateid = res->open.stateid;
+	claim->file.delegation = res->open.delegation;
+	type = res->open.delegation.type;
+	nfs_compound_fini(&compound);
+	return type;
+}
+
+/* A server that comes back. */
+static void restart_server(struct fixture *f)
+{
+	struct nfs_conn *conn;
+
+	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
+	nfs_conn_close(f->opener_session.conn, NFS_CLOSE_FIN);
+	assert_int_equal(fixture_restart(f), 0);
+	conn = fixture_connect(f, &f->holder);
+	nfs_session_fini(&f->session);
+	assert_int_equal(nfs_exchange_id(&f->holder, conn), NFS4_OK);
+	assert_int_equal(
+		nfs_create_session(&f->session, &f->holder, conn, NULL),
+		NFS4_OK);
+	nfs_session_fini(&f->opener_session);
+	assert_int_equal(nfs_client_mount(&f->opener, &f->opener_session),
+			 NFS4_OK);
+}
+
+/* Of the type that the client names, whatever the OPEN suggests that reclaims it. */
+static void test_times_are_reclaimed(void **state)
+{
+	static const struct server_params params = {
+		.module = true,
+		.lease_lifetime = LEASE,
+		.grace_period = 5,
+	};
+	static struct claim claims[] = {
+		{ .held = WRITES, .share = WRITES },
+		{ .held = WRITES, .share = OPEN4_SHARE_ACCESS_BOTH },
+		{ .held = WRITES, .share = OPEN4_SHARE_ACCESS_READ },
+		{ .held = READS, .share = READS },
+		{ .held = READS, .share = OPEN4_SHARE_ACCESS_BOTH },
+	};
+	static struct fixture own;
+	void *mounted = &own;
+	char name[16];
+
+	(void)state;
+	assert_int_equal(fixture_start(&own, &params), 0);
+	assert_int_equal(mount(&mounted), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "claim-%u", i);
+		hold(&own, name, claims[i].held, &claims[i].file);
+	}
+	restart_server(&own);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(reclaim(&own, &claims[i]),
+				 claims[i].held == WRITES ?
+					 OPEN_DELEGATE_WRITE_ATTRS_DELEG :
+					 OPEN_DELEGATE_READ_ATTRS_DELEG);
+	assert_int_equal(nfs_reclaim_complete(&own.session), NFS4_OK);
+	for (unsigned int i = 0; i < 5; i++)
+		fixture_return(&own, &claims[i].file);
+	assert_int_equal(fixture_unmount(&mounted), 0);
+	assert_int_equal(fixture_stop(&own), 0);
+}
+
 int main(void)
 {
 	static const struct server_params params = {
@@ -466,6 +559,7 @@ int main(void)
 		TEST(test_times_are_revoked),
 		TEST(test_times_are_counted),
 		TEST(test_times_open_or_delegation_is_not_offered),
+		cmocka_unit_test(test_times_are_reclaimed),
 	};
 
 	if (!GANESHA_DELEGATES_TIMES) {
