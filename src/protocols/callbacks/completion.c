@@ -156,14 +156,17 @@ static void call_end(rpc_call_t *call, const struct bc_call *submitted,
 	struct fsal_obj_handle *file =
 		has_context ? file_with_times(call, submitted) : NULL;
 
-	if (file)
+	if (file) {
 		file->obj_ops->get_ref(file);
+		bc_times_begin(file);
+	}
 	if (BC_RETRIES_AT_THE_END && opcode == NFS4_OP_CB_RECALL &&
 	    CMM_LOAD_SHARED(shutting_down))
 		forget_delegation(call);
 	(*call->call_req.cc_process_cb)(&call->call_req);
 	if (file) {
 		bc_times_set(file, reply->op_result);
+		bc_times_end(file);
 		file->obj_ops->put_ref(file);
 	}
 	if (has_context)

@@ -16,6 +16,7 @@
 #include "fsal_up.h"
 
 #include <time.h>
+#include <urcu/uatomic.h>
 
 /* In the third word of a bitmap. */
 #define WORD (BC_TIME_DELEG_ACCESS / 32)
@@ -24,6 +25,32 @@
 
 _Static_assert(BC_TIME_DELEG_MODIFY / 32 == WORD && WORD < BITMAP4_MAPLEN,
 	       "a bitmap has room for both");
+
+/* Answers whose times are coming, of all files that share a place. [A] */
+#define PLACES 256 /* a power of two */
+static unsigned int coming[PLACES];
+
+static unsigned int *place_of(const struct fsal_obj_handle *obj)
+{
+	return &coming[(uintptr_t)obj / 64 % PLACES];
+}
+
+/* Ganesha takes the file's st_lock after this, and so does who looks. */
+void bc_times_begin(const struct fsal_obj_handle *obj)
+{
+	uatomic_inc(place_of(obj));
+}
+
+void bc_times_end(const struct fsal_obj_handle *obj)
+{
+	cmm_smp_mb__before_uatomic_dec();
+	uatomic_dec(place_of(obj));
+}
+
+bool bc_times_are_coming(const struct fsal_obj_handle *obj)
+{
+	return uatomic_read(place_of(obj)) > 0;
+}
 
 static bool has_times(const struct fsal_obj_handle *obj)
 {

@@ -23,6 +23,22 @@ void bc_times_ask(CB_GETATTR4args *args, const struct fsal_obj_handle *obj);
 bool bc_times_are_asked(const CB_GETATTR4args *args);
 
 /**
+ * The answer to a CB_GETATTR is about to be there for who looks, and the times are not
+ * yet; then they are.
+ *
+ * Context: any.
+ */
+void bc_times_begin(const struct fsal_obj_handle *obj);
+void bc_times_end(const struct fsal_obj_handle *obj);
+
+/**
+ * Whether the times that an answer has told may not be there yet.
+ *
+ * Context: the file's st_lock is held.
+ */
+bool bc_times_are_coming(const struct fsal_obj_handle *obj);
+
+/**
  * A file's times are what the holder of its delegation says, until it says something
  * else or they are read from the file system again.
  *

@@ -37,6 +37,7 @@
  */
 #include "delegations/conflict.h"
 
+#include "callbacks/delegated_times.h"
 #include "delegations/bookkeeping.h"
 #include "delegations/tally.h"
 #include "delegations/getattr.h"
@@ -553,7 +554,8 @@ static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	return true;
 }
 
-/* Another client's write delegation.  If its holder is not to be recalled, it is
+/* Another client's write delegation.  Of an answer that is there without the times that
+ * it tells, they are waited for.  If its holder is not to be recalled, it is
  * not asked: Ganesha would then try to recall, and lose references each time; nor is
  * one that is kept beyond its lease: it loses the delegation.  When
  * a holder of NFSv4.0 has answered, nobody is told.
@@ -570,7 +572,7 @@ static void look_at_getattr(struct bc_conflict *conflict,
 			bc_recall_start_locked(obj, NULL);
 		return;
 	}
-	if (is_left_to_reaper(conflict, holder)) {
+	if (bc_times_are_coming(obj) || is_left_to_reaper(conflict, holder)) {
 		conflict->found = true;
 		return;
 	}
