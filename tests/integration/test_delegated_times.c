@@ -206,6 +206,8 @@ static void test_times_claim_for_writing_needs_one_for_writing(void **state)
  */
 static void test_times_of_a_reader_recall_nothing(void **state)
 {
+	const struct nfs_setattrs accessed = { .set_delegated_access = true,
+					       .time = WHEN };
 	const struct nfs_setattrs modified = { .set_delegated_modify = true,
 					       .time = WHEN };
 	struct fixture *f = *state;
@@ -214,14 +216,17 @@ static void test_times_of_a_reader_recall_nothing(void **state)
 	hold(f, "readers", READS, &file);
 	assert_int_equal(open_as(&f->opener_session, "readers", READS, &theirs),
 			 NFS4_OK);
-	return_times(&f->opener_session, &theirs);
+	assert_int_equal(nfs_setattr(&f->opener_session, &theirs.fh,
+				     &theirs.delegation.stateid, &accessed),
+			 NFS4_OK);
 	assert_int_equal(status_of(f, "readers").st_atim.tv_sec, WHEN);
-	assert_int_not_equal(status_of(f, "readers").st_mtim.tv_sec, WHEN);
 	assert_int_equal(cb_responder_count(f->responder), 0);
-	assert_int_equal(nfs_setattr(&f->opener_session, &file.fh,
-				     &theirs.stateid, &modified),
+	assert_int_equal(nfs_setattr(&f->opener_session, &theirs.fh,
+				     &theirs.delegation.stateid, &modified),
 			 NFS4ERR_DELAY);
 	assert_true(fixture_recalls(fixture_callback(f, 0), &file));
+	return_times(&f->opener_session, &theirs);
+	assert_int_not_equal(status_of(f, "readers").st_mtim.tv_sec, WHEN);
 	assert_int_equal(nfs_close(&f->opener_session, &theirs), NFS4_OK);
 	fixture_return(f, &file);
 }
