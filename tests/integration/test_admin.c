@@ -527,6 +527,7 @@ static void test_tool(void **state)
 	assert_tool(f, "set Multiplex false", id, 1, "needs a restart");
 	assert_tool(f, "set Hold_Conflicts 0", id, 0, "Hold_Conflicts = 0");
 	assert_tool(f, "check", id, 0, "nothing is wrong");
+	assert_tool(f, "ready", id, 0, "the module is attached");
 	assert_tool(f, "set Leases false", id, 0, "Leases = false");
 	assert_tool(f, "check", id, 1, "Leases is off");
 	assert_tool(f, "set Leases true", id, 0, "Leases = true");
@@ -534,6 +535,7 @@ static void test_tool(void **state)
 	assert_tool(f, "probe $2", id, 1, "did not answer");
 	fixture_lose_path(f, NFS_CLOSE_FIN);
 	assert_tool(f, "check", id, 1, "its back channel has been down for");
+	assert_tool(f, "ready", id, 0, "the module is attached");
 	assert_tool(f, "client $2", id, 0, "none, because its back channel");
 }
 
@@ -596,6 +598,7 @@ static void test_switched_off(void **state)
 	assert_answer(&f, "POST", "/v1/clients/1/probe", 503, "switched off");
 	assert_true(metric(&f, PREFIX "state{state=\"off\"}") == 1);
 	assert_tool(&f, "check", "", 1, "switched off");
+	assert_tool(&f, "ready", "", 0, "switched off");
 	assert_int_equal(fixture_stop(&f), 0);
 }
 
@@ -615,6 +618,7 @@ static void test_not_attached_says_why(void **state)
 	assert_answer(&f, "POST", "/v1/settings/Hold_Conflicts?value=1", 503,
 		      "not attached");
 	assert_tool(&f, "check", "", 1, "lays out its parameters");
+	assert_tool(&f, "ready", "", 1, "lays out its parameters");
 	assert_int_equal(fixture_stop(&f), 0);
 }
 
