@@ -10,11 +10,13 @@
 #   add_packages VERSION PACKAGE...       into that, if they are not there
 #   apt_install VERSION ROOT PACKAGE...   into a root, which may be an old one
 #   root_of VERSION                where that is
+#   make_bare VERSION              the release with nothing in it, to be copied
+#   bare_of VERSION                where that is
 #   find_source VERSION            its Ganesha's source, as /source in it
 #   in_root ROOT COMMAND...        with the machine's network, for apt
 #   enter ROOT COMMAND...          with mounts, processes and a network of its own
 #
-# Roots stay in .cache/reach. GANESHA_SOURCE_DIR_5_9=FOLDER (likewise for others)
+# Roots stay in .cache/reach, bare ones in .cache/fresh. GANESHA_SOURCE_DIR_5_9=FOLDER (likewise for others)
 # names an unpacked tree where the mirror has no source of that version.
 
 reach=$cache/reach
@@ -26,6 +28,7 @@ declare -A addition=([5.9]=bookworm-backports [9.14]=trixie-backports)
 known=(4.3 5.9 6.5 9.14)
 
 root_of() { echo "$reach/$1/root"; }
+bare_of() { echo "$cache/fresh/$1"; }
 
 # The machine's mirror of Debian: where its own release comes from.
 mirror() {
@@ -92,6 +95,16 @@ bootstrap() {
 		"${release[$1]}" "$2" "$uri" &&
 		write_apt_sources "$1" "$2" &&
 		in_root "$2" apt-get -q update
+}
+
+# It is there when it is complete.
+make_bare() {
+	local dir
+	dir=$(bare_of "$1")
+	[[ ! -d $dir ]] || return 0
+	rm -rf --one-file-system "$dir.new"
+	mkdir -p "${dir%/*}"
+	bootstrap "$1" "$dir.new" && mv "$dir.new" "$dir"
 }
 
 apt_install() {

@@ -17,6 +17,7 @@ void nfs_client_init(struct nfs_client *client, struct nfs_loop *loop,
 	uint64_t boot = nfs_now_ns();
 
 	*client = (struct nfs_client){ .loop = loop,
+				       .server = "127.0.0.1",
 				       .port = port,
 				       .minorversion = 1,
 				       .cred.flavor = AUTH_SYS };
@@ -30,8 +31,8 @@ void nfs_client_init(struct nfs_client *client, struct nfs_loop *loop,
 
 struct nfs_conn *nfs_client_connect(struct nfs_client *client)
 {
-	struct nfs_conn *conn =
-		nfs_conn_open(client->loop, client->source, client->port);
+	struct nfs_conn *conn = nfs_conn_open_to(client->loop, client->source,
+						 client->server, client->port);
 
 	if (conn && client->responder)
 		cb_responder_attach(client->responder, conn);

@@ -63,6 +63,7 @@ struct nfs_sec_parms {
 /** Set by nfs_client_init(); a test may change anything before using it. */
 struct nfs_client {
 	struct nfs_loop *loop;
+	const char *server; /* its address, "127.0.0.1"; borrowed */
 	uint16_t port; /* the server's */
 	char source[16]; /* this client's address, "127.0.0.2" */
 	uint32_t minorversion; /* 1 or 2 */

@@ -656,10 +656,15 @@ struct nfs_conn *nfs_conn_adopt_with(struct nfs_loop *loop, int fd,
 struct nfs_conn *nfs_conn_open(struct nfs_loop *loop, const char *source,
 			       uint16_t port)
 {
+	return nfs_conn_open_to(loop, source, "127.0.0.1", port);
+}
+
+struct nfs_conn *nfs_conn_open_to(struct nfs_loop *loop, const char *source,
+				  const char *server, uint16_t port)
+{
 	struct sockaddr_in from = { .sin_family = AF_INET };
 	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+				  .sin_port = htons(port) };
 	struct timeval timeout = { .tv_sec = 1 + nfs_timeout_ms() / 1000 };
 	int fd, error;
 
@@ -669,6 +674,7 @@ struct nfs_conn *nfs_conn_open(struct nfs_loop *loop, const char *source,
 	/* Bounds connect(). */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	if (inet_pton(AF_INET, source, &from.sin_addr) == 1 &&
+	    inet_pton(AF_INET, server, &to.sin_addr) == 1 &&
 	    !bind(fd, (struct sockaddr *)&from, sizeof(from)) &&
 	    !connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		return nfs_conn_adopt(loop, fd);

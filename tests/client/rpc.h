@@ -83,6 +83,9 @@ void nfs_loop_free(struct nfs_loop *loop);
  */
 struct nfs_conn *nfs_conn_open(struct nfs_loop *loop, const char *source,
 			       uint16_t port);
+/** The same to another address than 127.0.0.1. */
+struct nfs_conn *nfs_conn_open_to(struct nfs_loop *loop, const char *source,
+				  const char *server, uint16_t port);
 /** Make a connection of a connected stream socket, which it owns from now on.
  */
 struct nfs_conn *nfs_conn_adopt(struct nfs_loop *loop, int fd);
