@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The manual pages and the sample configuration say what the sources say.
+"""The manuals and the sample configuration say what the sources say.
 
 Each parameter of the BACKCHANNEL block, with its range, values and default; each
-command and option of the command line; one version everywhere.
+command and option of the command line; one version everywhere. The administrators'
+manual: each parameter and metric, commands that are none, lines that are in no log.
 """
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import pathlib
 import re
+import shlex
 import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
@@ -15,6 +19,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
 CONFIG_PAGE = "doc/man/ganesha-backchannel-config.8"
 TOOL_PAGE = "doc/man/ganesha-backchannel.8"
 SAMPLE = "doc/ganesha.conf.sample"
+MANUAL = "doc/manual.md"
 
 problems = []
 
@@ -87,6 +92,21 @@ def at_restart():
     table = re.search(r"names\[\] = \{(.*?)\};",
                       read("src/protocols/module/reload.c"), re.DOTALL)[1]
     return set(re.findall(r'"(\w+)"', table))
+
+
+def metrics():
+    """The families of /metrics, without the prefix and _total."""
+    text = read("src/admin/metrics.c")
+    counts = re.search(r"bc_model_counts\[\] = \{(.*?)\n\};",
+                       read("src/admin/model.c"), re.DOTALL)[1]
+    return (set(re.findall(r'\b(?:family|gauge|counter|histogram)\(out, "(\w+)"', text)) |
+            set(re.findall(r'^\t\{ "(\w+)"', counts, re.MULTILINE)))
+
+
+def messages():
+    """All that the sources have in quotes, in which log lines are to be found."""
+    return "\n".join(re.sub(r'"\s*\n\s*"', "", file.read_text())
+                     for file in sorted((ROOT / "src").rglob("*.c")))
 
 
 def version():
@@ -170,6 +190,47 @@ def check_tool_page():
         r"-+\w+", " ".join(heads).replace("\\-", "-")), options)
 
 
+def rows(head):
+    """The first column of the manual's table with that head, without backticks."""
+    table = read(MANUAL).partition(f"\n| {head} |")[2].partition("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        yield line.partition(" | ")[0]
+
+
+def check_manual_names(true):
+    named = [name for row in rows("parameter") for name in re.findall(r"`(\w+)`", row)]
+    compare_names(MANUAL, named, true)
+    named = [name for row in rows("metric") for name in re.findall(r"`(\w+)`", row)]
+    compare_names(MANUAL, named, metrics())
+
+
+def check_manual_commands():
+    """Each `ganesha-backchannel ...` is one that the tool understands."""
+    parser = tool()
+    found = re.findall(r"(?:`|# |-- |^)ganesha-backchannel ([a-z][^`\n]*)", read(MANUAL),
+                       re.MULTILINE)
+    for text in found:
+        words = shlex.split(text.replace("CONNECTION", "1").replace("ID", "0x1"))
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                parser.parse_args(words)
+        except SystemExit:
+            problems.append(f"{MANUAL}: the tool knows no `{text}`")
+    if len(found) < 10:
+        problems.append(f"{MANUAL}: only {len(found)} commands were found")
+
+
+def check_manual_log():
+    """Each line that is explained is one that the module can write."""
+    text = messages()
+    found = [re.search(r"`(.*)`", row)[1] for row in rows("the log says")]
+    for line in found:
+        if line not in text:
+            problems.append(f"{MANUAL}: no log says {line!r}")
+    if len(found) < 10:
+        problems.append(f"{MANUAL}: only {len(found)} log lines were found")
+
+
 def check_versions():
     for name, pattern in (
             ("packaging/debian/changelog", r"^ganesha-backchannel \(([\d.]+)-"),
@@ -184,6 +245,9 @@ def main():
     check_config_page(true)
     check_sample(true)
     check_tool_page()
+    check_manual_names(true)
+    check_manual_commands()
+    check_manual_log()
     check_versions()
     for text in problems:
         print(text)

@@ -42,10 +42,16 @@ eventually() {
 	done
 }
 
-# The manual's own steps, as far as they are not the package manager's.
+# manual_step NAME: runs a block of doc/manual.md, as it is there.
+manual_step() {
+	sed -n "/^<!-- step: $1 -->\$/,/^\`\`\`\$/p" /tree/doc/manual.md |
+		sed '1,2d;$d' >/tmp/step
+	[[ -s /tmp/step ]] || fail "the manual has no step $1"
+	DEBIAN_FRONTEND=noninteractive bash -eu /tmp/step
+}
+
 enable_module() {
-	mkdir -p /srv/data
-	cp "$examples/ganesha.conf.sample" "$config"
+	manual_step enable
 	# Not the module's: where root lacks CAP_SYS_RESOURCE, 6 and later end.
 	[[ $(dpkg-query -W -f '${Version}' nfs-ganesha) == [1-5].* ]] ||
 		sed -i '/^NFS_CORE_PARAM {/a Allow_Set_Io_Flusher_Fail = true;' \
@@ -85,7 +91,7 @@ status_says() {
 expect_attached() {
 	eventually status_says ': attached' ||
 		fail "the module is not attached: $(cat /tmp/status)"
-	ganesha-backchannel check >/tmp/check ||
+	manual_step verify >/tmp/check ||
 		fail "something is wrong: $(cat /tmp/check)"
 }
 
@@ -137,7 +143,9 @@ check_upgrade() {
 life() {
 	local before
 	list_files >/tmp/before
-	apt-get -q -y install "$1" >/tmp/apt.log 2>&1 ||
+	mkdir /tmp/built
+	cp "$1" "/tmp/built/${package}_1_amd64.deb"
+	(cd /tmp/built && manual_step install) >/tmp/apt.log 2>&1 ||
 		fail "it cannot be installed: $(tail -n 3 /tmp/apt.log)"
 	check_contents
 	! pidof ganesha.nfsd || fail "a server was started"
@@ -158,7 +166,7 @@ life() {
 	check_recalls "$3"
 	ok "$(tail -n 1 /tmp/demo)"
 	start_server
-	apt-get -q -y remove "$package" >/tmp/apt.log 2>&1 ||
+	manual_step remove >/tmp/apt.log 2>&1 ||
 		fail "it cannot be removed: $(tail -n 3 /tmp/apt.log)"
 	is_exported || fail "the server has not outlived the removal"
 	stop_server
