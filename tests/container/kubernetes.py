@@ -2,10 +2,14 @@
 """The example for Kubernetes fits together, and fits the image.
 
 Each name that a part of it gives to another is there: labels, ports, volumes, probes'
-paths in the module's source; its configuration is the image's.
+paths in the module's source; its configuration is the image's. kubectl, if it is there,
+says what it does not know of the workload.
 """
+import json
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
 
 try:
@@ -84,6 +88,34 @@ def check_security(container):
     expect(said == given, f"capabilities {sorted(given)}, the image says {sorted(said)}")
 
 
+def lost(before, after, path):
+    """Where what one object has is not in the other."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key, value in before.items():
+            if key in after:
+                yield from lost(value, after[key], f"{path}.{key}")
+            else:
+                yield f"{path}.{key}"
+    elif (isinstance(before, list) and isinstance(after, list) and
+          len(before) == len(after)):
+        for i, value in enumerate(before):
+            yield from lost(value, after[i], f"{path}[{i}]")
+    elif before != after:
+        yield path
+
+
+def check_types(workload):
+    """kubectl reads it into its own types, without a server, and writes what it knows."""
+    done = subprocess.run(
+        ["kubectl", "set", "env", "--local", "-f", "-", "ANY=1", "-o", "json"],
+        input=json.dumps(workload), text=True, timeout=60, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    expect(not done.returncode, f"kubectl: {done.stderr}")
+    if not done.returncode:
+        for path in lost(workload, json.loads(done.stdout), workload["kind"]):
+            found.append(f"kubectl does not know {path}")
+
+
 def main():
     objects = read("ganesha.yaml")
     monitor = read("podmonitor.yaml")["PodMonitor"]
@@ -106,6 +138,8 @@ def main():
     check_volumes(template["spec"], workload["spec"]["volumeClaimTemplates"])
     check_ports(container, service, config)
     check_security(container)
+    if shutil.which("kubectl"):
+        check_types(workload)
     endpoint = monitor["spec"]["podMetricsEndpoints"][0]
     annotations = template["metadata"]["annotations"]
     expect(endpoint["path"] in places() and
