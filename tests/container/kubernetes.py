@@ -86,6 +86,8 @@ def check_security(container):
     said = {name for line in named for name in line.split(", ")} - {"BASE", "SUITE"}
     given = set(security["capabilities"]["add"])
     expect(said == given, f"capabilities {sorted(given)}, the image says {sorted(said)}")
+    told = set(re.findall(r"--cap-add (\w+)", (ROOT / "doc/manual.md").read_text()))
+    expect(told == given, f"capabilities {sorted(given)}, the manual says {sorted(told)}")
 
 
 def lost(before, after, path):
