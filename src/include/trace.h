@@ -3,11 +3,12 @@
  * The points at which one callback can be followed, from its submission to its
  * completion.
  *
- * A point is a USDT probe of provider ganesha_backchannel, for bpftrace, perf and gdb,
- * and a line in the log, where that is detailed enough.  A probe is a nop, and a note in
- * the module of where its arguments are; without sys/sdt.h there is none.  A line that
- * is not written costs the question whether it is: its arguments are not evaluated.
- * What happens to a callback between these points is told by lines alone, BC_TRACE().
+ * A point is a USDT probe of provider ganesha_backchannel, for bpftrace (which has six
+ * arguments at most), perf and gdb, and a line in the log, where that is detailed enough.
+ * A probe is a nop, and a note in the module of where its arguments are; without
+ * sys/sdt.h there is none.  A line that is not written costs the question whether it is:
+ * its arguments are not evaluated.  What happens to a callback between these points is
+ * told by lines alone, BC_TRACE().
  *
  * A callback's lines begin with its id, which no other has as long as the process
  * lives.  doc/tracing.md has the probes with their arguments; tests/trace/check.py
@@ -76,7 +77,7 @@ static inline void bc_trace_send(const struct bc_request *req, uint32_t xid)
 	if (!call)
 		return;
 	BC_PROBE(send, call->id, call->clientid, req->conn->number,
-		 sequence->slot, sequence->sequence, xid, req->retry);
+		 sequence->slot, sequence->sequence, req->retry);
 	BC_TRACE(
 		call,
 		"sent%s over connection %lu, session %s slot %u sequence %u, xid %#x",
