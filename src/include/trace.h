@@ -24,7 +24,7 @@
 #include <sys/sdt.h>
 #define BC_PROBE(name, ...) STAP_PROBEV(ganesha_backchannel, name, __VA_ARGS__)
 #else
-#define BC_PROBE(name, ...) ((void)0)
+#define BC_PROBE(name, ...) ((void)sizeof((uint64_t[]){ __VA_ARGS__ }))
 #endif
 
 /** A line about a callback. Context: any thread, whatever locks are held. */
@@ -143,7 +143,7 @@ static inline void bc_trace_path_down(const struct bc_client *client, bool ends)
 static inline void bc_trace_held(uint64_t number, uint64_t clientid,
 				 const void *file)
 {
-	BC_PROBE(held, number, clientid, file);
+	BC_PROBE(held, number, clientid, (uintptr_t)file);
 	BC_TRACE_CLIENT(clientid, "request %lu waits for file %p",
 			(unsigned long)number, file);
 }
