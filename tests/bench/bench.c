@@ -166,6 +166,21 @@ struct nfs_conn *peer_connect(struct peer *peer, struct answers *answers)
 	return conn;
 }
 
+void peer_put_open(struct nfs_compound *compound, unsigned int number)
+{
+	const struct nfs_client *client = compound->session->client;
+	struct nfs_open_args args = { .share_access =
+					      OPEN4_SHARE_ACCESS_READ |
+					      OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
+				      .clientid = client->clientid,
+				      .owner = client->owner };
+	char path[24];
+
+	snprintf(path, sizeof(path), "export/open%u", number);
+	args.name = nfs_put_parent(compound, path);
+	nfs_put_open(compound, &args);
+}
+
 void peer_mount(struct bench *b, struct side *side, struct peer *peer,
 		struct answers *answers)
 {

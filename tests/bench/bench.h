@@ -85,6 +85,10 @@ struct peer {
 void peer_mount(struct bench *bench, struct side *side, struct peer *peer,
 		struct answers *answers);
 void peer_unmount(struct peer *peer);
+/** Put an OPEN of file @a number of server_make_files("open%u"), to read it; no delegation
+ * is wanted.
+ */
+void peer_put_open(struct nfs_compound *compound, unsigned int number);
 /** A further connection of it. +1 ref */
 struct nfs_conn *peer_connect(struct peer *peer, struct answers *answers);
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "fore_load.h"
 
-#include <stdio.h>
-
 #define READ_SIZE 4096
 /* A prime: a session comes back to a file FORE_CONNS times as many OPENs later, when
  * the CLOSE of the last one has long been answered.
  */
 #define FILES 1009
-#define NAME_SIZE 24
 
 static struct nfs_session *session(unsigned int i, void *arg)
 {
@@ -51,18 +48,9 @@ static void put_open_close(struct nfs_compound *compound, unsigned int i,
 			   void *arg)
 {
 	static const struct nfs_stateid current = { .seqid = 1 };
-	const struct nfs_client *client = compound->session->client;
-	struct nfs_open_args args = { .share_access =
-					      OPEN4_SHARE_ACCESS_READ |
-					      OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
-				      .clientid = client->clientid,
-				      .owner = client->owner };
-	char path[NAME_SIZE];
 
 	(void)arg;
-	snprintf(path, sizeof(path), "export/open%u", i % FILES);
-	args.name = nfs_put_parent(compound, path);
-	nfs_put_open(compound, &args);
+	peer_put_open(compound, i % FILES);
 	nfs_put_close(compound, 0, &current);
 }
 

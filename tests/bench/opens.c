@@ -6,14 +6,12 @@
  */
 #include "bench.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define FILES 5000
 #define DEPTH 64 /* under way at a time */
 #define SERVERS 3 /* of each side, one after the other */
 #define TURNS 4 /* of each side on each server */
-#define NAME_SIZE 24
 
 static const unsigned int numbers[] = { 1, 5000 }; /* of clients */
 #define NUMBERS (sizeof(numbers) / sizeof(*numbers))
@@ -36,18 +34,8 @@ static struct nfs_session *session(unsigned int i, void *arg)
 
 static void put_open(struct nfs_compound *compound, unsigned int i, void *arg)
 {
-	const struct nfs_client *client = compound->session->client;
-	struct nfs_open_args args = { .share_access =
-					      OPEN4_SHARE_ACCESS_READ |
-					      OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
-				      .clientid = client->clientid,
-				      .owner = client->owner };
-	char path[NAME_SIZE];
-
 	(void)arg;
-	snprintf(path, sizeof(path), "export/open%u", i);
-	args.name = nfs_put_parent(compound, path);
-	nfs_put_open(compound, &args);
+	peer_put_open(compound, i);
 	nfs_put_getfh(compound);
 }
 

@@ -353,6 +353,15 @@ void nfs_conn_close(struct nfs_conn *conn, enum nfs_close how)
 	conn_close(conn, how, false);
 }
 
+void nfs_conn_end(struct nfs_conn **conn)
+{
+	if (!*conn)
+		return;
+	nfs_conn_close(*conn, NFS_CLOSE_FIN);
+	nfs_conn_put(*conn);
+	*conn = NULL;
+}
+
 /* ---- Receiving ---- */
 
 /* Accepted, with an empty verifier, successful. */

@@ -106,6 +106,8 @@ enum nfs_close {
  * Context: any thread; idempotent.
  */
 void nfs_conn_close(struct nfs_conn *conn, enum nfs_close how);
+/** Close it with FIN, drop the reference and forget it, if there is one. */
+void nfs_conn_end(struct nfs_conn **conn);
 /** Send FIN, go on reading. */
 void nfs_conn_half_close(struct nfs_conn *conn);
 /** Be a client that never reads: leave everything in the socket. */

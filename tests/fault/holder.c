@@ -60,15 +60,6 @@ static struct nfs_conn *connect_to(struct holder *holder, uint16_t port)
 	return conn;
 }
 
-static void disconnect(struct nfs_conn **conn)
-{
-	if (!*conn)
-		return;
-	nfs_conn_close(*conn, NFS_CLOSE_FIN);
-	nfs_conn_put(*conn);
-	*conn = NULL;
-}
-
 /* Connect and bind, until it holds. */
 static bool mend_path(struct holder *holder, struct path *path)
 {
@@ -76,7 +67,7 @@ static bool mend_path(struct holder *holder, struct path *path)
 	int status = 0;
 
 	for (unsigned int i = 0; i < BIND_ATTEMPTS; i++) {
-		disconnect(&path->conn);
+		nfs_conn_end(&path->conn);
 		path->conn = connect_to(holder, port);
 		if (!path->conn)
 			return false;
@@ -131,7 +122,7 @@ static bool make_session(struct holder *holder, unsigned int n)
 	       ok(holder, "SEQUENCE",
 		  nfs_sequence(&holder->sessions[n], NULL)) &&
 	       mend(holder);
-	disconnect(&birth);
+	nfs_conn_end(&birth);
 	return made;
 }
 
@@ -154,7 +145,7 @@ static bool remake_session(struct holder *holder)
 		return false;
 	for (unsigned int i = 0; i < holder->npaths; i++) {
 		if (holder->paths[i].session == session)
-			disconnect(&holder->paths[i].conn);
+			nfs_conn_end(&holder->paths[i].conn);
 	}
 	count(holder, remade);
 	return make_session(holder, last);
@@ -166,7 +157,7 @@ static bool restart(struct holder *holder)
 	for (unsigned int n = 0; n < holder->life.sessions; n++)
 		nfs_session_fini(&holder->sessions[n]);
 	for (unsigned int i = 0; i < holder->npaths; i++)
-		disconnect(&holder->paths[i].conn);
+		nfs_conn_end(&holder->paths[i].conn);
 	memset(holder->sessions, 0, sizeof(holder->sessions));
 	holder->npaths = 0;
 	holder->client.verifier[0]++;
@@ -418,8 +409,8 @@ static void die(struct holder *holder)
 	else
 		ok(holder, "DESTROY_CLIENTID", status);
 	for (unsigned int i = 0; i < holder->npaths; i++)
-		disconnect(&holder->paths[i].conn);
-	disconnect(&holder->fore);
+		nfs_conn_end(&holder->paths[i].conn);
+	nfs_conn_end(&holder->fore);
 	if (!holder->liar &&
 	    cb_responder_violations(holder->responder, &violation))
 		holder_fail(holder, "against the RFC: %s", violation);

@@ -81,20 +81,11 @@ static struct nfs_conn *connect_to(struct opener *opener, uint16_t port)
 	return conn;
 }
 
-static void disconnect(struct nfs_conn **conn)
-{
-	if (!*conn)
-		return;
-	nfs_conn_close(*conn, NFS_CLOSE_FIN);
-	nfs_conn_put(*conn);
-	*conn = NULL;
-}
-
 static void mend(struct opener *opener)
 {
 	if (opener->conn && nfs_conn_is_open(opener->conn))
 		return;
-	disconnect(&opener->conn);
+	nfs_conn_end(&opener->conn);
 	opener->conn = connect_to(opener, opener->params.port);
 }
 
@@ -276,7 +267,7 @@ static void serve(struct opener *opener, struct want *want)
 /* Whoever asks again, and does not wait for the first one's end. */
 static void ask_again(struct opener *opener)
 {
-	disconnect(&opener->left);
+	nfs_conn_end(&opener->left);
 	opener->left = opener->conn;
 	opener->conn = connect_to(opener, opener->params.port);
 	for (unsigned int i = 0; i < WANTS && opener->conn; i++) {
@@ -390,9 +381,9 @@ bool opener_free(struct opener *opener)
 		status = nfs_destroy_clientid(&opener->client, opener->control);
 	free_session(&opener->session);
 	free_session(&opener->gone);
-	disconnect(&opener->left);
-	disconnect(&opener->conn);
-	disconnect(&opener->control);
+	nfs_conn_end(&opener->left);
+	nfs_conn_end(&opener->conn);
+	nfs_conn_end(&opener->control);
 	free(opener);
 	return status == NFS4_OK;
 }
