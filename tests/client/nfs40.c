@@ -198,6 +198,18 @@ int nfs40_delegreturn(struct nfs40_client *client, const struct nfs_file *file)
 	return nfs_compound_finish(&compound);
 }
 
+int nfs40_lock(struct nfs40_client *client, const struct nfs_file *file,
+	       const char *owner, enum nfs_lock_type4 type)
+{
+	struct nfs_compound compound;
+
+	nfs_compound_init_bare(&compound, &client->base, client->conn);
+	nfs_put_putfh(&compound, &file->fh);
+	nfs_put_lock(&compound, type, client->base.clientid, owner,
+		     &file->stateid, client->open_seqid++);
+	return nfs_compound_finish(&compound);
+}
+
 int nfs40_renew(struct nfs40_client *client)
 {
 	struct nfs_compound compound;

@@ -33,6 +33,9 @@ int nfs40_open(struct nfs40_client *client, const char *path, uint32_t share,
 	       struct nfs_file *file);
 int nfs40_close(struct nfs40_client *client, const struct nfs_file *file);
 int nfs40_delegreturn(struct nfs40_client *client, const struct nfs_file *file);
+/** LOCK of the whole file, by a new lock owner of the open. */
+int nfs40_lock(struct nfs40_client *client, const struct nfs_file *file,
+	       const char *owner, enum nfs_lock_type4 type);
 int nfs40_renew(struct nfs40_client *client);
 
 #endif

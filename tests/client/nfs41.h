@@ -464,10 +464,13 @@ void nfs_put_link(struct nfs_compound *compound, const char *name);
 /** SETXATTR4_EITHER; a v4.2 operation. */
 void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
 		      const char *value);
-/** Of the whole file, by a new lock owner of the open. */
+/**
+ * Of the whole file, by a new lock owner of the open.
+ * @param seqid  of the open owner; v4.0
+ */
 void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
 		  uint64_t clientid, const char *owner,
-		  const struct nfs_stateid *open);
+		  const struct nfs_stateid *open, uint32_t seqid);
 void nfs_put_locku(struct nfs_compound *compound, enum nfs_lock_type4 type,
 		   const struct nfs_stateid *lock);
 /** Of the current directory: entries added and removed. */

@@ -217,7 +217,7 @@ void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
 
 void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
 		  uint64_t clientid, const char *owner,
-		  const struct nfs_stateid *open)
+		  const struct nfs_stateid *open, uint32_t seqid)
 {
 	struct xdr_buf *buf = nfs_put_op(compound, OP_LOCK);
 
@@ -226,7 +226,7 @@ void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
 	xdr_put_u64(buf, 0);
 	xdr_put_u64(buf, UINT64_MAX);
 	xdr_put_u32(buf, 1); /* a new lock owner: */
-	xdr_put_u32(buf, 0); /* open_seqid */
+	xdr_put_u32(buf, seqid);
 	nfs_put_stateid(buf, open);
 	xdr_put_u32(buf, 0); /* lock_seqid */
 	xdr_put_u64(buf, clientid);

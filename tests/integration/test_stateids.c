@@ -127,7 +127,7 @@ static int use(struct nfs_session *session, uint32_t op,
 		nfs_put_close(&compound, 0, stateid);
 	else if (op == OP_LOCK)
 		nfs_put_lock(&compound, WRITE_LT, session->client->clientid,
-			     "locker", stateid);
+			     "locker", stateid, 0);
 	else
 		nfs_put_delegreturn(&compound, stateid);
 	return nfs_compound_finish(&compound);

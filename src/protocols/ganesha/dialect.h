@@ -206,9 +206,10 @@ static inline bool bc_client_is_parked(const nfs_client_id_t *client)
 
 /* Locks ---------------------------------------------------------------------- */
 
-/** A lock that is denied and will be waited for is denied without a description of the
- * one that is in its way.
+/** Who is denied a lock and will wait for it (READW_LT, WRITEW_LT) is told when it may
+ * have it, whatever the version of its protocol, and is denied it without a
+ * description of the one that is in its way.
  */
-#define BC_DENIES_UNDESCRIBED (BC_GANESHA >= 6)
+#define BC_NOTIFIES_LOCKS (BC_GANESHA >= 6)
 
 #endif /* BC_DIALECT_H */
