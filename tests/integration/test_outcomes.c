@@ -276,7 +276,10 @@ static void test_bad_slot_slots_above_are_not_used(void **state)
 	/* Slot 0 is busy, slot 1 is refused: the second recall waits. */
 	cb_responder_push(f->responder, &held);
 	cb_responder_push(f->responder, &bad);
-	fixture_recall_many(f, "badslot", files, 2);
+	fixture_hold_many(f, "badslot", files, 2);
+	fixture_conflict(f, "badslot-0");
+	fixture_callback(f, 0);
+	fixture_conflict(f, "badslot-1");
 	assert_int_equal(fixture_callback(f, 1)->seq.slot, 1);
 	cb_call_answer(fixture_callback(f, 0), &correct);
 	call = fixture_callback(f, 2);
