@@ -85,6 +85,11 @@ def run(*argv):
     return done.stdout
 
 
+def ganesha_major():
+    """The major version of the Ganesha that is installed."""
+    return int(re.search(r"Release = V(\d+)", run("ganesha.nfsd", "-v"))[1])
+
+
 def read_text(path, offset=0):
     """What a log holds from an offset on."""
     with open(path, encoding="utf-8", errors="replace") as log:
@@ -258,6 +263,9 @@ class Server:
                        f"{self.folder}/plugins/{os.path.basename(path)}")
 
     def _write_config(self, module, parameters, lease, grace):
+        # Known since 5: it starts without CAP_SYS_RESOURCE, too.
+        flusher = ("Allow_Set_Io_Flusher_Fail = true;"
+                   if ganesha_major() >= 5 else "")
         fsal = "FSAL { Name = VFS; }"
         if module:
             fsal = f"FSAL {{ Name = BACKCHANNEL; {fsal} }}"
@@ -269,6 +277,7 @@ NFS_CORE_PARAM {{
 	Enable_RQUOTA = false;
 	Enable_UDP = false;
 	Plugins_Dir = "{self.folder}/plugins";
+	{flusher}
 }}
 NFSv4 {{
 	Delegations = true;
@@ -621,8 +630,9 @@ def run_inside(scenario, folder, parameters, record):
     faulthandler.dump_traceback_later(deadline, exit=True)
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-    # Ganesha's files in /run, and the host's D-Bus, stay out of the way.
-    for mount_point in (folder, "/run"):
+    # Ganesha's files in /run, and the host's D-Bus, stay out of the way; what
+    # it exports, too, which since 6 must not be a tmpfs.
+    for mount_point in ("/run", folder) if ganesha_major() < 6 else ("/run",):
         run("mount", "-t", "tmpfs", "lab", mount_point)
     lab = Lab(folder, parameters)
     failure = None
