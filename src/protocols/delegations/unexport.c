@@ -186,6 +186,7 @@ static void bc_prepare_unexport(struct fsal_export *export)
 	const unsigned int *count = bc_tally_of(&under_way, export);
 
 	uatomic_set(&export->exp_ops.prepare_unexport, marked_prepare_unexport);
+	bc_export_not_gone_yet(op_ctx->ctx_export);
 	cmm_smp_mb(); /* pairs with bc_unexport_enter()'s, and with lease_ask()'s
 		       * (fsal_lease.c)
 		       */

@@ -44,6 +44,22 @@ static inline pthread_rwlock_t *bc_export_lock(struct gsh_export *export)
 #endif
 }
 
+/* Exports -------------------------------------------------------------------- */
+
+/** An export whose states are deleted next is marked as gone when that is done.  Since
+ * 9 it is before: nobody gets at the states any more while they are deleted, and
+ * nfs_client_id_expire() ends the server when it has tried a hundred times.
+ * Context: prepare_unexport().
+ */
+static inline void bc_export_not_gone_yet(struct gsh_export *export)
+{
+#if BC_GANESHA >= 9
+	export->export_status = EXPORT_READY;
+#else
+	(void)export;
+#endif
+}
+
 /* Parameters ----------------------------------------------------------------- */
 
 /* Those that functions have got which are called in place of Ganesha's, and the same
