@@ -34,6 +34,16 @@ struct bc_admin_setting {
 	const char *(*set)(uint32_t value);
 };
 
+/** An export of the server. */
+struct bc_admin_export {
+	uint16_t id;
+	const char *path;
+	const char *pseudo; /* "": it has none */
+	const char *fsal; /* the one that serves it */
+	bool adopted; /* the module looks after its delegations */
+	const char *why; /* it is not, or it grants none; "": nothing to say */
+};
+
 /** All of it stays as it is until bc_admin_stop(), but for where the windows are, which
  * is read by bc_admin_start() alone.
  */
@@ -50,6 +60,12 @@ struct bc_admin_config {
 	 * say. Context: any thread.
 	 */
 	enum bc_admin_state (*state)(const char **why);
+	/** Tell of each export; of none without a core. NULL: it is not known.
+	 * Context: any thread; takes milliseconds.
+	 */
+	void (*exports)(void (*each)(void *arg,
+				     const struct bc_admin_export *export),
+			void *arg);
 	/** Write a line to the server's log. */
 	void (*log)(bool error, const char *line);
 };

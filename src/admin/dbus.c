@@ -484,6 +484,49 @@ bool bc_dbus_show_client(const struct bc_admin_config *config,
 	return fine;
 }
 
+/* Exports ---------------------------------------------------------------------- */
+
+/* An array, and whether all that is in it could be appended. */
+struct exports {
+	DBusMessageIter array;
+	bool fine;
+};
+
+/* BC_DBUS_EXPORT */
+static void put_export(void *arg, const struct bc_admin_export *export)
+{
+	struct exports *exports = arg;
+	dbus_uint16_t id = export->id;
+	DBusMessageIter in;
+
+	exports->fine = exports->fine && begin_struct(&exports->array, &in) &&
+			finish(&exports->array, &in,
+			       dbus_message_iter_append_basic(
+				       &in, DBUS_TYPE_UINT16, &id) &&
+				       put_text(&in, export->path) &&
+				       put_text(&in, export->pseudo) &&
+				       put_text(&in, export->fsal) &&
+				       put_bool(&in, export->adopted) &&
+				       put_text(&in, export->why));
+}
+
+bool bc_dbus_list_exports(const struct bc_admin_config *config,
+			  DBusMessageIter *args, DBusMessageIter *reply)
+{
+	struct exports exports = { .fine = true };
+	char why[1024];
+
+	(void)args;
+	if (bc_model_no_core(config, why, sizeof(why)))
+		return put_error(reply, why);
+	if (!put_fine(reply) ||
+	    !begin_array(reply, &exports.array, BC_DBUS_EXPORT))
+		return false;
+	if (config->exports)
+		config->exports(put_export, &exports);
+	return finish(reply, &exports.array, exports.fine);
+}
+
 /* Probes ----------------------------------------------------------------------- */
 
 static struct asked {

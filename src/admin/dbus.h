@@ -20,6 +20,8 @@
 /** Clients that can be asked, or were and can be told of, at a time. */
 #define BC_DBUS_PROBES 16
 
+/* id, path, pseudo path, FSAL, whether it is adopted, why not */
+#define BC_DBUS_EXPORT "(qsssbs)"
 /* id, address ("": not known), state, whether it has a path, since when it has one
  * or none, when it was last heard, sessions, bindings, paths, callbacks, of them
  * waiting, since when the oldest does, revoked stateids
@@ -54,6 +56,9 @@ bc_dbus_method bc_dbus_totals;
  * that was all), a BC_DBUS_CLIENT.
  */
 bc_dbus_method bc_dbus_list_clients;
+
+/** a BC_DBUS_EXPORT. */
+bc_dbus_method bc_dbus_list_exports;
 
 /** t id: BC_DBUS_CLIENT, s why it is granted no delegations (""), a BC_DBUS_SESSION,
  * a BC_DBUS_BINDING, b whether that is all of them.

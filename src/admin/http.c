@@ -172,6 +172,12 @@ static enum MHD_Result get_settings(struct request *request)
 			   bc_json_settings(request->http->config));
 }
 
+static enum MHD_Result get_exports(struct request *request)
+{
+	return answer_json(request, MHD_HTTP_OK,
+			   bc_json_exports(request->http->config));
+}
+
 static enum MHD_Result get_clients(struct request *request)
 {
 	uint64_t limit = PAGE, from = 0;
@@ -376,6 +382,7 @@ static const struct {
 	{ "/metrics", get_metrics, false },
 	{ "/v1/totals", get_totals, false },
 	{ "/v1/settings", get_settings, false },
+	{ "/v1/exports", get_exports, true },
 	{ "/v1/clients", get_clients, true },
 };
 

@@ -2,7 +2,7 @@
 /*
  * The views over HTTP/1.1, each server on a thread of its own.
  *
- *   GET  /healthz /readyz /metrics /v1/totals /v1/settings
+ *   GET  /healthz /readyz /metrics /v1/totals /v1/settings /v1/exports
  *        /v1/clients[?limit=&cursor=] /v1/clients/ID
  *   POST /v1/clients/ID/probe  /v1/clients/ID/trust
  *        /v1/clients/ID/drop?connection=  /v1/settings/NAME?value=

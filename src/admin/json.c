@@ -171,6 +171,32 @@ char *bc_json_client(const struct bc_client_detail *detail)
 	return text_of(object);
 }
 
+/* Exports -------------------------------------------------------------------- */
+
+static void add_export(void *arg, const struct bc_admin_export *export)
+{
+	json_t *object = json_object();
+
+	set_count(object, "id", export->id);
+	set_text(object, "path", export->path);
+	set_text(object, "pseudo", export->pseudo);
+	set_text(object, "fsal", export->fsal);
+	set_bool(object, "adopted", export->adopted);
+	set_text(object, "why", export->why);
+	(void)json_array_append_new(arg, object);
+}
+
+char *bc_json_exports(const struct bc_admin_config *config)
+{
+	json_t *object = json_object();
+	json_t *exports = json_array();
+
+	if (config->exports)
+		config->exports(add_export, exports);
+	set(object, "exports", exports);
+	return text_of(object);
+}
+
 /* Totals --------------------------------------------------------------------- */
 
 static json_t *now_object(const struct bc_snapshot_now *now)

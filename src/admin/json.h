@@ -22,6 +22,9 @@ char *bc_json_totals(const struct bc_model *model);
 /** The settings, by name: their value, and what changing it takes. */
 char *bc_json_settings(const struct bc_admin_config *config);
 
+/** The exports. */
+char *bc_json_exports(const struct bc_admin_config *config);
+
 /** Some clients. @param[in] next  the cursor to go on with; 0: that was all */
 char *bc_json_clients(const struct bc_client_view *views, size_t count,
 		      uint32_t next);

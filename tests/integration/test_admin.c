@@ -624,6 +624,43 @@ static void test_not_attached_says_why(void **state)
 	assert_int_equal(fixture_stop(&f), 0);
 }
 
+/* One export names the module, the other does not; both are served. */
+static void test_exports_that_are_not_adopted(void **state)
+{
+	char folder[] = "/tmp/test-export-XXXXXX", config[512];
+	const struct server_params params = {
+		.module = true,
+		.config = config,
+	};
+	struct fixture f;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(
+		config, sizeof(config),
+		"EXPORT { Export_Id = 65535; Path = \"%s\"; Pseudo = \"/other\"; "
+		"Protocols = 4; Access_Type = RW; Squash = None; "
+		"FSAL { Name = VFS; } }",
+		folder);
+	begin(&f, &params);
+	assert_answer(
+		&f, "GET", "/v1/exports", 200,
+		"\"pseudo\":\"/export\",\"fsal\":\"VFS\",\"adopted\":true,"
+		"\"why\":\"\"");
+	assert_answer(
+		&f, "GET", "/v1/exports", 200,
+		"\"pseudo\":\"/other\",\"fsal\":\"VFS\",\"adopted\":false,"
+		"\"why\":\"its FSAL block");
+	assert_tool(&f, "check", "", 1, "export 65535 (/tmp/test-export-");
+	assert_tool(&f, "check", "", 1, "it is not adopted");
+	assert_tool(&f, "--json check | grep -c export", "", 0, "1\n");
+	assert_answer(&f, "POST", "/v1/settings/Leases?value=false", 200, "");
+	assert_tool(&f, "check", "", 1, "export 1 (");
+	assert_tool(&f, "check", "", 1, "it grants no delegations");
+	assert_int_equal(fixture_stop(&f), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 /* The first session shows that nothing may be touched. */
 static void test_withdrawn_says_so(void **state)
 {
@@ -807,6 +844,7 @@ int main(void)
 	static const struct CMUnitTest alone[] = {
 		cmocka_unit_test(test_switched_off),
 		cmocka_unit_test(test_not_attached_says_why),
+		cmocka_unit_test(test_exports_that_are_not_adopted),
 		cmocka_unit_test(test_withdrawn_says_so),
 		cmocka_unit_test(test_no_socket_if_there_is_to_be_none),
 		cmocka_unit_test(test_two_servers),

@@ -523,6 +523,27 @@ static void test_settings_are_those_of_http(void **state)
 	assert_refused("name and a value", "Set", DBUS_TYPE_INVALID);
 }
 
+static void test_exports_are_listed(void **state)
+{
+	struct reply reply = CALL("ListExports", DBUS_TYPE_INVALID);
+	DBusMessageIter exports, in;
+	dbus_uint16_t id;
+
+	(void)state;
+	enter(&reply.iter, DBUS_TYPE_ARRAY, &exports);
+	enter(&exports, DBUS_TYPE_STRUCT, &in);
+	next(&in, DBUS_TYPE_UINT16, &id);
+	assert_int_equal(id, 1);
+	assert_non_null(strstr(next_text(&in), "/export"));
+	assert_string_equal(next_text(&in), "/export");
+	assert_string_equal(next_text(&in), "VFS");
+	assert_true(next_bool(&in));
+	assert_string_equal(next_text(&in), "");
+	assert_int_equal(dbus_message_iter_get_arg_type(&exports),
+			 DBUS_TYPE_INVALID);
+	done(&reply);
+}
+
 /* As the manual page has it. */
 static void test_from_the_command_line(void **state)
 {
@@ -649,6 +670,7 @@ int main(void)
 		FIXTURE_TEST(test_probe_keeps_nobody_waiting),
 		FIXTURE_TEST(test_connection_is_dropped),
 		FIXTURE_TEST(test_settings_are_those_of_http),
+		FIXTURE_TEST(test_exports_are_listed),
 		FIXTURE_TEST(test_from_the_command_line),
 	};
 	static const struct CMUnitTest alone[] = {

@@ -348,6 +348,11 @@ static bool watches_delegations(void)
 		bc_module_config.shield_conflicts);
 }
 
+bool bc_fsal_lease_adopts(void)
+{
+	return bc_module_config.leases || watches_delegations();
+}
+
 void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 {
 	struct export_ops *ops;
@@ -355,7 +360,7 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 	bool answer;
 
 	/* A Ganesha that was refused may have given us anything. */
-	if (!bc_module_config.leases && !watches_delegations())
+	if (!bc_fsal_lease_adopts())
 		return;
 	ops = &sub_export->exp_ops;
 	answer = bc_module_config.leases &&

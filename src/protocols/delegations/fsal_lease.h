@@ -20,6 +20,9 @@
  */
 void bc_fsal_lease_adopt(struct fsal_export *sub_export);
 
+/** Does bc_fsal_lease_adopt() do anything? Context: after the start. */
+bool bc_fsal_lease_adopts(void);
+
 /**
  * Grant no more delegations through bc_fsal_lease_adopt(); those that are held can
  * still be returned.

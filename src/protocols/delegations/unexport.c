@@ -218,3 +218,8 @@ void bc_unexport_adopt(struct fsal_export *sub_export,
 	uatomic_set(&ops->unexport, bc_unexport);
 	uatomic_set(&ops->prepare_unexport, bc_prepare_unexport);
 }
+
+bool bc_unexport_adopted(const struct fsal_export *sub_export)
+{
+	return CMM_LOAD_SHARED(sub_export->exp_ops.unexport) == bc_unexport;
+}

@@ -20,6 +20,9 @@
 void bc_unexport_adopt(struct fsal_export *sub_export,
 		       const struct export_ops *original);
 
+/** Was it called for this export, and did its work? Context: any thread. */
+bool bc_unexport_adopted(const struct fsal_export *sub_export);
+
 /**
  * Is an export being removed, or has it been?
  *

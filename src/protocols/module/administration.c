@@ -11,6 +11,7 @@
 #include "ganesha/layout.h"
 #include "ganesha/refusal.h"
 #include "module/bus.h"
+#include "module/export.h"
 
 #include "log.h"
 
@@ -94,6 +95,15 @@ static void write_log(bool error, const char *line)
 		LogEvent(COMPONENT_NFS_CB, "%s", line);
 }
 
+/* Where nothing is to be adopted, none is missed. */
+static void exports(void (*each)(void *arg,
+				 const struct bc_admin_export *export),
+		    void *arg)
+{
+	if (get_multiplex() && bc_fsal_lease_adopts())
+		bc_export_list(each, arg);
+}
+
 static uint64_t probe_ms(void)
 {
 	return uatomic_read(&bc_module_config.callback_timeout) *
@@ -111,6 +121,7 @@ static struct bc_admin_config config = {
 	.settings = settings,
 	.num_settings = sizeof(settings) / sizeof(settings[0]),
 	.state = state,
+	.exports = exports,
 	.log = write_log,
 };
 

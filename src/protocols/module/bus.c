@@ -74,6 +74,7 @@ METHOD(list_clients, "ListClients", IN("cursor", "u"), IN("limit", "u"),
 METHOD(show_client, "ShowClient", CLIENT_ID REPLY OUT("client", BC_DBUS_CLIENT),
        OUT("no_delegations", "s"), OUT("sessions", "a" BC_DBUS_SESSION),
        OUT("connections", "a" BC_DBUS_BINDING), OUT("all_shown", "b"), );
+METHOD(list_exports, "ListExports", REPLY OUT("exports", "a" BC_DBUS_EXPORT), );
 METHOD(probe, "Probe", CLIENT_ID REPLY);
 METHOD(probe_result, "ProbeResult", CLIENT_ID REPLY OUT("result", "s"),
        OUT("seconds", "d"), );
@@ -84,17 +85,12 @@ METHOD(list_settings, "ListSettings", REPLY OUT("settings", "a{ss}"), );
 METHOD(set, "Set", IN("name", "s"), IN("value", "s"), REPLY);
 
 static struct gsh_dbus_method *methods[] = {
-	&method_status,
-	&method_totals,
-	&method_list_clients,
-	&method_show_client,
-	&method_probe,
-	&method_probe_result,
-	&method_drop_connection,
-	&method_reset_trust,
-	&method_list_settings,
-	&method_set,
-	NULL,
+	&method_status,	      &method_totals,
+	&method_list_clients, &method_show_client,
+	&method_list_exports, &method_probe,
+	&method_probe_result, &method_drop_connection,
+	&method_reset_trust,  &method_list_settings,
+	&method_set,	      NULL,
 };
 
 static struct gsh_dbus_interface interface = {

@@ -14,6 +14,7 @@
 #include "module/export.h"
 
 #include "delegations/fsal_lease.h"
+#include "delegations/unexport.h"
 #include "module/attachment.h"
 
 #include "FSAL/fsal_commonlib.h"
@@ -21,6 +22,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <urcu-bp.h>
 
 struct export_args {
 	struct subfsal_args subfsal;
@@ -151,4 +154,69 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 	}
 	fsal_put(subfsal);
 	return status;
+}
+
+/* Listing ------------------------------------------------------------------ */
+
+/* A path may be another one next time; it is cut where it is too long. */
+static void copy_path(struct gsh_refstr **from, char path[MAXPATHLEN])
+{
+	const struct gsh_refstr *found;
+
+	rcu_read_lock();
+	found = rcu_dereference(*from);
+	path[0] = '\0';
+	if (found)
+		strncat(path, found->gr_val, MAXPATHLEN - 1);
+	rcu_read_unlock();
+}
+
+static const char *why_none(struct fsal_export *sub_export, bool adopted)
+{
+	const struct export_ops *ops = &sub_export->exp_ops;
+
+	if (!adopted)
+		return "its FSAL block does not name BACKCHANNEL; it had to when the export was created";
+	if (ops->fs_supports(sub_export, fso_delegations_r) ||
+	    ops->fs_supports(sub_export, fso_delegations_w))
+		return "";
+	return "its FSAL has no delegations, and Leases is off";
+}
+
+/* What is directly beneath MDCACHE is what was adopted, or not. */
+static void tell_export(struct gsh_export *export,
+			void (*each)(void *arg,
+				     const struct bc_admin_export *export),
+			void *arg)
+{
+	struct fsal_export *sub = export->fsal_export->sub_export;
+	char path[MAXPATHLEN], pseudo[MAXPATHLEN];
+	struct bc_admin_export told = {
+		.id = export->export_id,
+		.path = path,
+		.pseudo = pseudo,
+	};
+
+	if (!sub || !strcmp(sub->fsal->name, "PSEUDO"))
+		return;
+	copy_path(&export->fullpath, path);
+	copy_path(&export->pseudopath, pseudo);
+	told.fsal = sub->fsal->name;
+	told.adopted = bc_unexport_adopted(sub);
+	told.why = why_none(sub, told.adopted);
+	each(arg, &told);
+}
+
+void bc_export_list(void (*each)(void *arg,
+				 const struct bc_admin_export *export),
+		    void *arg)
+{
+	for (uint32_t id = 0; id <= UINT16_MAX; id++) {
+		struct gsh_export *export = get_gsh_export((uint16_t)id);
+
+		if (!export)
+			continue;
+		tell_export(export, each, arg);
+		put_gsh_export(export);
+	}
 }

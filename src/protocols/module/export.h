@@ -9,6 +9,8 @@
 #include "fsal.h"
 #include "config_parsing.h"
 
+#include "admin/admin.h"
+
 /**
  * The export methods of the module: adopt the export of the inner FSAL.
  *
@@ -26,5 +28,15 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 			       struct config_error_type *err_type,
 			       struct fsal_export *original,
 			       struct fsal_module *updated_super);
+
+/**
+ * Tell of each export of the server but that of Ganesha's own pseudo file system.
+ *
+ * Context: any thread, while the module is attached; asks Ganesha for each id that
+ * there can be, which takes some milliseconds.
+ */
+void bc_export_list(void (*each)(void *arg,
+				 const struct bc_admin_export *export),
+		    void *arg);
 
 #endif /* BC_EXPORT_H */
