@@ -99,7 +99,8 @@ def metrics():
     text = read("src/admin/metrics.c")
     counts = re.search(r"bc_model_counts\[\] = \{(.*?)\n\};",
                        read("src/admin/model.c"), re.DOTALL)[1]
-    return (set(re.findall(r'\b(?:family|gauge|counter|histogram)\(&?page, "(\w+)"', text)) |
+    return (set(re.findall(r'\b(?:family|gauge|counter|histogram)\(&?page, "(\w+)"',
+                           text)) |
             set(re.findall(r'^\t\{ "(\w+)"', counts, re.MULTILINE)))
 
 
