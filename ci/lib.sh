@@ -30,7 +30,7 @@ lab_packages=(nfs-common user-mode-linux iproute2 nftables ethtool kmod tshark)
 # shellcheck disable=SC2034
 test_packages=(
 	"${server_packages[@]}" "${lab_packages[@]}" valgrind python3 python3-yaml
-	prometheus kubernetes-client clang-format gdb dbus-daemon dbus-bin)
+	prometheus clang-format gdb dbus-daemon dbus-bin)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
