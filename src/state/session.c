@@ -281,6 +281,12 @@ static bool has_revoked(const struct bc_client *client)
 	return any;
 }
 
+/* Another thread may have written a later time just now. */
+static bool is_later(uint64_t now, uint64_t then, uint64_t by)
+{
+	return (int64_t)(now - then) > (int64_t)by;
+}
+
 struct bc_session_status bc_session_heard(const struct bc_session *session,
 					  struct bc_conn *conn)
 {
@@ -288,13 +294,15 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 	uint64_t now = bc_now_ns();
 	bool bound = conn && !uatomic_read(&conn->down);
 
-	if (bound && now - uatomic_read(&conn->activity) > HEARD_PRECISION)
+	if (bound &&
+	    is_later(now, uatomic_read(&conn->activity), HEARD_PRECISION))
 		uatomic_set(&conn->activity, now);
 	if (!session || !uatomic_read(&session->open))
 		return status;
 	if (!bound)
 		uatomic_set(&session->client->heard, now);
-	if (now - uatomic_read(&session->client->spoke) > SPOKE_PRECISION)
+	if (is_later(now, uatomic_read(&session->client->spoke),
+		     SPOKE_PRECISION))
 		uatomic_set(&session->client->spoke, now);
 	status.known = true;
 	status.standing = uatomic_read(&session->client->standing);

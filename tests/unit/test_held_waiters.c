@@ -820,6 +820,47 @@ static void test_slot_is_told_apart_where_sessions_share_a_chain(void **state)
 		assert_in_its_slot(i, i % 2);
 }
 
+/* As Ganesha makes it: a count of its clients, then one of its sessions. */
+static void made(uint8_t id[BC_SESSIONID_SIZE], uint64_t client,
+		 uint64_t session)
+{
+	const uint64_t half[2] = { UINT64_C(0x6b0c4bca) << 32 | client,
+				   session };
+
+	memcpy(id, half, sizeof(half));
+}
+
+/* Whose SEQUENCE asks about the slot of one that is not its own. */
+static void assert_few_share_a_chain(uint64_t ahead)
+{
+	uint8_t one[BC_SESSIONID_SIZE], other[BC_SESSIONID_SIZE];
+	unsigned long came[CROWD];
+	struct request *request;
+	unsigned int shared = 0;
+
+	for (uint64_t i = 0; i < CROWD; i++) {
+		made(other, i + 1, i + 1 + ahead);
+		came[i] = bc_waiting_came_to(other);
+	}
+	made(one, CROWD + 1, CROWD + 1 + ahead);
+	request = arrive_with(&(struct bc_waiter_id){
+		.client = ALICE, .session = one, .slots = 2 });
+	for (uint64_t i = 0; i < CROWD; i++) {
+		made(other, i + 1, i + 1 + ahead);
+		shared += bc_waiting_came_to(other) != came[i];
+	}
+	assert_in_range(shared, 0, CROWD / 100);
+	leave(request, false);
+}
+
+static void test_sessions_of_clients_in_a_row_share_no_chain(void **state)
+{
+	(void)state;
+	assert_few_share_a_chain(0);
+	assert_few_share_a_chain(1);
+	assert_few_share_a_chain(37);
+}
+
 static void test_slot_of_a_request_without_session_is_none(void **state)
 {
 	(void)state;
@@ -1308,6 +1349,8 @@ int main(void)
 			  NULL),
 		HELD_TEST(test_slot_is_told_apart_where_sessions_share_a_chain,
 			  &crowd),
+		HELD_TEST(test_sessions_of_clients_in_a_row_share_no_chain,
+			  NULL),
 		HELD_TEST(test_slot_of_a_request_without_session_is_none, NULL),
 		HELD_TEST(test_who_came_to_a_session_is_counted, NULL),
 		HELD_TEST(test_waiter_may_end_while_it_is_given_back, NULL),

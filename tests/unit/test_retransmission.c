@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -156,6 +157,28 @@ static void test_bound_sends_again_after_a_second(void **state)
 	close(fds[1]);
 }
 
+/* As ip-sysctl.txt of the kernel has it: 924.6 s by default; RFC 1122: 100 s, for 8. */
+static void test_life_is_what_the_kernel_grants(void **state)
+{
+	(void)state;
+	assert_int_equal(bc_tcp_life_ms(15), 924600);
+	assert_int_equal(bc_tcp_life_ms(8), 102200);
+	assert_int_equal(bc_tcp_life_ms(0), 200);
+	assert_int_equal(bc_tcp_life_ms(1000000000), INT32_MAX);
+}
+
+static int life_here(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/tcp_retries2", "re");
+	int retries = 15;
+
+	if (file) {
+		assert_int_equal(fscanf(file, "%d", &retries), 1);
+		fclose(file);
+	}
+	return bc_tcp_life_ms(retries);
+}
+
 static void test_bound_lives_as_long_as_before(void **state)
 {
 	int fds[2];
@@ -164,7 +187,7 @@ static void test_bound_lives_as_long_as_before(void **state)
 	connection(fds);
 	skip_if_it_cannot(fds[0]);
 	bc_socket_bound_retransmission(fds[0]);
-	assert_int_equal(tcp_option(fds[0], TCP_USER_TIMEOUT), 924600);
+	assert_int_equal(tcp_option(fds[0], TCP_USER_TIMEOUT), life_here());
 	set_option(fds[1], SOL_SOCKET, SO_KEEPALIVE, 1);
 	set_option(fds[1], IPPROTO_TCP, TCP_KEEPIDLE, 60);
 	set_option(fds[1], IPPROTO_TCP, TCP_KEEPINTVL, 10);
@@ -187,7 +210,7 @@ static void test_bound_with_slow_keep_alive(void **state)
 	set_option(fds[0], SOL_SOCKET, SO_KEEPALIVE, 1);
 	set_option(fds[0], IPPROTO_TCP, TCP_KEEPIDLE, 7200);
 	bc_socket_bound_retransmission(fds[0]);
-	assert_int_equal(tcp_option(fds[0], TCP_USER_TIMEOUT), 924600);
+	assert_int_equal(tcp_option(fds[0], TCP_USER_TIMEOUT), life_here());
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -214,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_stalled_only_after_two_retransmissions),
 		cmocka_unit_test(test_stalled_is_not_what_was_acknowledged),
 		cmocka_unit_test(test_bound_sends_again_after_a_second),
+		cmocka_unit_test(test_life_is_what_the_kernel_grants),
 		cmocka_unit_test(test_bound_lives_as_long_as_before),
 		cmocka_unit_test(test_bound_with_slow_keep_alive),
 		cmocka_unit_test(test_bound_leaves_a_time_that_was_set),

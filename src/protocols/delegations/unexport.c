@@ -165,6 +165,9 @@ static void revoke_all(struct gsh_export *export)
 	    bc_snapshot_stopping())
 		return;
 	find_delegated(export, &files);
+	/* One that could not be added has none, and nobody must refer to it. */
+	if (!files.count)
+		return;
 	get_gsh_export_ref(export); /* the context's */
 	init_op_context_simple(&context, export, export->fsal_export);
 	for (size_t i = 0; i < files.count; i++) {
