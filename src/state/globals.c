@@ -6,7 +6,8 @@
  * Data: bc_core: configuration, operations, the tables, counts.
  * Locking: each field names its guard.
  * Lifetime: from bc_core_init() to bc_core_fini().
- * Invariant: the configuration and the operations do not change between them.
+ * Invariant: the operations do not change between them; the configuration's fields,
+ *   each by itself (control.c).
  */
 #include "bc_internal.h"
 
