@@ -431,7 +431,7 @@ struct bc_conn {
 	const void *transport; /* [K] key */
 	uint64_t number; /* [K] of all that there have been; > 0 */
 	bool down; /* [A] once set, never cleared */
-	uint64_t activity; /* [A] ns: last heard on the fore channel, to 1 ms */
+	uint64_t activity; /* [A] ns: last heard on the fore channel */
 	struct bc_work down_work;
 	bool examined; /* [A] examine_work is queued */
 	struct bc_work examine_work;

@@ -24,9 +24,6 @@
 /* How exactly it is kept when a client was heard at all: SEQUENCE writes it seldom. */
 #define SPOKE_PRECISION UINT64_C(1000000000) /* ns */
 
-/* And when on a connection: its line of the cache is other processors' as well. */
-#define HEARD_PRECISION UINT64_C(1000000) /* ns */
-
 static int session_match(struct cds_lfht_node *node, const void *key)
 {
 	const struct bc_session *session =
@@ -281,12 +278,6 @@ static bool has_revoked(const struct bc_client *client)
 	return any;
 }
 
-/* Another thread may have written a later time just now. */
-static bool is_later(uint64_t now, uint64_t then, uint64_t by)
-{
-	return (int64_t)(now - then) > (int64_t)by;
-}
-
 struct bc_session_status bc_session_heard(const struct bc_session *session,
 					  struct bc_conn *conn)
 {
@@ -294,15 +285,13 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 	uint64_t now = bc_now_ns();
 	bool bound = conn && !uatomic_read(&conn->down);
 
-	if (bound &&
-	    is_later(now, uatomic_read(&conn->activity), HEARD_PRECISION))
+	if (bound)
 		uatomic_set(&conn->activity, now);
 	if (!session || !uatomic_read(&session->open))
 		return status;
 	if (!bound)
 		uatomic_set(&session->client->heard, now);
-	if (is_later(now, uatomic_read(&session->client->spoke),
-		     SPOKE_PRECISION))
+	if (now - uatomic_read(&session->client->spoke) > SPOKE_PRECISION)
 		uatomic_set(&session->client->spoke, now);
 	status.known = true;
 	status.standing = uatomic_read(&session->client->standing);
