@@ -487,7 +487,6 @@ static void connection_take(struct connection *connection, SVCXPRT *xprt)
 {
 	connection->xprt = xprt;
 	connection->own_ops = xprt->xp_ops;
-	bc_socket_bound_retransmission(xprt->xp_fd);
 	if (BC_OPENS_WHAT_IS_THERE)
 		connection_open(connection);
 	connection_wrap(connection);
@@ -515,7 +514,7 @@ static struct bc_conn *connection_new_locked(SVCXPRT *xprt)
 
 struct bc_conn *bc_transport_conn(SVCXPRT *xprt)
 {
-	struct bc_conn *conn;
+	struct bc_conn *conn, *fresh = NULL;
 
 	if (svc_get_xprt_type(xprt) != XPRT_TCP || is_destroyed(xprt))
 		return NULL;
@@ -525,8 +524,10 @@ struct bc_conn *bc_transport_conn(SVCXPRT *xprt)
 	 * is on its way out.
 	 */
 	if (!conn && xprt->xp_ops->xp_unlink != wrapped_unlink)
-		conn = connection_new_locked(xprt);
+		conn = fresh = connection_new_locked(xprt);
 	pthread_mutex_unlock(&connections_lock);
+	if (fresh)
+		bc_socket_bound_retransmission(xprt->xp_fd);
 	return conn;
 }
 
