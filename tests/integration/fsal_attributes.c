@@ -242,6 +242,14 @@ static void unexport(struct fsal_export *export, struct fsal_obj_handle *root)
 	inner.unexport(export, root);
 }
 
+/* As FSALs do that are stacked on another one. */
+static bool fs_supports(struct fsal_export *export,
+			fsal_fsinfo_options_t option)
+{
+	op_ctx->fsal_export = export;
+	return inner.fs_supports(export, option);
+}
+
 static attrmask_t fs_supported_attrs(struct fsal_export *export)
 {
 	return inner.fs_supported_attrs(export) | ATTR_ACL | ATTR4_XATTR;
@@ -270,6 +278,7 @@ static fsal_status_t create_export(struct fsal_module *fsal, void *parse_node,
 	ops = &op_ctx->fsal_export->exp_ops;
 	inner = *ops;
 	ops->lookup_path = lookup_path;
+	ops->fs_supports = fs_supports;
 	ops->fs_supported_attrs = fs_supported_attrs;
 	ops->unexport = unexport;
 	fsal_put(fsal);

@@ -661,6 +661,26 @@ static void test_exports_that_are_not_adopted(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* An FSAL that is stacked on another one is asked as an operation would ask it. */
+static void test_exports_of_a_stacked_fsal(void **state)
+{
+	const struct server_params params = {
+		.module = true,
+		.plugin = ATTRIBUTES_PLUGIN,
+		.fsal = "Name = ATTRIBUTES; FSAL { Name = VFS; }",
+	};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &params);
+	assert_answer(&f, "POST", "/v1/settings/Leases?value=false", 200, "");
+	assert_answer(
+		&f, "GET", "/v1/exports", 200,
+		"\"fsal\":\"VFS\",\"adopted\":true,"
+		"\"why\":\"its FSAL has no delegations, and Leases is off\"");
+	assert_int_equal(fixture_stop(&f), 0);
+}
+
 /* The first session shows that nothing may be touched. */
 static void test_withdrawn_says_so(void **state)
 {
@@ -845,6 +865,7 @@ int main(void)
 		cmocka_unit_test(test_switched_off),
 		cmocka_unit_test(test_not_attached_says_why),
 		cmocka_unit_test(test_exports_that_are_not_adopted),
+		cmocka_unit_test(test_exports_of_a_stacked_fsal),
 		cmocka_unit_test(test_withdrawn_says_so),
 		cmocka_unit_test(test_no_socket_if_there_is_to_be_none),
 		cmocka_unit_test(test_two_servers),

@@ -20,6 +20,8 @@
 #include "FSAL/fsal_commonlib.h"
 #include "export_mgr.h"
 
+#include "snapshot.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -123,7 +125,7 @@ static void tell_no_reload(void)
 	if (!told)
 		LogEvent(
 			COMPONENT_NFS_CB,
-			"the BACKCHANNEL block is not read again, as the module is not attached: a change needs a restart of the server");
+			"the BACKCHANNEL block is not read again, as the module is not attached, has withdrawn, or is not asked at SIGHUP: a change needs a restart of the server");
 	told = true;
 }
 
@@ -171,12 +173,15 @@ static void copy_path(struct gsh_refstr **from, char path[MAXPATHLEN])
 	rcu_read_unlock();
 }
 
+/* An FSAL that is stacked on another one writes to the operation's context: there is
+ * to be one.
+ */
 static const char *why_none(struct fsal_export *sub_export, bool adopted)
 {
 	const struct export_ops *ops = &sub_export->exp_ops;
 
 	if (!adopted)
-		return "its FSAL block does not name BACKCHANNEL; it had to when the export was created";
+		return "its FSAL block did not name BACKCHANNEL when it was created, or its FSAL's methods are not those of its other exports";
 	if (ops->fs_supports(sub_export, fso_delegations_r) ||
 	    ops->fs_supports(sub_export, fso_delegations_w))
 		return "";
@@ -212,11 +217,16 @@ void bc_export_list(void (*each)(void *arg,
 		    void *arg)
 {
 	for (uint32_t id = 0; id <= UINT16_MAX; id++) {
-		struct gsh_export *export = get_gsh_export((uint16_t)id);
+		struct gsh_export *export;
+		struct req_op_context context;
 
+		if (bc_snapshot_stopping())
+			return;
+		export = get_gsh_export((uint16_t)id); /* the context's */
 		if (!export)
 			continue;
+		init_op_context_simple(&context, export, export->fsal_export);
 		tell_export(export, each, arg);
-		put_gsh_export(export);
+		release_op_context();
 	}
 }
