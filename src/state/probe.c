@@ -65,6 +65,23 @@ void bc_probe_add_locked(struct bc_binding *binding)
 	pthread_mutex_unlock(&probes_lock);
 }
 
+/* Those that were sent before are late before, unless callback_timeout was longer
+ * then. [P]
+ */
+static void probe_goes_out(struct bc_probe *probe)
+{
+	struct cds_list_head *pos = probes_out.prev;
+
+	probe->until = bc_now() + bc_configured(callback_timeout);
+	while (pos != &probes_out &&
+	       cds_list_entry(pos, struct bc_probe, link)->until > probe->until)
+		pos = pos->prev;
+	cds_list_add(&probe->link, pos);
+	probes_out_count++;
+	probe->state = BC_PROBE_OUT;
+	bc_timer_arm(&probes_timer, probe->until);
+}
+
 /* The next probe that may be sent: +1 ref, or NULL. */
 static struct bc_request *probe_next(void)
 {
@@ -78,11 +95,7 @@ static struct bc_request *probe_next(void)
 		probe = cds_list_first_entry(&probes_waiting, struct bc_probe,
 					     link);
 		cds_list_del(&probe->link);
-		cds_list_add_tail(&probe->link, &probes_out);
-		probes_out_count++;
-		probe->state = BC_PROBE_OUT;
-		probe->until = bc_now() + bc_configured(callback_timeout);
-		bc_timer_arm(&probes_timer, probe->until);
+		probe_goes_out(probe);
 		req = probe->req;
 		urcu_ref_get(&req->ref);
 	}

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "sane.h"
+#include "snapshot.h"
 
 #define CONNS 40
 #define SHORT 20 /* ms */
@@ -32,6 +33,12 @@ static const struct bc_config probing_timeout = {
 	.max_connections = CONNS,
 	.probe = true,
 	.callback_timeout = PROBE_TIMEOUT,
+};
+
+static const struct bc_config probing_long = {
+	.max_connections = CONNS,
+	.probe = true,
+	.callback_timeout = 1000 * 1000 * 1000,
 };
 
 /* The next request is the probe of a connection. */
@@ -314,6 +321,25 @@ static void test_probe_unanswered_lets_the_others_go(void **state)
 	wait_flags(session, NO_PATH);
 }
 
+/* The one that was sent before may take longer. */
+static void test_probe_late_after_the_timeout_became_shorter(void **state)
+{
+	struct bc_session *patient, *session;
+	struct bc_config config;
+	struct bc_conn *conn;
+
+	(void)state;
+	config = bc_core.config;
+	patient = fake_path(ALICE, 1, 16, &conn);
+	next_probe(conn);
+	config.callback_timeout = SHORT;
+	bc_control_configure(&config);
+	session = fake_path(BOB, 2, 16, &conn);
+	next_probe(conn);
+	wait_flags(session, NO_PATH);
+	assert_int_equal(fake_flags(patient), 0);
+}
+
 #define PROBE_TEST(test) FAKE_TEST(test, &probing)
 #define SHORT_TEST(test) FAKE_TEST(test, &probing_short)
 
@@ -335,6 +361,8 @@ int main(void)
 		PROBE_TEST(test_probe_of_a_session_that_ends_makes_room),
 		PROBE_TEST(test_probe_outstanding_are_bounded_and_in_turn),
 		SHORT_TEST(test_probe_unanswered_lets_the_others_go),
+		FAKE_TEST(test_probe_late_after_the_timeout_became_shorter,
+			  &probing_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
