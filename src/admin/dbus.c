@@ -53,16 +53,11 @@ static bool put_ms(DBusMessageIter *iter, uint64_t ms)
 /* Over the bus go characters only: a path may have been anything. */
 static bool put_text(DBusMessageIter *iter, const char *text)
 {
-	char plain[1024];
+	char plain[BC_MODEL_TEXT];
 	const char *sent = text;
 
-	if (!dbus_validate_utf8(text, NULL)) {
-		snprintf(plain, sizeof(plain), "%s", text);
-		for (char *c = plain; *c; c++)
-			if (*c & 0x80)
-				*c = '?';
-		sent = plain;
-	}
+	if (!dbus_validate_utf8(text, NULL))
+		sent = bc_model_plain(text, plain);
 	return dbus_message_iter_append_basic(iter, DBUS_TYPE_STRING, &sent);
 }
 

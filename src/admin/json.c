@@ -30,9 +30,18 @@ static void set_count(json_t *object, const char *name, uint64_t value)
 	set(object, name, json_integer((json_int_t)value));
 }
 
+/* JSON is of characters only: a path may have been anything. */
+static json_t *any_text(const char *text)
+{
+	char plain[BC_MODEL_TEXT];
+	json_t *value = json_string(text);
+
+	return value ? value : json_string(bc_model_plain(text, plain));
+}
+
 static void set_text(json_t *object, const char *name, const char *value)
 {
-	set(object, name, json_string(value));
+	set(object, name, any_text(value));
 }
 
 static void set_bool(json_t *object, const char *name, bool value)
@@ -69,7 +78,7 @@ static void set_sessionid(json_t *object, const char *name,
 /* A text, or null. */
 static json_t *text_or_null(const char *text)
 {
-	return text ? json_string(text) : json_null();
+	return text ? any_text(text) : json_null();
 }
 
 /* Clients -------------------------------------------------------------------- */

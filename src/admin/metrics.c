@@ -15,9 +15,9 @@
 #define SECOND UINT64_C(1000000000) /* ns */
 #define SECONDS "%" PRIu64 ".%09" PRIu64
 
-static void seconds(FILE *out, uint64_t ns)
+static void milliseconds(FILE *out, uint64_t ms)
 {
-	fprintf(out, SECONDS "\n", ns / SECOND, ns % SECOND);
+	fprintf(out, "%" PRIu64 ".%03" PRIu64 "\n", ms / 1000, ms % 1000);
 }
 
 /** What is written, and in which of the formats. */
@@ -118,11 +118,11 @@ static void write_now(const struct page *page,
 	family(page, "callback_oldest_wait_seconds", "", "gauge",
 	       "Since when the oldest callback in a queue waits; 0: none does.");
 	fputs(PREFIX "callback_oldest_wait_seconds ", out);
-	seconds(out, now->oldest_ms * 1000000);
+	milliseconds(out, now->oldest_ms);
 	family(page, "path_down_longest_seconds", "", "gauge",
 	       "The longest that a client has been without a path, of those that lost it; 0: none has.");
 	fputs(PREFIX "path_down_longest_seconds ", out);
-	seconds(out, now->down_ms * 1000000);
+	milliseconds(out, now->down_ms);
 }
 
 /* What has been -------------------------------------------------------------- */
@@ -187,7 +187,7 @@ static void write_counts(const struct page *page,
 	family(page, "path_down_seconds", "_total", "counter",
 	       "Time that clients were without a path after they lost it, of outages that are over.");
 	fputs(PREFIX "path_down_seconds_total ", out);
-	seconds(out, counts->of[BC_COUNT_DOWN_MS] * 1000000);
+	milliseconds(out, counts->of[BC_COUNT_DOWN_MS]);
 }
 
 static void write_held(const struct page *page,

@@ -264,6 +264,15 @@ void bc_model_count_name(const struct bc_model_count *count,
 		 count->second ? count->second_value : "");
 }
 
+const char *bc_model_plain(const char *text, char plain[BC_MODEL_TEXT])
+{
+	snprintf(plain, BC_MODEL_TEXT, "%s", text);
+	for (char *c = plain; *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	return plain;
+}
+
 const char *bc_model_state_name(enum bc_admin_state state)
 {
 	static const char *const names[BC_ADMIN_STATES] = {

@@ -55,6 +55,13 @@ const char *bc_model_why_no_delegations(const struct bc_client_view *view);
 bool bc_model_address(const struct bc_client_view *view,
 		      char text[BC_MODEL_ADDRESS]);
 
+#define BC_MODEL_TEXT 1024 /* bytes; what is longer is cut */
+
+/** A text that is no UTF-8, as a path may be: with "?" for each byte that is not
+ * ASCII.
+ */
+const char *bc_model_plain(const char *text, char plain[BC_MODEL_TEXT]);
+
 /** How a setting is changed. */
 enum bc_model_set {
 	BC_MODEL_SET,

@@ -188,7 +188,7 @@ static void test_metrics_of_a_model(void **state)
 	histogram->buckets[1] = 3;
 	histogram->buckets[BC_HISTOGRAM_BUCKETS - 1] = 1;
 	histogram->sum = UINT64_C(12000000345);
-	model.counts.of[BC_COUNT_DOWN_MS] = 1234;
+	model.counts.of[BC_COUNT_DOWN_MS] = (UINT64_C(1) << 60) + 1258;
 	model.counts.completed[4][BC_OUTCOME_RAN] = 7;
 	text = metrics_of(&model);
 	assert_has(text, "version=\"1.2\\\"3\\\\4\\n5\"");
@@ -201,7 +201,7 @@ static void test_metrics_of_a_model(void **state)
 	assert_has(text, "reply_duration_seconds_bucket{le=\"+Inf\"} 6\n");
 	assert_has(text, "reply_duration_seconds_sum 12.000000345\n");
 	assert_has(text, "reply_duration_seconds_count 6\n");
-	assert_has(text, "path_down_seconds_total 1.234000000\n");
+	assert_has(text, "path_down_seconds_total 1152921504606848.234\n");
 	assert_has(text, "{operation=\"CB_RECALL\",outcome=\"ran\"} 7\n");
 	free(text);
 }
@@ -234,6 +234,18 @@ static void test_json_of_any_text(void **state)
 	(void)state;
 	assert_string_equal(
 		text, "{\"error\":\"a \\\"quote\\\", a \\\\ and a\\nline\"}");
+	free(text);
+}
+
+static void test_json_of_what_is_no_text(void **state)
+{
+	char *text = bc_json_error("/caf\xe9/\xc3\xa9");
+
+	(void)state;
+	assert_string_equal(text, "{\"error\":\"/caf?/??\"}");
+	free(text);
+	text = bc_json_error("/caf\xc3\xa9");
+	assert_string_equal(text, "{\"error\":\"/caf\xc3\xa9\"}");
 	free(text);
 }
 
@@ -297,6 +309,7 @@ int main(void)
 		FAKE_TEST(test_metrics_of_a_model, NULL),
 		FAKE_TEST(test_metrics_do_not_grow_with_clients, NULL),
 		FAKE_TEST(test_json_of_any_text, NULL),
+		FAKE_TEST(test_json_of_what_is_no_text, NULL),
 		FAKE_TEST(test_bus_asks_so_many_clients_at_a_time, NULL),
 	};
 
