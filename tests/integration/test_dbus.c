@@ -577,8 +577,8 @@ static void test_not_attached_says_why(void **state)
 
 	(void)state;
 	assert_int_equal(fixture_start(&f, &params), 0);
-	assert_true(
-		server_wait_log(f.server, "Backchannel: is served", 1, SOON));
+	assert_true(server_wait_log(f.server, "Backchannel: is registered", 1,
+				    SOON));
 	reply = CALL("Status", DBUS_TYPE_INVALID);
 	assert_string_equal(next_text(&reply.iter), "not_attached");
 	assert_non_null(
@@ -607,8 +607,8 @@ static void test_server_ends_beside_a_probe(void **state)
 
 	(void)state;
 	assert_int_equal(fixture_start(&f, &params), 0);
-	assert_true(
-		server_wait_log(f.server, "Backchannel: is served", 1, SOON));
+	assert_true(server_wait_log(f.server, "Backchannel: is registered", 1,
+				    SOON));
 	assert_int_equal(fixture_mount(&fixture), 0);
 	cb_responder_set_default(f.responder, &never);
 	id = f.holder.clientid;
@@ -656,7 +656,8 @@ static int bus_setup(void **state)
 	struct fixture *f = *state;
 
 	return failed ||
-	       !server_wait_log(f->server, "Backchannel: is served", 1, SOON);
+	       !server_wait_log(f->server, "Backchannel: is registered", 1,
+				SOON);
 }
 
 int main(void)

@@ -132,7 +132,8 @@ static void *register_object(void *arg)
 	if (!has_bus())
 		return NULL;
 	gsh_dbus_register_path(OBJECT, interfaces);
-	config->log(false, "D-Bus " DBUS_PATH OBJECT ": is served");
+	/* Whether anybody can call it by Ganesha's name, Ganesha's log says. */
+	config->log(false, "D-Bus " DBUS_PATH OBJECT ": is registered");
 	return NULL;
 }
 
