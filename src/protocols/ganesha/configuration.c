@@ -94,12 +94,22 @@ static struct config_item backchannel_parameters[] = {
 	CONFIG_EOL
 };
 
+/* The parser asks with one of both for the place to write to; with both it gives that
+ * back after errors, and then writes the defaults over whatever is there.
+ */
+static void *block_init(void *link_mem, void *self_struct)
+{
+	if (link_mem && self_struct)
+		bc_config_free(self_struct);
+	return noop_conf_init(link_mem, self_struct);
+}
+
 static struct config_block backchannel_block = {
 	.dbus_interface_name = (char *)"org.ganesha.nfsd.config.backchannel",
 	.blk_desc.name = (char *)"BACKCHANNEL",
 	.blk_desc.type = CONFIG_BLOCK,
 	.blk_desc.flags = CONFIG_UNIQUE,
-	.blk_desc.u.blk.init = noop_conf_init,
+	.blk_desc.u.blk.init = block_init,
 	.blk_desc.u.blk.params = backchannel_parameters,
 	.blk_desc.u.blk.commit = noop_conf_commit,
 };
