@@ -4,9 +4,13 @@
 #include "admin/http.h"
 #include "admin/listening.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+
+#define WHY 256 /* bytes */
 
 /** A window: what it is, where it is, and who serves it. */
 struct window {
@@ -16,6 +20,7 @@ struct window {
 	bool read_only;
 	struct bc_listening listening;
 	struct bc_http *http; /* NULL: it is closed */
+	char where[256]; /* "": it is closed */
 };
 
 /* Starting, moving and stopping are their callers' to put in order. */
@@ -49,27 +54,44 @@ static struct bc_http *serve(const struct window *window,
 	return http;
 }
 
+static const char *or_nowhere(const char *where)
+{
+	return where ? where : "";
+}
+
+/* @return 0; or -errno, and why */
+static int window_try(struct window *window,
+		      const struct bc_admin_config *config, const char *where,
+		      char *why, size_t size)
+{
+	int rc;
+
+	if (!where[0])
+		return 0;
+	rc = window->listens(&window->listening, where, why, size);
+	if (rc)
+		return rc;
+	window->http = serve(window, config);
+	if (!window->http) {
+		bc_listening_end(&window->listening);
+		snprintf(why, size, "its thread cannot start");
+		return -EAGAIN;
+	}
+	snprintf(window->where, sizeof(window->where), "%s", where);
+	log_line(config, false, window->parameter, where,
+		 window->read_only ? "can be read" : "is served");
+	return 0;
+}
+
 /* @return whether it is as it is to be */
 static bool window_open(struct window *window,
 			const struct bc_admin_config *config, const char *where)
 {
-	char why[256];
+	char why[WHY];
 
-	if (!where || !where[0])
+	if (!window_try(window, config, where, why, sizeof(why)))
 		return true;
-	if (window->listens(&window->listening, where, why, sizeof(why))) {
-		log_line(config, true, window->parameter, where, why);
-		return false;
-	}
-	window->http = serve(window, config);
-	if (window->http) {
-		log_line(config, false, window->parameter, where,
-			 window->read_only ? "can be read" : "is served");
-		return true;
-	}
-	bc_listening_end(&window->listening);
-	log_line(config, true, window->parameter, where,
-		 "its thread cannot start");
+	log_line(config, true, window->parameter, where, why);
 	return false;
 }
 
@@ -80,17 +102,49 @@ static void window_close(struct window *window)
 	bc_http_stop(window->http); /* which closes the socket */
 	bc_listening_end(&window->listening);
 	window->http = NULL;
+	window->where[0] = '\0';
 }
 
-/* The new one is open before the old one is closed. */
+/* What is in use may be so by the window itself: at another address, or by another
+ * name.
+ */
+static bool window_reopen(struct window *window,
+			  const struct bc_admin_config *config,
+			  const char *where)
+{
+	char before[sizeof(window->where)];
+
+	memcpy(before, window->where, sizeof(before));
+	window_close(window);
+	if (window_open(window, config, where))
+		return true;
+	window_open(window, config, before);
+	return false;
+}
+
+/* The new one is open before the old one is closed, if it can be. */
 static bool window_move(struct window *window,
 			const struct bc_admin_config *config, const char *where)
 {
 	struct window moved = *window;
+	char why[WHY];
+	int rc;
 
+	where = or_nowhere(where);
+	if (!strcmp(where, window->where))
+		return true;
 	moved.http = NULL;
-	if (!window_open(&moved, config, where))
+	moved.where[0] = '\0';
+	rc = window_try(&moved, config, where, why, sizeof(why));
+	if (rc == -EADDRINUSE && window->http)
+		return window_reopen(window, config, where);
+	if (rc) {
+		log_line(config, true, window->parameter, where, why);
+		if (window->http)
+			log_line(config, true, window->parameter, window->where,
+				 "stays");
 		return false;
+	}
 	window_close(window);
 	*window = moved;
 	return true;
@@ -99,9 +153,9 @@ static bool window_move(struct window *window,
 void bc_admin_start(const struct bc_admin_config *config)
 {
 	if (!unix_window.http)
-		window_open(&unix_window, config, config->socket);
+		window_open(&unix_window, config, or_nowhere(config->socket));
 	if (!tcp_window.http)
-		window_open(&tcp_window, config, config->address);
+		window_open(&tcp_window, config, or_nowhere(config->address));
 }
 
 bool bc_admin_move_socket(const struct bc_admin_config *config,

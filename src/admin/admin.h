@@ -79,8 +79,8 @@ struct bc_admin_config {
 void bc_admin_start(const struct bc_admin_config *config);
 
 /**
- * Serve another socket, or address, instead of the one that is served.  If it cannot
- * be opened, that is logged, and all stays as it is.
+ * Serve another socket, or address, instead of the one that is served, if any.  If it
+ * cannot be opened, that is logged, and all stays as it is.
  *
  * @param[in] where  NULL or "": none
  *

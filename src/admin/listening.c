@@ -18,8 +18,10 @@
 
 static int failed(char *why, size_t size, const char *what)
 {
-	snprintf(why, size, "%s: %s", what, strerror(errno));
-	return -1;
+	int error = errno;
+
+	snprintf(why, size, "%s: %s", what, strerror(error));
+	return -error;
 }
 
 /* Unix sockets --------------------------------------------------------------- */
@@ -38,11 +40,11 @@ static void make_folder(const char *path)
 	(void)mkdir(folder, 0755);
 }
 
-/* The lock ends with the process, however that ends. */
+/* The lock ends with the process, however that ends. @return it, or -errno */
 static int lock_path(const char *path, char *why, size_t size)
 {
 	char name[PATH_MAX];
-	int fd;
+	int fd, rc;
 
 	snprintf(name, sizeof(name), "%s.lock", path);
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -50,12 +52,13 @@ static int lock_path(const char *path, char *why, size_t size)
 		return failed(why, size, name);
 	if (!flock(fd, LOCK_EX | LOCK_NB))
 		return fd;
-	if (errno == EWOULDBLOCK)
+	rc = failed(why, size, name);
+	if (rc == -EWOULDBLOCK) {
 		snprintf(why, size, "another server has it");
-	else
-		failed(why, size, name);
+		rc = -EADDRINUSE;
+	}
 	close(fd);
-	return -1;
+	return rc;
 }
 
 static bool is_listened_on(const struct sockaddr_un *address)
@@ -82,11 +85,11 @@ static int clear_path(const struct sockaddr_un *address, char *why, size_t size)
 	}
 	if (!S_ISSOCK(found.st_mode)) {
 		snprintf(why, size, "something that is no socket is there");
-		return -1;
+		return -ENOTSOCK;
 	}
 	if (is_listened_on(address)) {
 		snprintf(why, size, "somebody listens on it");
-		return -1;
+		return -EADDRINUSE;
 	}
 	if (unlink(address->sun_path))
 		return failed(why, size, "it cannot be replaced");
@@ -97,6 +100,7 @@ static int clear_path(const struct sockaddr_un *address, char *why, size_t size)
 static int bind_unix(const struct sockaddr_un *address, char *why, size_t size)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc;
 
 	if (fd < 0)
 		return failed(why, size, "socket()");
@@ -104,33 +108,37 @@ static int bind_unix(const struct sockaddr_un *address, char *why, size_t size)
 	    !bind(fd, (const struct sockaddr *)address, sizeof(*address)) &&
 	    !chmod(address->sun_path, 0600) && !listen(fd, BACKLOG))
 		return fd;
-	failed(why, size, "it cannot be made");
+	rc = failed(why, size, "it cannot be made");
 	close(fd);
-	return -1;
+	return rc;
 }
 
 int bc_listen_unix(struct bc_listening *listening, const char *path, char *why,
 		   size_t size)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int rc;
 
 	*listening = (struct bc_listening){ .fd = -1, .lock = -1 };
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		snprintf(why, size, "it is longer than %zu characters",
 			 sizeof(address.sun_path) - 1);
-		return -1;
+		return -ENAMETOOLONG;
 	}
 	memcpy(address.sun_path, path, strlen(path));
 	make_folder(path);
-	listening->lock = lock_path(path, why, size);
-	if (listening->lock < 0)
-		return -1;
-	if (!clear_path(&address, why, size))
-		listening->fd = bind_unix(&address, why, size);
-	if (listening->fd < 0) {
+	rc = lock_path(path, why, size);
+	if (rc < 0)
+		return rc;
+	listening->lock = rc;
+	rc = clear_path(&address, why, size);
+	if (!rc)
+		rc = bind_unix(&address, why, size);
+	if (rc < 0) {
 		bc_listening_end(listening);
-		return -1;
+		return rc;
 	}
+	listening->fd = rc;
 	snprintf(listening->path, sizeof(listening->path), "%s", path);
 	return 0;
 }
@@ -161,6 +169,7 @@ static int bind_tcp(const struct addrinfo *found, char *why, size_t size)
 	const int on = 1;
 	int fd = socket(found->ai_family,
 			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc;
 
 	if (fd < 0)
 		return failed(why, size, "socket()");
@@ -168,9 +177,9 @@ static int bind_tcp(const struct addrinfo *found, char *why, size_t size)
 	    !bind(fd, found->ai_addr, found->ai_addrlen) &&
 	    !listen(fd, BACKLOG))
 		return fd;
-	failed(why, size, "it cannot be listened on");
+	rc = failed(why, size, "it cannot be listened on");
 	close(fd);
-	return -1;
+	return rc;
 }
 
 int bc_listen_tcp(struct bc_listening *listening, const char *address,
@@ -189,16 +198,19 @@ int bc_listen_tcp(struct bc_listening *listening, const char *address,
 	*listening = (struct bc_listening){ .fd = -1, .lock = -1 };
 	if (!split(address, host, sizeof(host), &port)) {
 		snprintf(why, size, "it is not of the form ADDRESS:PORT");
-		return -1;
+		return -EINVAL;
 	}
 	rc = getaddrinfo(host, port, &hints, &found);
 	if (rc) {
 		snprintf(why, size, "%s", gai_strerror(rc));
-		return -1;
+		return -EINVAL;
 	}
-	listening->fd = bind_tcp(found, why, size);
+	rc = bind_tcp(found, why, size);
 	freeaddrinfo(found);
-	return listening->fd < 0 ? -1 : 0;
+	if (rc < 0)
+		return rc;
+	listening->fd = rc;
+	return 0;
 }
 
 void bc_listening_end(struct bc_listening *listening)

@@ -28,7 +28,11 @@ struct bc_listening {
  * @param[out] why  what went wrong
  * @param[in]  size of @a why
  *
- * @return 0 or -1. Context: any thread.
+ * @retval 0
+ * @retval -EADDRINUSE  somebody else has it, or this process by another name
+ * @return else another -errno
+ *
+ * Context: any thread.
  */
 int bc_listen_unix(struct bc_listening *listening, const char *path, char *why,
 		   size_t size);

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define REREAD "Reread exports complete"
 
@@ -235,7 +237,7 @@ static void test_window_moves(void **state)
 	params.admin_socket = "/nonexistent/folder/admin.sock";
 	reload(f, &params);
 	ask(moved, "GET", "/readyz", 200);
-	snprintf(line, sizeof(line), "Admin_Socket stays \"%s\"", moved);
+	snprintf(line, sizeof(line), "Admin_Socket %s: stays", moved);
 	assert_logged(f, line);
 	reload(f, &first);
 	ask(socket, "GET", "/readyz", 200);
@@ -378,6 +380,32 @@ static void test_many_reloads_beside_recalls(void **state)
 	}
 }
 
+/* Nothing of the configuration changes, but what is there. */
+static void test_window_that_could_not_be_opened_is_tried_again(void **state)
+{
+	char folder[] = "/tmp/test-reload-XXXXXX", socket[64], lock[80];
+	struct server_params params = first;
+	struct fixture f;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(socket, sizeof(socket), "%s/admin.sock", folder);
+	assert_int_equal(mkdir(socket, 0700), 0); /* which is no socket */
+	params.admin_socket = socket;
+	assert_int_equal(fixture_start(&f, &params), 0);
+	reload(&f, &params);
+	assert_int_equal(server_log_count(f.server, "that is no socket"), 2);
+	assert_int_equal(server_log_count(f.server, ": stays"), 0);
+	assert_int_equal(rmdir(socket), 0);
+	reload(&f, &params);
+	ask(socket, "GET", "/readyz", 200);
+	assert_int_equal(server_log_count(f.server, " now, it was "), 0);
+	assert_int_equal(fixture_stop(&f), 0);
+	snprintf(lock, sizeof(lock), "%s.lock", socket);
+	remove(lock);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 #define RELOAD_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -395,6 +423,8 @@ int main(void)
 		RELOAD_TEST(test_many_reloads_beside_recalls),
 		cmocka_unit_test(test_leases_from_the_start_only),
 		cmocka_unit_test(test_module_that_is_off_says_so),
+		cmocka_unit_test(
+			test_window_that_could_not_be_opened_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,10 +12,13 @@
 
 #include "check.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -138,6 +141,96 @@ static void test_start_and_stop_again_and_again(void **state)
 		end();
 		bc_admin_stop();
 	}
+}
+
+/* @return a socket that listens on a free port of an address, and which that is */
+static int take_port(const char *host, char *where, size_t size)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(address);
+
+	CHECK(inet_pton(AF_INET, host, &address.sin_addr) == 1);
+	CHECK(!bind(fd, (struct sockaddr *)&address, len) && !listen(fd, 1));
+	CHECK(!getsockname(fd, (struct sockaddr *)&address, &len));
+	snprintf(where, size, "%s:%d", host, ntohs(address.sin_port));
+	return fd;
+}
+
+static bool is_connected(const char *host, int port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is;
+
+	CHECK(inet_pton(AF_INET, host, &address.sin_addr) == 1);
+	is = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+	close(fd);
+	return is;
+}
+
+/* The same port of all addresses is in use, by the window itself; or not. */
+static void test_address_moves_to_its_own_port(void **state)
+{
+	char one[32], all[32], taken[32];
+	int fd, port;
+
+	(void)state;
+	close(take_port("127.0.0.1", one, sizeof(one)));
+	port = atoi(strchr(one, ':') + 1);
+	snprintf(all, sizeof(all), "0.0.0.0:%d", port);
+	begin();
+	assert_true(bc_admin_move_address(&config, one));
+	assert_false(is_connected("127.0.0.2", port));
+	assert_true(bc_admin_move_address(&config, all));
+	assert_true(is_connected("127.0.0.2", port));
+	assert_true(bc_admin_move_address(&config, one));
+	assert_int_equal(errors, 0);
+	fd = take_port("127.0.0.2", taken, sizeof(taken));
+	assert_false(bc_admin_move_address(&config, taken));
+	assert_true(errors > 0);
+	assert_true(is_connected("127.0.0.1", port));
+	close(fd);
+	/* Where it could not be it may be later. */
+	assert_true(bc_admin_move_address(&config, taken));
+	assert_false(is_connected("127.0.0.1", port));
+	assert_true(bc_admin_move_address(&config, NULL));
+	end();
+}
+
+static void test_socket_moves_to_another_name_of_its_own(void **state)
+{
+	char folder[] = "/tmp/test-admin-XXXXXX", name[64];
+
+	(void)state;
+	CHECK(mkdtemp(folder) && !rmdir(folder));
+	CHECK(!symlink("/tmp", folder));
+	begin();
+	snprintf(name, sizeof(name), "%s/test-admin-%d.sock", folder,
+		 (int)getpid());
+	assert_true(bc_admin_move_socket(&config, name));
+	assert_int_equal(errors, 0);
+	close(ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));
+	end();
+	CHECK(!unlink(folder));
+}
+
+/* What cannot be opened at the start may be later, and is not said to stay. */
+static void test_window_that_was_not_opened_is_tried_again(void **state)
+{
+	(void)state;
+	begin();
+	assert_true(bc_admin_move_socket(&config, ""));
+	assert_int_equal(access(path, F_OK), -1);
+	CHECK(!mkdir(path, 0700)); /* something that is no socket */
+	assert_false(bc_admin_move_socket(&config, path));
+	assert_int_equal(errors, 1);
+	CHECK(!rmdir(path));
+	assert_true(bc_admin_move_socket(&config, path));
+	assert_true(bc_admin_move_socket(&config, path));
+	assert_int_equal(errors, 1);
+	end();
 }
 
 static void test_answered_probe(void **state)
@@ -306,6 +399,9 @@ int main(void)
 		FAKE_TEST(test_stop_while_a_probe_is_out, NULL),
 		FAKE_TEST(test_start_and_stop_again_and_again, NULL),
 		FAKE_TEST(test_answered_probe, NULL),
+		FAKE_TEST(test_address_moves_to_its_own_port, NULL),
+		FAKE_TEST(test_socket_moves_to_another_name_of_its_own, NULL),
+		FAKE_TEST(test_window_that_was_not_opened_is_tried_again, NULL),
 		FAKE_TEST(test_metrics_of_a_model, NULL),
 		FAKE_TEST(test_metrics_do_not_grow_with_clients, NULL),
 		FAKE_TEST(test_json_of_any_text, NULL),

@@ -17,8 +17,8 @@
 void bc_administration_start(bool attached);
 
 /**
- * Open a window elsewhere, and close it where it was; what cannot be opened is logged,
- * and all stays as it is.
+ * Open a window elsewhere, unless it is there, and close it where it was; what cannot
+ * be opened is logged, and all stays as it is.
  *
  * @param[in] where  NULL or "": nowhere
  *

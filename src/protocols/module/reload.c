@@ -16,12 +16,16 @@
 
 #include "snapshot.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <urcu/uatomic.h>
 
-/* As it was read last, or where that needs a restart, at the start. Ganesha's thread
- * for signals, after the start.
+/* From 6.5 on Ganesha reads it again not only for a signal, but also on its thread for
+ * the bus.
  */
+static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* As it was read last, or where that needs a restart, at the start. Guarded by it. */
 static struct bc_module_config configured;
 
 void bc_reload_begin(void)
@@ -93,16 +97,14 @@ static void take(const struct bc_module_config *next)
 	bc_attachment_configure();
 }
 
-/* A window that cannot be opened elsewhere stays where it is. */
-static void move_window(const char *name, bool (*move)(const char *where),
-			const char *from, char **to)
+/* A window that cannot be opened elsewhere stays where it is, or closed. */
+static void move_window(bool (*move)(const char *where), const char *from,
+			char **to)
 {
-	from = from ? from : "";
-	if (!strcmp(from, *to ? *to : "") || move(*to))
+	if (move(*to))
 		return;
-	LogWarn(COMPONENT_NFS_CB, "%s stays \"%s\"", name, from);
 	gsh_free(*to);
-	*to = gsh_strdup(from);
+	*to = gsh_strdup(from ? from : "");
 }
 
 static void swap(char **one, char **other)
@@ -116,10 +118,10 @@ static void swap(char **one, char **other)
 static void take_all(struct bc_module_config *next)
 {
 	find_switched();
-	move_window("Admin_Socket", bc_administration_move_socket,
-		    configured.admin_socket, &next->admin_socket);
-	move_window("Admin_Address", bc_administration_move_address,
-		    configured.admin_address, &next->admin_address);
+	move_window(bc_administration_move_socket, configured.admin_socket,
+		    &next->admin_socket);
+	move_window(bc_administration_move_address, configured.admin_address,
+		    &next->admin_address);
 	bc_config_compare(&configured, next, tell);
 	take(next);
 	swap(&configured.admin_socket, &next->admin_socket);
@@ -128,8 +130,8 @@ static void take_all(struct bc_module_config *next)
 	bc_module_config.admin_address = configured.admin_address;
 }
 
-/* The configuration, as Ganesha's thread for signals has just parsed it. */
-static void reload(config_file_t file)
+/* The configuration, as Ganesha has just parsed it. */
+static void reload_locked(config_file_t file)
 {
 	struct config_error_type errors;
 	struct bc_module_config next;
@@ -152,7 +154,9 @@ static int hook_read_log_config(config_file_t file,
 {
 	int rc = read_log_config(file, err_type);
 
-	reload(file);
+	pthread_mutex_lock(&reload_lock);
+	reload_locked(file);
+	pthread_mutex_unlock(&reload_lock);
 	return rc;
 }
 

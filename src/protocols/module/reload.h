@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * At SIGHUP Ganesha reads its configuration again: what can change then, of the
- * BACKCHANNEL block.
+ * At SIGHUP, and for reread_config over its bus (from 6.5 on), Ganesha reads its
+ * configuration again: what can change then, of the BACKCHANNEL block.
  */
 #ifndef BC_RELOAD_H
 #define BC_RELOAD_H
@@ -10,7 +10,7 @@
 
 /**
  * What Ganesha imports from itself to read its log's configuration again, before its
- * exports: called at SIGHUP, and only then.
+ * exports: called then, and only then.
  */
 extern const struct bc_import_hook bc_reload_hook;
 
