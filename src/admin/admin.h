@@ -60,7 +60,7 @@ struct bc_admin_config {
 	 * say. Context: any thread.
 	 */
 	enum bc_admin_state (*state)(const char **why);
-	/** Tell of each export; of none without a core. NULL: it is not known.
+	/** Tell of each export, by rising ids; of none without a core. NULL: it is not known.
 	 * Context: any thread; takes milliseconds.
 	 */
 	void (*exports)(void (*each)(void *arg,

@@ -147,6 +147,17 @@ static bool next_argument(DBusMessageIter *args, int type, void *value)
 	return true;
 }
 
+/* A page of what is listed. @return NULL; or why it is none */
+static const char *page_argument(DBusMessageIter *args, dbus_uint32_t *cursor,
+				 dbus_uint32_t *limit)
+{
+	if (next_argument(args, DBUS_TYPE_UINT32, cursor) &&
+	    next_argument(args, DBUS_TYPE_UINT32, limit) && *limit &&
+	    *limit <= BC_DBUS_PAGE_MAX)
+		return NULL;
+	return "a cursor and a limit from 1 to 1000 are wanted, of type u";
+}
+
 /* @return why there is no client to be looked for; or NULL, and its id */
 static const char *client_argument(const struct bc_admin_config *config,
 				   DBusMessageIter *args,
@@ -408,17 +419,14 @@ bool bc_dbus_list_clients(const struct bc_admin_config *config,
 {
 	struct bc_client_view *views;
 	dbus_uint32_t cursor, limit;
+	const char *wrong = page_argument(args, &cursor, &limit);
 	char why[1024];
 	uint32_t next;
 	size_t count;
 	bool fine;
 
-	if (!next_argument(args, DBUS_TYPE_UINT32, &cursor) ||
-	    !next_argument(args, DBUS_TYPE_UINT32, &limit) || !limit ||
-	    limit > BC_DBUS_PAGE_MAX)
-		return put_error(
-			reply,
-			"a cursor and a limit from 1 to 1000 are wanted, of type u");
+	if (wrong)
+		return put_error(reply, wrong);
 	if (bc_model_no_core(config, why, sizeof(why)))
 		return put_error(reply, why);
 	views = calloc(limit, sizeof(*views));
@@ -481,11 +489,30 @@ bool bc_dbus_show_client(const struct bc_admin_config *config,
 
 /* Exports ---------------------------------------------------------------------- */
 
-/* An array, and whether all that is in it could be appended. */
+/* A page of them, which come by their ids. */
 struct exports {
+	uint32_t first, next; /* its first id, and the next page's; 0: none */
+	uint32_t room;
 	DBusMessageIter array;
-	bool fine;
+	bool fine; /* all that is in it could be appended */
 };
+
+static void find_next(void *arg, const struct bc_admin_export *export)
+{
+	struct exports *exports = arg;
+
+	if (export->id < exports->first || exports->next)
+		return;
+	if (exports->room)
+		exports->room--;
+	else
+		exports->next = export->id;
+}
+
+static bool is_in_page(const struct exports *exports, uint16_t id)
+{
+	return id >= exports->first && (!exports->next || id < exports->next);
+}
 
 /* BC_DBUS_EXPORT */
 static void put_export(void *arg, const struct bc_admin_export *export)
@@ -494,6 +521,8 @@ static void put_export(void *arg, const struct bc_admin_export *export)
 	dbus_uint16_t id = export->id;
 	DBusMessageIter in;
 
+	if (!is_in_page(exports, export->id))
+		return;
 	exports->fine = exports->fine && begin_struct(&exports->array, &in) &&
 			finish(&exports->array, &in,
 			       dbus_message_iter_append_basic(
@@ -509,12 +538,19 @@ bool bc_dbus_list_exports(const struct bc_admin_config *config,
 			  DBusMessageIter *args, DBusMessageIter *reply)
 {
 	struct exports exports = { .fine = true };
+	dbus_uint32_t first, room;
+	const char *wrong = page_argument(args, &first, &room);
 	char why[1024];
 
-	(void)args;
+	if (wrong)
+		return put_error(reply, wrong);
 	if (bc_model_no_core(config, why, sizeof(why)))
 		return put_error(reply, why);
-	if (!put_fine(reply) ||
+	exports.first = first;
+	exports.room = room;
+	if (config->exports)
+		config->exports(find_next, &exports);
+	if (!put_fine(reply) || !put_u32(reply, exports.next) ||
 	    !begin_array(reply, &exports.array, BC_DBUS_EXPORT))
 		return false;
 	if (config->exports)

@@ -15,7 +15,7 @@
 
 #include <dbus/dbus.h>
 
-/** Clients in one reply. */
+/** Clients, or exports, in one reply. */
 #define BC_DBUS_PAGE_MAX 1000
 /** Clients that can be asked, or were and can be told of, at a time. */
 #define BC_DBUS_PROBES 16
@@ -57,7 +57,7 @@ bc_dbus_method bc_dbus_totals;
  */
 bc_dbus_method bc_dbus_list_clients;
 
-/** a BC_DBUS_EXPORT. */
+/** The same of exports: u cursor, u limit: u the next cursor, a BC_DBUS_EXPORT. */
 bc_dbus_method bc_dbus_list_exports;
 
 /** t id: BC_DBUS_CLIENT, s why it is granted no delegations (""), a BC_DBUS_SESSION,

@@ -525,11 +525,14 @@ static void test_settings_are_those_of_http(void **state)
 
 static void test_exports_are_listed(void **state)
 {
-	struct reply reply = CALL("ListExports", DBUS_TYPE_INVALID);
+	dbus_uint32_t cursor = 0, limit = 1;
+	struct reply reply = CALL("ListExports", DBUS_TYPE_UINT32, &cursor,
+				  DBUS_TYPE_UINT32, &limit, DBUS_TYPE_INVALID);
 	DBusMessageIter exports, in;
 	dbus_uint16_t id;
 
 	(void)state;
+	assert_int_equal(next_u32(&reply.iter), 0);
 	enter(&reply.iter, DBUS_TYPE_ARRAY, &exports);
 	enter(&exports, DBUS_TYPE_STRUCT, &in);
 	next(&in, DBUS_TYPE_UINT16, &id);
@@ -542,6 +545,7 @@ static void test_exports_are_listed(void **state)
 	assert_int_equal(dbus_message_iter_get_arg_type(&exports),
 			 DBUS_TYPE_INVALID);
 	done(&reply);
+	assert_refused("limit", "ListExports", DBUS_TYPE_INVALID);
 }
 
 /* As the manual page has it. */

@@ -393,6 +393,80 @@ static void test_bus_asks_so_many_clients_at_a_time(void **state)
 	assert_bus_says(bc_dbus_probe_result, id, "not asked");
 }
 
+/* Three, of which the first has the id that is a first cursor. */
+static void three_exports(void (*each)(void *arg,
+				       const struct bc_admin_export *export),
+			  void *arg)
+{
+	static const uint16_t ids[] = { 0, 7, UINT16_MAX };
+
+	for (int i = 0; i < 3; i++) {
+		const struct bc_admin_export export = {
+			.id = ids[i],
+			.path = "/caf\xe9",
+			.pseudo = "",
+			.fsal = "VFS",
+			.why = "",
+		};
+
+		each(arg, &export);
+	}
+}
+
+/* @return the next cursor. @param[out] ids  of a page, and how many */
+static uint32_t exports_from(uint32_t from, uint32_t most, dbus_uint16_t *ids,
+			     int *count)
+{
+	struct bc_admin_config shown = config;
+	DBusMessage *call = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_CALL);
+	DBusMessage *reply = dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_RETURN);
+	dbus_uint32_t cursor = from, limit = most, next;
+	DBusMessageIter args, iter, array, in;
+
+	shown.exports = three_exports;
+	CHECK(dbus_message_append_args(call, DBUS_TYPE_UINT32, &cursor,
+				       DBUS_TYPE_UINT32, &limit,
+				       DBUS_TYPE_INVALID));
+	CHECK(dbus_message_iter_init(call, &args));
+	dbus_message_iter_init_append(reply, &iter);
+	CHECK(bc_dbus_list_exports(&shown, &args, &iter));
+	CHECK(dbus_message_has_signature(reply, "bs(tt)ua" BC_DBUS_EXPORT));
+	CHECK(dbus_message_iter_init(reply, &iter));
+	for (int i = 0; i < 3; i++)
+		CHECK(dbus_message_iter_next(&iter));
+	dbus_message_iter_get_basic(&iter, &next);
+	CHECK(dbus_message_iter_next(&iter));
+	dbus_message_iter_recurse(&iter, &array);
+	for (*count = 0;
+	     dbus_message_iter_get_arg_type(&array) != DBUS_TYPE_INVALID;
+	     dbus_message_iter_next(&array)) {
+		dbus_message_iter_recurse(&array, &in);
+		dbus_message_iter_get_basic(&in, &ids[(*count)++]);
+	}
+	dbus_message_unref(call);
+	dbus_message_unref(reply);
+	return next;
+}
+
+static void test_bus_lists_exports_in_pages(void **state)
+{
+	dbus_uint16_t ids[3];
+	int count;
+
+	(void)state;
+	assert_int_equal(exports_from(0, 2, ids, &count), UINT16_MAX);
+	assert_int_equal(count, 2);
+	assert_int_equal(ids[0], 0);
+	assert_int_equal(ids[1], 7);
+	assert_int_equal(exports_from(UINT16_MAX, 2, ids, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(ids[0], UINT16_MAX);
+	assert_int_equal(exports_from(0, 3, ids, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(exports_from(UINT16_MAX + 1, 3, ids, &count), 0);
+	assert_int_equal(count, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -407,6 +481,7 @@ int main(void)
 		FAKE_TEST(test_json_of_any_text, NULL),
 		FAKE_TEST(test_json_of_what_is_no_text, NULL),
 		FAKE_TEST(test_bus_asks_so_many_clients_at_a_time, NULL),
+		FAKE_TEST(test_bus_lists_exports_in_pages, NULL),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

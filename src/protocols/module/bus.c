@@ -74,7 +74,8 @@ METHOD(list_clients, "ListClients", IN("cursor", "u"), IN("limit", "u"),
 METHOD(show_client, "ShowClient", CLIENT_ID REPLY OUT("client", BC_DBUS_CLIENT),
        OUT("no_delegations", "s"), OUT("sessions", "a" BC_DBUS_SESSION),
        OUT("connections", "a" BC_DBUS_BINDING), OUT("all_shown", "b"), );
-METHOD(list_exports, "ListExports", REPLY OUT("exports", "a" BC_DBUS_EXPORT), );
+METHOD(list_exports, "ListExports", IN("cursor", "u"), IN("limit", "u"),
+       REPLY OUT("next", "u"), OUT("exports", "a" BC_DBUS_EXPORT), );
 METHOD(probe, "Probe", CLIENT_ID REPLY);
 METHOD(probe_result, "ProbeResult", CLIENT_ID REPLY OUT("result", "s"),
        OUT("seconds", "d"), );

@@ -30,8 +30,8 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 			       struct fsal_module *updated_super);
 
 /**
- * Tell of each export of the server but that of Ganesha's own pseudo file system; of
- * none any more once the server ends.
+ * Tell of each export of the server but that of Ganesha's own pseudo file system, by
+ * rising ids; of none any more once the server ends.
  *
  * Context: any thread, while the module is attached; asks Ganesha for each id that
  * there can be, which takes some milliseconds.
