@@ -177,9 +177,9 @@ static void test_address_moves_to_its_own_port(void **state)
 	int fd, port;
 
 	(void)state;
-	close(take_port("127.0.0.1", one, sizeof(one)));
-	port = atoi(strchr(one, ':') + 1);
-	snprintf(all, sizeof(all), "0.0.0.0:%d", port);
+	close(take_port("0.0.0.0", all, sizeof(all)));
+	port = atoi(strchr(all, ':') + 1);
+	snprintf(one, sizeof(one), "127.0.0.1:%d", port);
 	begin();
 	assert_true(bc_admin_move_address(&config, one));
 	assert_false(is_connected("127.0.0.2", port));
