@@ -181,7 +181,7 @@ static const char *why_none(struct fsal_export *sub_export, bool adopted)
 	const struct export_ops *ops = &sub_export->exp_ops;
 
 	if (!adopted)
-		return "its FSAL block did not name BACKCHANNEL when it was created, or its FSAL's methods are not those of its other exports";
+		return "its FSAL block did not name BACKCHANNEL when the export was created, or its methods are not those of its FSAL's other exports";
 	if (ops->fs_supports(sub_export, fso_delegations_r) ||
 	    ops->fs_supports(sub_export, fso_delegations_w))
 		return "";
