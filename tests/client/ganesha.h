@@ -50,6 +50,9 @@
  */
 #define GANESHA_NOTIFIES_LOCKS (GANESHA_MAJOR >= 6)
 
+/** That can be switched off, by its parameter Blocking_Locks. */
+#define GANESHA_NEED_NOT_NOTIFY_LOCKS (GANESHA_MAJOR >= 9)
+
 /** A client of NFSv4.2 is granted a delegation with the times, if it wants one
  * (RFC 9754).
  */

@@ -445,6 +445,42 @@ static void test_denied_waiter_is_told_of_what(void **state)
 	take(f, &contended);
 }
 
+/* Nobody waits where that is switched off: the lock in the way is described. */
+static void test_denied_without_waiting_is_told_of_it(void **state)
+{
+	static const struct server_params params = {
+		.module = true,
+		.lease_lifetime = LEASE,
+		.nfsv4_config = "Blocking_Locks = false;",
+	};
+	static struct fixture own;
+	struct contended contended;
+	void *mounted = &own;
+	struct nfs_res res;
+
+	(void)state;
+	if (!GANESHA_NEED_NOT_NOTIFY_LOCKS)
+		return;
+	assert_int_equal(fixture_start(&own, &params), 0);
+	assert_int_equal(fixture_mount(&mounted), 0);
+	server_make_file(own.server, "described", "contents");
+	open_file(&own.session, "described", &contended.mine);
+	open_file(&own.opener_session, "described", &contended.theirs);
+	assert_int_equal(lock_as(&own.opener_session, &contended.theirs,
+				 "locker", READ_LT, NULL),
+			 NFS4_OK);
+	assert_int_equal(
+		lock_as(&own.session, &contended.mine, OWNER, WRITEW_LT, &res),
+		NFS4ERR_DENIED);
+	assert_int_equal(res.denied.type, READ_LT);
+	assert_true(res.denied.clientid == own.opener.clientid);
+	assert_int_equal(nfs_close(&own.session, &contended.mine), NFS4_OK);
+	assert_int_equal(nfs_close(&own.opener_session, &contended.theirs),
+			 NFS4_OK);
+	assert_int_equal(fixture_unmount(&mounted), 0);
+	assert_int_equal(fixture_stop(&own), 0);
+}
+
 int main(void)
 {
 	static const struct server_params params = {
@@ -468,6 +504,7 @@ int main(void)
 		TEST(test_notify_not_after_the_waiter_has_restarted),
 		TEST(test_notify_no_client_of_v40),
 		TEST(test_denied_waiter_is_told_of_what),
+		cmocka_unit_test(test_denied_without_waiting_is_told_of_it),
 	};
 
 	if (!GANESHA_NOTIFIES_LOCKS) {

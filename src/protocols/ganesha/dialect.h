@@ -222,10 +222,18 @@ static inline bool bc_client_is_parked(const nfs_client_id_t *client)
 
 /* Locks ---------------------------------------------------------------------- */
 
-/** Who is denied a lock and will wait for it (READW_LT, WRITEW_LT) is told when it may
- * have it, whatever the version of its protocol, and is denied it without a
- * description of the one that is in its way.
+/** Whether who is denied a lock and will wait for it (READW_LT, WRITEW_LT) is told when
+ * it may have it, whatever the version of its protocol, and is denied it without a
+ * description of the one that is in its way.  Since 9 it can be configured; without it
+ * they are denied as others are, with a description.
  */
-#define BC_NOTIFIES_LOCKS (BC_GANESHA >= 6)
+static inline bool bc_notifies_locks(void)
+{
+#if BC_GANESHA >= 9
+	return nfs_param.nfsv4_param.allow_blocking_locks;
+#else
+	return BC_GANESHA >= 6;
+#endif
+}
 
 #endif /* BC_DIALECT_H */

@@ -42,7 +42,7 @@ enum nfs_req_result bc_op_lock(struct nfs_argop4 *op, compound_data_t *data,
 	LOCK4res *res = &resp->nfs_resop4_u.oplock;
 	enum nfs_req_result result;
 
-	if (!BC_NOTIFIES_LOCKS || !will_be_waited_for(args))
+	if (!bc_notifies_locks() || !will_be_waited_for(args))
 		return bc_op_file(op, data, resp);
 	if (data->minorversion == 0)
 		do_not_wait(args);
