@@ -206,6 +206,7 @@ static void bc_prepare_unexport(struct fsal_export *export)
 static void bc_unexport(struct fsal_export *export,
 			struct fsal_obj_handle *root)
 {
+	bc_export_gone(op_ctx->ctx_export);
 	bc_fsal_lease_original(export)->unexport(export, root);
 	bc_waiting_wake_all();
 }

@@ -60,6 +60,16 @@ static inline void bc_export_not_gone_yet(struct gsh_export *export)
 #endif
 }
 
+/** Its states have been deleted: it is what release_export() has marked it as. */
+static inline void bc_export_gone(struct gsh_export *export)
+{
+#if BC_GANESHA >= 9
+	export->export_status = EXPORT_STALE;
+#else
+	(void)export;
+#endif
+}
+
 /* Parameters ----------------------------------------------------------------- */
 
 /* Those that functions have got which are called in place of Ganesha's, and the same
