@@ -554,8 +554,17 @@ static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	return true;
 }
 
-/* Another client's write delegation.  Of an answer that is there without the times that
- * it tells, they are waited for.  If its holder is not to be recalled, it is
+/* Who looks now, or when Ganesha's handler does, may see its guess of the times. */
+static bool times_are_coming(const struct fsal_obj_handle *obj,
+			     const state_t *state)
+{
+	return bc_type_has_times(state->state_data.deleg.sd_type) &&
+	       (obj->state_hdl->file.cbgetattr.state == CB_GETATTR_WIP ||
+		bc_times_are_coming(obj));
+}
+
+/* Another client's write delegation.  The times that an answer tells are waited for, be
+ * it under way or there without them.  If its holder is not to be recalled, it is
  * not asked: Ganesha would then try to recall, and lose references each time; nor is
  * one that is kept beyond its lease: it loses the delegation.  When
  * a holder of NFSv4.0 has answered, nobody is told.
@@ -572,7 +581,8 @@ static void look_at_getattr(struct bc_conflict *conflict,
 			bc_recall_start_locked(obj, NULL);
 		return;
 	}
-	if (bc_times_are_coming(obj) || is_left_to_reaper(conflict, holder)) {
+	if (is_left_to_reaper(conflict, holder) ||
+	    times_are_coming(obj, state)) {
 		conflict->found = true;
 		return;
 	}
