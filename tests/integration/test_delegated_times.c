@@ -334,6 +334,40 @@ static void test_times_asker_sees_what_the_holder_says(void **state)
 	xdr_buf_fini(&buf);
 }
 
+/* An answer that was under way while the times went back with the delegation. */
+static void test_times_returned_meanwhile_stay(void **state)
+{
+	static const struct cb_answer held = { .when = CB_HELD };
+	struct fixture *f = *state;
+	struct xdr_buf buf = { 0 };
+	struct cb_answer answer;
+	struct nfs_file file;
+	struct nfs_res told;
+	struct cb_call *call;
+	uint64_t change;
+
+	hold(f, "meanwhile", WRITES, &file);
+	assert_int_equal(nfs_getattr(&f->session, &file.fh, NULL, &change),
+			 NFS4_OK);
+	cb_responder_push(f->responder, &held);
+	assert_int_equal(getattr(&f->opener_session, &file.fh, &told),
+			 NFS4ERR_DELAY);
+	call = fixture_callback(f, 0);
+	return_times(&f->session, &file);
+	answer = attributes(&buf, change + 1, 4242, WHEN - 100);
+	assert_int_equal(cb_call_answer(call, &answer), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	for (unsigned int i = 0; i < 10; i++) { /* it is taken soon */
+		told = ask(f, &file);
+		assert_int_equal(told.attr.size, strlen("contents"));
+		assert_int_equal(told.attr.modify, WHEN);
+		assert_int_equal(told.attr.access, WHEN);
+		cb_responder_wait(f->responder, 1, 20);
+	}
+	assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
+	xdr_buf_fini(&buf);
+}
+
 /* "A bitmap of what is there": a client may leave out what it does not know. */
 static void test_times_holder_need_not_tell(void **state)
 {
@@ -559,6 +593,7 @@ int main(void)
 		TEST(test_times_claim_for_writing_needs_one_for_writing),
 		TEST(test_times_of_a_reader_recall_nothing),
 		TEST(test_times_asker_sees_what_the_holder_says),
+		TEST(test_times_returned_meanwhile_stay),
 		TEST(test_times_holder_need_not_tell),
 		TEST(test_times_are_not_asked_of_other_delegations),
 		TEST(test_times_are_revoked),

@@ -16,21 +16,20 @@
 #define LATER 5353
 
 static struct xdr_buf attrs; /* the holder's answer */
+static struct cb_answer said; /* of these */
 
 /* From now on the holder says that its file has this size. */
 static void say(struct fixture *f, uint64_t change, uint64_t size)
 {
-	struct cb_answer answer = { .when = CB_NOW };
-
 	xdr_buf_clear(&attrs);
 	xdr_put_u32(&attrs, 1);
 	xdr_put_u32(&attrs, CHANGE | SIZE);
 	xdr_put_u32(&attrs, 16);
 	xdr_put_u64(&attrs, change);
 	xdr_put_u64(&attrs, size);
-	answer.attrs = attrs.data;
-	answer.attrs_len = attrs.len;
-	cb_responder_set_default(f->responder, &answer);
+	said.attrs = attrs.data;
+	said.attrs_len = attrs.len;
+	cb_responder_set_default(f->responder, &said);
 }
 
 static struct cb_call *asked(struct fixture *f, unsigned int n)
@@ -149,6 +148,32 @@ static void test_getattr_by_another_client_is_asked_for_anew(void **state)
 	fixture_return(f, &file);
 }
 
+/* An answer that was under way while the delegation was returned. */
+static void test_getattr_answered_too_late_says_nothing(void **state)
+{
+	static const struct cb_answer held = { .when = CB_HELD };
+	struct fixture *f = *state;
+	struct nfs_file file;
+	struct cb_call *call;
+	uint64_t size;
+
+	fixture_hold_write(f, "returned", &file);
+	assert_int_equal(nfs_getattr(&f->session, &file.fh, &size, NULL),
+			 NFS4_OK);
+	say(f, UINT64_MAX / 2, LATER);
+	cb_responder_push(f->responder, &held);
+	assert_int_equal(nfs_getattr(&f->opener_session, &file.fh, NULL, NULL),
+			 NFS4ERR_DELAY);
+	call = fixture_callback(f, 0);
+	fixture_return(f, &file);
+	assert_int_equal(cb_call_answer(call, &said), 0);
+	assert_true(cb_call_wait_answered(call, SOON));
+	for (unsigned int i = 0; i < 10; i++) { /* it is taken soon */
+		assert_true(ask(&f->opener_session, f, &file) == size);
+		cb_responder_wait(f->responder, 1, 20);
+	}
+}
+
 int main(void)
 {
 	const struct server_params params = {
@@ -160,6 +185,7 @@ int main(void)
 		FIXTURE_TEST(test_getattr_next_one_is_asked_for_anew),
 		FIXTURE_TEST(test_getattr_not_fetched_is_asked_for_anew),
 		FIXTURE_TEST(test_getattr_by_another_client_is_asked_for_anew),
+		FIXTURE_TEST(test_getattr_answered_too_late_says_nothing),
 	};
 	int failed = fixture_run(tests, &params);
 

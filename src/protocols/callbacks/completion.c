@@ -9,7 +9,9 @@
 
 #include "callbacks/delegated_times.h"
 #include "callbacks/op_context.h"
+#include "callbacks/recalled.h"
 #include "ganesha/dialect.h"
+#include "ganesha/layout.h"
 
 #include "nfs_proto_functions.h"
 #include "nfsv41.h"
@@ -131,17 +133,31 @@ static void forget_delegation(rpc_call_t *call)
 		memset(context->stateid.other, 0, OTHERSIZE);
 }
 
-/* The file whose times its holder has told; NULL: it was not asked, or it has not.
+/* The file whose attributes its holder has told; NULL: it was not asked, or it has not.
  * Ganesha has a reference until its own completion has run.
  */
-static struct fsal_obj_handle *file_with_times(rpc_call_t *call,
-					       const struct bc_call *submitted)
+static struct fsal_obj_handle *file_told_of(rpc_call_t *call,
+					    const struct bc_call *submitted)
 {
 	return bc_call_opcode(submitted) == NFS4_OP_CB_GETATTR &&
-			       call->cbt.v_u.v4.res.status == NFS4_OK &&
-			       bc_times_are_asked(getattr_args(call)) ?
+			       call->cbt.v_u.v4.res.status == NFS4_OK ?
 		       (struct fsal_obj_handle *)bc_call_file(submitted) :
 		       NULL;
+}
+
+/* Who has returned the delegation, or lost it, before its answer is taken has said more
+ * of the file since, or has no say in it any more.
+ */
+static bool is_too_late(struct fsal_obj_handle *file, clientid4 holder)
+{
+	bool late;
+
+	if (bc_layout_of_delegations() != BC_LAYOUT_FITS)
+		return false;
+	STATELOCK_lock(file);
+	late = !bc_asked_delegation(file, holder);
+	STATELOCK_unlock(file);
+	return late;
 }
 
 /* Ganesha's completion. Frees @call, and gives the reference to the export back. */
@@ -150,23 +166,30 @@ static void call_end(rpc_call_t *call, const struct bc_call *submitted,
 {
 	nfs41_session_t *session = call->chan->source.session;
 	uint32_t opcode = bc_call_opcode(submitted);
+	clientid4 holder = session->clientid;
+	struct bc_times_coming coming;
 	struct req_op_context context;
 	bool has_context = bc_op_context_for_completion(
 		bc_call_export(submitted), &context);
 	struct fsal_obj_handle *file =
-		has_context ? file_with_times(call, submitted) : NULL;
+		has_context ? file_told_of(call, submitted) : NULL;
+	bool times = file && bc_times_are_asked(getattr_args(call));
 
-	if (file) {
+	if (file && is_too_late(file, holder)) {
+		set_result(call, NFS4ERR_DELAY, NULL);
+		times = false;
+	}
+	if (times) {
 		file->obj_ops->get_ref(file);
-		bc_times_begin(file);
+		bc_times_begin(&coming, file);
 	}
 	if (BC_RETRIES_AT_THE_END && opcode == NFS4_OP_CB_RECALL &&
 	    CMM_LOAD_SHARED(shutting_down))
 		forget_delegation(call);
 	(*call->call_req.cc_process_cb)(&call->call_req);
-	if (file) {
-		bc_times_set(file, reply->op_result);
-		bc_times_end(file);
+	if (times) {
+		bc_times_set(file, holder, reply->op_result);
+		bc_times_end(&coming);
 		file->obj_ops->put_ref(file);
 	}
 	if (has_context)

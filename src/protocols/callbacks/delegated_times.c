@@ -9,14 +9,16 @@
  */
 #include "callbacks/delegated_times.h"
 
+#include "callbacks/recalled.h"
 #include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 
 #include "export_mgr.h"
 #include "fsal_up.h"
+#include "sal_functions.h"
 
+#include <pthread.h>
 #include <time.h>
-#include <urcu/uatomic.h>
 
 /* In the third word of a bitmap. */
 #define WORD (BC_TIME_DELEG_ACCESS / 32)
@@ -26,53 +28,56 @@
 _Static_assert(BC_TIME_DELEG_MODIFY / 32 == WORD && WORD < BITMAP4_MAPLEN,
 	       "a bitmap has room for both");
 
-/* Answers whose times are coming, of all files that share a place. [A] */
-#define PLACES 256 /* a power of two */
-static unsigned int coming[PLACES];
-
-static unsigned int *place_of(const struct fsal_obj_handle *obj)
-{
-	return &coming[(uintptr_t)obj / 64 % PLACES];
-}
+/* Those whose answer may be there without the times. */
+static struct glist_head all_coming = GLIST_HEAD_INIT(all_coming);
+static pthread_mutex_t coming_lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
 
 /* Ganesha takes the file's st_lock after this, and so does who looks. */
-void bc_times_begin(const struct fsal_obj_handle *obj)
+void bc_times_begin(struct bc_times_coming *coming,
+		    const struct fsal_obj_handle *obj)
 {
-	uatomic_inc(place_of(obj));
+	coming->obj = obj;
+	pthread_mutex_lock(&coming_lock);
+	glist_add(&all_coming, &coming->others);
+	pthread_mutex_unlock(&coming_lock);
 }
 
-void bc_times_end(const struct fsal_obj_handle *obj)
+void bc_times_end(struct bc_times_coming *coming)
 {
-	cmm_smp_mb__before_uatomic_dec();
-	uatomic_dec(place_of(obj));
+	pthread_mutex_lock(&coming_lock);
+	glist_del(&coming->others);
+	pthread_mutex_unlock(&coming_lock);
 }
 
 bool bc_times_are_coming(const struct fsal_obj_handle *obj)
 {
-	return uatomic_read(place_of(obj)) > 0;
-}
-
-static bool has_times(const struct fsal_obj_handle *obj)
-{
 	struct glist_head *glist;
+	bool found = false;
 
-	glist_for_each(glist, &obj->state_hdl->file.list_of_states) {
-		const state_t *state = glist_entry(glist, state_t, state_list);
-		open_delegation_type4 type = state->state_data.deleg.sd_type;
-
-		if (state->state_type == STATE_TYPE_DELEG &&
-		    bc_type_is_write(type) && bc_type_has_times(type))
-			return true;
-	}
-	return false;
+	pthread_mutex_lock(&coming_lock);
+	glist_for_each(glist, &all_coming)
+		found = found ||
+			glist_entry(glist, struct bc_times_coming, others)
+					->obj == obj;
+	pthread_mutex_unlock(&coming_lock);
+	return found;
 }
 
-void bc_times_ask(CB_GETATTR4args *args, const struct fsal_obj_handle *obj)
+static bool has_times(const struct fsal_obj_handle *obj, clientid4 holder)
+{
+	const state_t *asked = bc_asked_delegation(obj, holder);
+
+	return asked && bc_type_has_times(asked->state_data.deleg.sd_type);
+}
+
+void bc_times_ask(CB_GETATTR4args *args, const struct fsal_obj_handle *obj,
+		  clientid4 holder)
 {
 	bitmap4 *mask = &args->attr_request;
 
 	if (!BC_DELEGATES_TIMES || !obj ||
-	    bc_layout_of_delegations() != BC_LAYOUT_FITS || !has_times(obj))
+	    bc_layout_of_delegations() != BC_LAYOUT_FITS ||
+	    !has_times(obj, holder))
 		return;
 	while (mask->bitmap4_len <= WORD)
 		mask->map[mask->bitmap4_len++] = 0;
@@ -142,11 +147,16 @@ static void update(struct fsal_obj_handle *obj, struct fsal_attrlist *attrs)
 	(void)up->update(up, &key, attrs, fsal_up_update_spaceused_inc);
 }
 
-void bc_times_set(struct fsal_obj_handle *obj, const fattr4 *answer)
+void bc_times_set(struct fsal_obj_handle *obj, clientid4 holder,
+		  const fattr4 *answer)
 {
 	struct fsal_attrlist attrs = { .valid_mask = 0 };
 
-	if (answer->attrmask.bitmap4_len > WORD && decode(answer, &attrs) &&
-	    attrs.valid_mask)
+	if (answer->attrmask.bitmap4_len <= WORD || !decode(answer, &attrs) ||
+	    !attrs.valid_mask)
+		return;
+	STATELOCK_lock(obj);
+	if (has_times(obj, holder))
 		update(obj, &attrs);
+	STATELOCK_unlock(obj);
 }

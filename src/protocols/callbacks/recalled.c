@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The delegation that a CB_RECALL is about.
+ * The delegation that a callback is about.
  *
  * Ganesha counts from the first attempt to recall a delegation, in whole seconds,
  * and looks when an attempt has failed.  An attempt that ends just then keeps
  * nobody waiting for another one.
  */
 #include "callbacks/recalled.h"
+
+#include "ganesha/dialect.h"
 
 #include <string.h>
 #include <time.h>
@@ -34,6 +36,23 @@ static state_t *find_delegation(const struct fsal_obj_handle *obj,
 
 		if (state->state_type == STATE_TYPE_DELEG &&
 		    !memcmp(state->stateid_other, stateid->other, OTHERSIZE))
+			return state;
+	}
+	return NULL;
+}
+
+const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
+				   clientid4 holder)
+{
+	struct glist_head *glist;
+
+	glist_for_each(glist, &obj->state_hdl->file.list_of_states) {
+		const state_t *state = glist_entry(glist, state_t, state_list);
+
+		if (state->state_type == STATE_TYPE_DELEG &&
+		    bc_type_is_write(state->state_data.deleg.sd_type) &&
+		    state->state_owner->so_owner.so_nfs4_owner.so_clientid ==
+			    holder)
 			return state;
 	}
 	return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The delegation that a CB_RECALL is about, and how long it has been recalled.
+ * The delegation that a callback is about, and how long it has been recalled.
  */
 #ifndef BC_RECALLED_H
 #define BC_RECALLED_H
@@ -15,6 +15,19 @@ void bc_recalled_file_set(const struct fsal_obj_handle *obj);
 
 /** The same, to be compared: the file that a callback is about that it makes. */
 const void *bc_recalled_file(void);
+
+/**
+ * The write delegation that a CB_GETATTR is about.
+ *
+ * @param[in] obj     its file
+ * @param[in] holder  the client that is asked, or has been
+ *
+ * @return NULL: it has none (any more)
+ *
+ * Context: the file's st_lock is held; delegations are laid out as known.
+ */
+const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
+				   clientid4 holder);
 
 /**
  * How long a CB_RECALL may take until Ganesha revokes the delegation, which it does

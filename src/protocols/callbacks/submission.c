@@ -144,7 +144,7 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
 	if (sequence[1].argop == NFS4_OP_CB_GETATTR)
 		bc_times_ask(&sequence[1].nfs_cb_argop4_u.opcbgetattr,
-			     bc_recalled_file());
+			     bc_recalled_file(), session->clientid);
 	/* First: who waits for the slot holds cid_mutex, which call_new() takes. */
 	release_ganesha_slot(session,
 			     sequence->nfs_cb_argop4_u.opcbsequence.csa_slotid);
