@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 TIMES = 10000
+RUNS = 3  # at most: what malloc() finds of what another thread freed may add to one
 
 
 def count(hotpath, path):
@@ -30,13 +31,23 @@ def count(hotpath, path):
     return int(found.group(1)) / TIMES
 
 
+def least(hotpath, path, enough):
+    """The least of some runs, or the first one that is no more than @enough."""
+    now = count(hotpath, path)
+    for _ in range(RUNS - 1):
+        if now <= enough:
+            break
+        now = min(now, count(hotpath, path))
+    return now
+
+
 def main(hotpath, baseline):
     with open(baseline, encoding="ascii") as file:
         expected = json.load(file)
     tolerance = expected.pop("tolerance")
     failed = False
     for path, before in expected.items():
-        now = count(hotpath, path)
+        now = least(hotpath, path, before * (1 + tolerance))
         change = now / before - 1
         failed |= abs(change) > tolerance
         print(f"{path}: {now:.0f} instructions, baseline {before} "

@@ -62,7 +62,7 @@ static char lines[64][256];
 static unsigned int num_lines;
 static bool by_completions; /* all lines, by that thread */
 static unsigned int num_traces; /* lines of BC_LOG_TRACE */
-static bool slow_log; /* they wait for next_trace */
+static bool slow_log; /* [A] they wait for next_trace */
 static sem_t next_trace;
 
 static bool is_tracing(void)
@@ -77,7 +77,7 @@ static void keep_line(enum bc_log_level level, const char *line)
 	assert_true(level <= BC_LOG_TRACE);
 	if (level == BC_LOG_TRACE)
 		num_traces++;
-	if (level == BC_LOG_TRACE && slow_log)
+	if (level == BC_LOG_TRACE && uatomic_read(&slow_log))
 		sem_wait(&next_trace);
 	if (num_lines == 64)
 		num_lines--; /* the last one is kept */
@@ -158,10 +158,10 @@ static void test_log_traces_that_wait_are_bounded_and_counted(void **state)
 
 	(void)state;
 	sem_init(&next_trace, 0, 0);
-	slow_log = true;
+	uatomic_set(&slow_log, true);
 	for (unsigned int i = 0; i < many; i++)
 		BC_TRACE_CLIENT(7, "step %u", i);
-	slow_log = false;
+	uatomic_set(&slow_log, false);
 	sem_post(&next_trace);
 	bc_worker_flush(bc_completion_queue);
 	assert_int_equal(num_traces, BC_TRACES_MAX);
