@@ -352,7 +352,7 @@ struct bc_call {
 	uint32_t opcode; /* [K] */
 	uint32_t minorversion; /* [K] */
 	void *cookie; /* [K] */
-	const void *file; /* [K] that it is about, the core never follows it; or NULL */
+	const void *file; /* [K] that it is about, only compared; or NULL */
 	void *export; /* [K] the same */
 	uint64_t patience; /* [K] ms: one attempt, over by then; 0: as usual */
 	uint64_t limit; /* [K] ms: over by then; 0: when its attempts are */
