@@ -88,6 +88,8 @@ static unsigned long traced_id(struct fixture *f, const struct nfs_file *file)
 	for (int i = 0; i < NFS4_STATEID_OTHER_SIZE; i++)
 		len += snprintf(text + len, sizeof(text) - (size_t)len, "%02x",
 				stateid->other[i]);
+	/* It is written a moment later, by another thread. */
+	server_wait_log(f->server, text, 1, SOON);
 	traced_read(f, "callback ", &traced);
 	for (unsigned int i = 0; i < traced.count; i++) {
 		strcpy(line, traced.lines[i]);
