@@ -349,10 +349,9 @@ static bool put_client(DBusMessageIter *iter, const struct bc_client_view *view)
 static bool put_sessionid(DBusMessageIter *iter,
 			  const uint8_t id[BC_SESSIONID_SIZE])
 {
-	char text[2 * BC_SESSIONID_SIZE + 1];
+	char text[BC_MODEL_SESSIONID];
 
-	for (int i = 0; i < BC_SESSIONID_SIZE; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
+	bc_model_sessionid(id, text);
 	return put_text(iter, text);
 }
 

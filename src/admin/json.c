@@ -68,10 +68,9 @@ static void set_clientid(json_t *object, const char *name, uint64_t clientid)
 static void set_sessionid(json_t *object, const char *name,
 			  const uint8_t id[BC_SESSIONID_SIZE])
 {
-	char text[2 * BC_SESSIONID_SIZE + 1];
+	char text[BC_MODEL_SESSIONID];
 
-	for (int i = 0; i < BC_SESSIONID_SIZE; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
+	bc_model_sessionid(id, text);
 	set_text(object, name, text);
 }
 

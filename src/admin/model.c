@@ -255,6 +255,13 @@ bool bc_model_address(const struct bc_client_view *view,
 
 /* Names ---------------------------------------------------------------------- */
 
+void bc_model_sessionid(const uint8_t id[BC_SESSIONID_SIZE],
+			char text[BC_MODEL_SESSIONID])
+{
+	for (int i = 0; i < BC_SESSIONID_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
+}
+
 void bc_model_count_name(const struct bc_model_count *count,
 			 char name[BC_MODEL_COUNT_NAME])
 {

@@ -55,6 +55,12 @@ const char *bc_model_why_no_delegations(const struct bc_client_view *view);
 bool bc_model_address(const struct bc_client_view *view,
 		      char text[BC_MODEL_ADDRESS]);
 
+#define BC_MODEL_SESSIONID (2 * BC_SESSIONID_SIZE + 1) /* bytes */
+
+/** A session's id as it is written: in hexadecimal digits. */
+void bc_model_sessionid(const uint8_t id[BC_SESSIONID_SIZE],
+			char text[BC_MODEL_SESSIONID]);
+
 #define BC_MODEL_TEXT 1024 /* bytes; what is longer is cut */
 
 /** A text that is no UTF-8, as a path may be: with "?" for each byte that is not

@@ -126,14 +126,6 @@ static void line_run(struct bc_work *work)
 	free(line);
 }
 
-/* Add to a line what has room. */
-static void line_add(struct log_line *line, const char *format, va_list args)
-{
-	size_t len = strlen(line->text);
-
-	vsnprintf(line->text + len, sizeof(line->text) - len, format, args);
-}
-
 static void line_queue(struct log_line *line, enum bc_log_level level)
 {
 	line->level = level;
@@ -200,62 +192,58 @@ static void omitted_run(struct bc_timer *timer)
 
 /* Lines that follow a callback ---------------------------------------------- */
 
-/* @return a line that begins so, to be queued; NULL: too many wait, or out of memory */
-static struct log_line *trace_begin(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+#define ABOUT 64 /* bytes, for what a line begins with */
+_Static_assert(2 * ABOUT < LINE_MAX_SIZE, "and there is room behind it");
 
-static struct log_line *trace_begin(const char *format, ...)
+/* Left out, and counted, where too many wait or memory is short. */
+static void trace(const char *about, const char *format, va_list args)
 {
 	struct log_line *line = NULL;
+	char left_out[ABOUT] = "";
 	unsigned long omitted;
-	va_list args;
+	int len;
 
 	if (uatomic_add_return(&bc_core.traces.waiting, 1) <= BC_TRACES_MAX)
 		line = malloc(sizeof(*line));
 	if (!line) {
 		uatomic_dec(&bc_core.traces.waiting);
 		uatomic_inc(&bc_core.traces.omitted);
-		return NULL;
+		return;
 	}
 	omitted = uatomic_read(&bc_core.traces.omitted) ?
 			  uatomic_xchg(&bc_core.traces.omitted, 0) :
 			  0;
-	line->text[0] = '\0';
 	if (omitted)
-		snprintf(line->text, sizeof(line->text),
-			 "(%lu lines left out) ", omitted);
-	va_start(args, format);
-	line_add(line, format, args);
-	va_end(args);
-	return line;
+		snprintf(left_out, sizeof(left_out), "(%lu lines left out) ",
+			 omitted);
+	len = snprintf(line->text, sizeof(line->text), "%s%s", left_out, about);
+	vsnprintf(line->text + len, sizeof(line->text) - (size_t)len, format,
+		  args);
+	line_queue(line, BC_LOG_TRACE);
 }
 
 void bc_trace_call(const struct bc_call *call, const char *format, ...)
 {
 	uint64_t ns = call->submitted ? bc_now_ns() - call->submitted : 0;
-	struct log_line *line =
-		trace_begin("callback %lu +%luus: ", (unsigned long)call->id,
-			    (unsigned long)(ns / 1000));
+	char about[ABOUT];
 	va_list args;
 
-	if (!line)
-		return;
+	snprintf(about, sizeof(about),
+		 "callback %lu +%luus: ", (unsigned long)call->id,
+		 (unsigned long)(ns / 1000));
 	va_start(args, format);
-	line_add(line, format, args);
+	trace(about, format, args);
 	va_end(args);
-	line_queue(line, BC_LOG_TRACE);
 }
 
 void bc_trace_client(uint64_t clientid, const char *format, ...)
 {
-	struct log_line *line =
-		trace_begin("client %#lx: ", (unsigned long)clientid);
+	char about[ABOUT];
 	va_list args;
 
-	if (!line)
-		return;
+	snprintf(about, sizeof(about),
+		 "client %#lx: ", (unsigned long)clientid);
 	va_start(args, format);
-	line_add(line, format, args);
+	trace(about, format, args);
 	va_end(args);
-	line_queue(line, BC_LOG_TRACE);
 }

@@ -29,7 +29,7 @@
 /* Files, clients and sessions that share a chain cost each other a step; addresses,
  * what the server has for one.
  */
-#define CHAINS 1024 /* 2 to the 10th: session_chain() */
+#define CHAINS 1024 /* a power of two */
 #define WEIGHT 65536 /* bytes */
 #define GIVING_MS 1000 /* that the end waits for those who go on just now */
 
@@ -85,17 +85,9 @@ static size_t client_chain(uint64_t client)
 	return bc_hash_u64(client) % CHAINS;
 }
 
-/* Every SEQUENCE asks for it: the hash is a simple one.  Of Ganesha's ids the halves
- * count clients and sessions, side by side: their difference is that of many.
- */
 static size_t session_chain(const uint8_t *session)
 {
-	uint64_t half[2];
-
-	memcpy(half, session, sizeof(half));
-	return ((half[0] * UINT64_C(0xff51afd7ed558ccd) + half[1]) *
-		UINT64_C(0x9e3779b97f4a7c15)) >>
-	       54;
+	return bc_hash_sessionid(session) % CHAINS;
 }
 
 /* @return its weight, of all that share its chain */

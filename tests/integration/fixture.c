@@ -190,6 +190,20 @@ void fixture_hold_again(struct fixture *fixture, const char *name,
 	}
 }
 
+bool fixture_is_granted(struct fixture *fixture, const char *name)
+{
+	struct nfs_file file;
+	bool granted;
+
+	server_make_file(fixture->server, name, "contents");
+	granted = holder_opens(fixture, name, &file);
+	if (granted)
+		fixture_return(fixture, &file);
+	else
+		assert_int_equal(nfs_close(&fixture->session, &file), NFS4_OK);
+	return granted;
+}
+
 void fixture_hold_write(struct fixture *f, const char *name,
 			struct nfs_file *file)
 {

@@ -100,7 +100,10 @@ void fixture_hold(struct fixture *fixture, const char *name,
 void fixture_hold_again(struct fixture *fixture, const char *name,
 			struct nfs_file *file);
 
-/** The same of a new file that the holder writes: with a write delegation. */
+/** Is the holder granted a delegation of a new file @a name?  It returns it. */
+bool fixture_is_granted(struct fixture *fixture, const char *name);
+
+/** fixture_hold() of a new file that the holder writes: with a write delegation. */
 void fixture_hold_write(struct fixture *fixture, const char *name,
 			struct nfs_file *file);
 

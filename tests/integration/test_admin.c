@@ -317,27 +317,6 @@ static void test_trust(void **state)
 	assert_answer(f, "POST", "/v1/clients/1/trust", 404, "no such client");
 }
 
-static bool is_granted(struct fixture *f, const char *name)
-{
-	struct nfs_file file;
-	char path[64];
-	bool granted;
-
-	server_make_file(f->server, name, "contents");
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->session, path,
-				  OPEN4_SHARE_ACCESS_READ |
-					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
-				  &file),
-			 NFS4_OK);
-	granted = file.delegation.type == OPEN_DELEGATE_READ;
-	if (granted)
-		fixture_return(f, &file);
-	else
-		assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
-	return granted;
-}
-
 static void test_leases_are_switched(void **state)
 {
 	struct fixture *f = *state;
@@ -346,14 +325,14 @@ static void test_leases_are_switched(void **state)
 	fixture_hold(f, "held", &held);
 	assert_answer(f, "POST", "/v1/settings/Leases?value=false", 200,
 		      "\"Leases\":false");
-	assert_false(is_granted(f, "off"));
+	assert_false(fixture_is_granted(f, "off"));
 	/* What is held stays, and is recalled. */
 	fixture_conflict(f, "held");
 	assert_true(fixture_recalls(fixture_callback(f, 0), &held));
 	fixture_return(f, &held);
 	assert_answer(f, "POST", "/v1/settings/leases?value=TRUE", 200,
 		      "\"Leases\":true");
-	assert_true(is_granted(f, "on"));
+	assert_true(fixture_is_granted(f, "on"));
 	assert_answer(f, "POST", "/v1/settings/Leases?value=1", 400,
 		      "neither true nor false");
 	assert_answer(f, "POST", "/v1/settings/Leases", 400, "error");

@@ -101,6 +101,22 @@ static void let_go(struct fixture *f, const struct contended *contended)
 			 NFS4_OK);
 }
 
+/* It is free then for who asks first, and no one is called. */
+static void assert_nobody_is_told(struct fixture *f,
+				  const struct contended *contended)
+{
+	struct nfs_res res;
+
+	let_go(f, contended);
+	assert_int_equal(lock_as(&f->opener_session, &contended->theirs,
+				 "locker", WRITE_LT, &res),
+			 NFS4_OK);
+	assert_int_equal(
+		unlock(&f->opener_session, &contended->theirs, &res.stateid),
+		NFS4_OK);
+	assert_int_equal(cb_responder_count(f->responder), 0);
+}
+
 /* A notification, of whichever lock owner. */
 static bool is_of(const struct cb_call *call, const char *owner)
 {
@@ -323,20 +339,12 @@ static void test_notify_not_after_the_waiter_has_given_up(void **state)
 {
 	struct fixture *f = *state;
 	struct contended contended;
-	struct nfs_res res;
 
 	wait_for_lock(f, "given-up", &contended);
 	assert_int_equal(
 		lock_as(&f->session, &contended.mine, OWNER, WRITE_LT, NULL),
 		NFS4ERR_DENIED);
-	let_go(f, &contended);
-	assert_int_equal(lock_as(&f->opener_session, &contended.theirs,
-				 "locker", WRITE_LT, &res),
-			 NFS4_OK);
-	assert_int_equal(
-		unlock(&f->opener_session, &contended.theirs, &res.stateid),
-		NFS4_OK);
-	assert_int_equal(cb_responder_count(f->responder), 0);
+	assert_nobody_is_told(f, &contended);
 	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);
@@ -346,18 +354,10 @@ static void test_notify_not_after_the_waiter_has_closed(void **state)
 {
 	struct fixture *f = *state;
 	struct contended contended;
-	struct nfs_res res;
 
 	wait_for_lock(f, "closed", &contended);
 	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
-	let_go(f, &contended);
-	assert_int_equal(lock_as(&f->opener_session, &contended.theirs,
-				 "locker", WRITE_LT, &res),
-			 NFS4_OK);
-	assert_int_equal(
-		unlock(&f->opener_session, &contended.theirs, &res.stateid),
-		NFS4_OK);
-	assert_int_equal(cb_responder_count(f->responder), 0);
+	assert_nobody_is_told(f, &contended);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);
 }
@@ -366,18 +366,10 @@ static void test_notify_not_after_the_waiter_has_restarted(void **state)
 {
 	struct fixture *f = *state;
 	struct contended contended;
-	struct nfs_res res;
 
 	wait_for_lock(f, "restarted", &contended);
 	restart(&f->holder, &f->session);
-	let_go(f, &contended);
-	assert_int_equal(lock_as(&f->opener_session, &contended.theirs,
-				 "locker", WRITE_LT, &res),
-			 NFS4_OK);
-	assert_int_equal(
-		unlock(&f->opener_session, &contended.theirs, &res.stateid),
-		NFS4_OK);
-	assert_int_equal(cb_responder_count(f->responder), 0);
+	assert_nobody_is_told(f, &contended);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);
 }

@@ -87,27 +87,6 @@ static void ask(const char *socket, const char *method, const char *url,
 			 status);
 }
 
-static bool is_granted(struct fixture *f, const char *name)
-{
-	struct nfs_file file;
-	char path[64];
-	bool granted;
-
-	server_make_file(f->server, name, "contents");
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->session, path,
-				  OPEN4_SHARE_ACCESS_READ |
-					  OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
-				  &file),
-			 NFS4_OK);
-	granted = file.delegation.type == OPEN_DELEGATE_READ;
-	if (granted)
-		fixture_return(f, &file);
-	else
-		assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
-	return granted;
-}
-
 /* What changes ----------------------------------------------------------------- */
 
 static void test_leases_and_holding_change(void **state)
@@ -123,12 +102,12 @@ static void test_leases_and_holding_change(void **state)
 	assert_logged(f, "Leases is false now, it was true");
 	assert_logged(f, "Hold_Conflicts is 1234 now, it was 0");
 	assert_settings(f, "\"Leases\":false,\"Hold_Conflicts\":1234");
-	assert_false(is_granted(f, "refused"));
+	assert_false(fixture_is_granted(f, "refused"));
 	/* What is held stays so. */
 	fixture_assert_flags(f, 0);
 	reload(f, &first);
 	assert_logged(f, "Leases is true now, it was false");
-	assert_true(is_granted(f, "granted"));
+	assert_true(fixture_is_granted(f, "granted"));
 	fixture_conflict(f, "held");
 	assert_true(fixture_recalls(fixture_callback(f, 0), &held));
 	fixture_return(f, &held);
@@ -146,7 +125,7 @@ static void test_what_was_set_is_as_configured_again(void **state)
 	assert_logged(f, "Leases is true now, it was false");
 	assert_logged(f, "Hold_Conflicts is 0 now, it was 77");
 	assert_settings(f, "\"Leases\":true,\"Hold_Conflicts\":0");
-	assert_true(is_granted(f, "granted"));
+	assert_true(fixture_is_granted(f, "granted"));
 }
 
 /* Connections that are bound stay; the next one takes another's place. */
@@ -274,7 +253,7 @@ static void test_the_rest_needs_a_restart(void **state)
 		"Accept_Build_Id needs a restart of the server: it is \"\", and \"0123\" in the configuration");
 	assert_int_equal(server_log_count(f->server, " now, it was "), 0);
 	assert_settings(f, "\"Multiplex\":true");
-	assert_true(is_granted(f, "granted"));
+	assert_true(fixture_is_granted(f, "granted"));
 	/* As long as it is so. */
 	reload(f, &first);
 	assert_int_equal(server_log_count(f->server, "needs a restart"), 7);
@@ -310,12 +289,12 @@ static void test_errors_change_nothing(void **state)
 		"BACKCHANNEL: Bind_Policy is to be same_principal or same_principal_or_address or any");
 	assert_int_equal(server_log_count(f->server, "now, it was"), 0);
 	assert_settings(f, "\"Leases\":true");
-	assert_true(is_granted(f, "granted"));
+	assert_true(fixture_is_granted(f, "granted"));
 	fixture_conflict(f, "held");
 	assert_true(fixture_recalls(fixture_callback(f, 0), &held));
 	fixture_return(f, &held);
 	reload(f, &first);
-	assert_true(is_granted(f, "granted too"));
+	assert_true(fixture_is_granted(f, "granted too"));
 }
 
 /* A server that was started without Leases has exports that are as they were. */
@@ -334,7 +313,7 @@ static void test_leases_from_the_start_only(void **state)
 	assert_logged(
 		&f,
 		"Leases needs a restart of the server: it is false, and true in the configuration");
-	assert_false(is_granted(&f, "refused"));
+	assert_false(fixture_is_granted(&f, "refused"));
 	assert_int_equal(fixture_unmount(&fixture), 0);
 	assert_int_equal(fixture_stop(&f), 0);
 }

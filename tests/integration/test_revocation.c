@@ -256,25 +256,6 @@ static void test_session_replaced_is_told_as_well(void **state)
 	assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
 }
 
-/* Is the holder granted a delegation of a new file? */
-static bool is_granted(struct fixture *f, const char *name)
-{
-	struct nfs_file file;
-	char path[64];
-	bool granted;
-
-	server_make_file(f->server, name, "contents");
-	snprintf(path, sizeof(path), "export/%s", name);
-	assert_int_equal(nfs_open(&f->session, path, WANT_READ, &file),
-			 NFS4_OK);
-	granted = file.delegation.type == OPEN_DELEGATE_READ;
-	if (granted)
-		fixture_return(f, &file);
-	else
-		assert_int_equal(nfs_close(&f->session, &file), NFS4_OK);
-	return granted;
-}
-
 /* It is, a moment after it has answered. */
 static void wait_granted(struct fixture *f, const char *format)
 {
@@ -284,7 +265,7 @@ static void wait_granted(struct fixture *f, const char *format)
 
 	for (unsigned int i = 0;; i++) {
 		snprintf(name, sizeof(name), format, i);
-		granted = is_granted(f, name);
+		granted = fixture_is_granted(f, name);
 		if (granted || nfs_now_ns() > until)
 			break;
 	}
@@ -322,11 +303,11 @@ static void test_barred_client_is_granted_again_after_last_free(void **state)
 	get_barred(f, "freed-%u", files);
 	for (unsigned int i = 0; i < BARRED; i++) {
 		assert_true(flagged(&f->session));
-		assert_false(is_granted(f, "before-the-last"));
+		assert_false(fixture_is_granted(f, "before-the-last"));
 		assert_int_equal(let_go(&f->session, &files[i]), NFS4_OK);
 	}
 	assert_false(flagged(&f->session));
-	assert_true(is_granted(f, "after-the-last"));
+	assert_true(fixture_is_granted(f, "after-the-last"));
 }
 
 static void test_barred_client_is_granted_again_with_answer(void **state)
@@ -336,14 +317,14 @@ static void test_barred_client_is_granted_again_with_answer(void **state)
 	struct nfs_file files[BARRED];
 
 	get_barred(f, "rebound-%u", files);
-	assert_false(is_granted(f, "before-the-path"));
+	assert_false(fixture_is_granted(f, "before-the-path"));
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
 	nfs_session_set_conn(&f->session, fore);
 	fixture_wait_flags(f, PATH_DOWN);
 	cb_responder_set_default(f->responder, &never);
 	fixture_bind(f);
 	/* The path is no answer yet. */
-	assert_false(is_granted(f, "before-the-answer"));
+	assert_false(fixture_is_granted(f, "before-the-answer"));
 	cb_responder_set_default(f->responder, &refused);
 	fixture_bind(f);
 	wait_granted(f, "after-the-answer-%u");
