@@ -15,6 +15,7 @@
 /* Of a descriptor beyond, nobody knows whether its writer waits. */
 #define DESCRIPTORS 65536
 #define WAIT_MS 1000 /* the workers may be busy with many such ends */
+#define LINE 64 /* of a cache, bytes */
 
 /* What the writer of a descriptor does; or, ms: it waits, and the end of its
  * connection was met then.
@@ -22,11 +23,13 @@
 #define WRITER_NONE 0
 #define WRITER_WAITS 1 /* for room, or will if it finds none */
 
-/* By descriptor; what a reply looks at is in one line of the cache. */
+/* By descriptor; what a reply writes is in one line of the cache, and in no other's:
+ * neighbours are served on other processors.
+ */
 static struct {
 	uint32_t writer; /* [A] */
 	bool polled; /* [A] a duplicate of it is, for its writer */
-} descriptors[DESCRIPTORS];
+} __attribute__((aligned(LINE))) descriptors[DESCRIPTORS];
 
 static uint32_t writer_of(int fd)
 {
