@@ -3,6 +3,7 @@
 import collections
 import os
 
+import lab
 from lab import DataError, LabError
 
 # How the holder opens its file, how the other then opens it, and which of
@@ -44,6 +45,15 @@ def hold(holder, path, kind):
     if not holds_delegation(holder, path, kind.holder):
         raise LabError(f"no {kind.name} delegation was granted")
     return handle
+
+
+def expect_returned(client, before, count=1):
+    """It has returned so many delegations since it had returned @before.  Who
+    waited for them goes on when they are; the client counts the replies."""
+    lab.wait_until(lambda: client.count("DELEGRETURN") - before >= count,
+                   f"{count} delegations are returned")
+    if (found := client.count("DELEGRETURN") - before) != count:
+        raise LabError(f"{found} delegations returned, not {count}")
 
 
 def expect_read(guest, handle, data, what):

@@ -16,7 +16,8 @@ import sys
 
 import lab
 from lab import DataError, LabError
-from files import NEW, READ, WRITE, expect_read, hold, make_file, pair
+from files import (NEW, READ, WRITE, expect_read, expect_returned, hold,
+                   make_file, pair)
 
 AT_ONCE = 0.4  # s, where a path is there: Linux asks again after 0.1 and 0.3 s
 FOUND_OUT = 3  # s, where TCP has to find out first
@@ -319,8 +320,7 @@ def many_clients(world):
         handles.append(holder.open(f"{where}/{name}", os.O_RDONLY).value)
     returned = holder.count("DELEGRETURN")
     second_open(world, holder, other, path, AT_ONCE)
-    if (found := holder.count("DELEGRETURN") - returned) != len(handles):
-        raise LabError(f"{found} of {len(handles)} delegations returned")
+    expect_returned(holder, returned, len(handles))
     for number, handle in enumerate(handles):
         sees_new_data(holder, f"/run/{number}/{name}", handle)
     world.server.stop()

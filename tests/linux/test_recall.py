@@ -14,8 +14,8 @@ import sys
 
 import lab
 from lab import LabError
-from files import (KINDS, NEW, OLD, READ, WRITE, expect_read, hold,
-                   holds_delegation, make_file, pair)
+from files import (KINDS, NEW, OLD, READ, WRITE, expect_read,
+                   expect_returned, hold, holds_delegation, make_file, pair)
 
 LIMIT = 2  # s, for the second client's open() during a recall: no lease is over
 RETRY = 0.1  # s, after which Linux asks again where it was told to wait
@@ -34,8 +34,7 @@ def recall(world, holder, other, path, kind, handle):
     opened = other.open(path, kind.other)
     world.note_blocked(opened.seconds)
     world.server.check()
-    if holder.count("DELEGRETURN") != returned + 1:
-        raise LabError("the holder has not returned its delegation")
+    expect_returned(holder, returned)
     if opened.seconds > LIMIT:
         raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
     if kind is WRITE:
