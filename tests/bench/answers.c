@@ -34,9 +34,9 @@ static void put_header(struct xdr_buf *reply, uint32_t xid)
 		xdr_put_u32(reply, 0);
 }
 
-/* Every operation is well. @return false: it is no CB_COMPOUND as expected */
+/* Every operation is well: CB_SEQUENCE, and perhaps another one. */
 static bool put_results(struct xdr_buf *reply, struct xdr_cursor *args,
-			uint32_t slots)
+			uint32_t slots, struct answers_about *about)
 {
 	uint32_t len, nops, lists;
 
@@ -46,9 +46,10 @@ static bool put_results(struct xdr_buf *reply, struct xdr_cursor *args,
 	xdr_put_u32(reply, NFS4_OK);
 	xdr_put_u32(reply, 0); /* tag */
 	xdr_put_u32(reply, nops);
-	if (nops != 2 || xdr_get_u32(args) != OP_CB_SEQUENCE || args->bad ||
-	    xdr_left(args) < NFS4_SESSIONID_SIZE + 5 * 4)
+	if (nops < 1 || nops > 2 || xdr_get_u32(args) != OP_CB_SEQUENCE ||
+	    args->bad || xdr_left(args) < NFS4_SESSIONID_SIZE + 5 * 4)
 		return false;
+	about->session = args->next;
 	xdr_put_u32(reply, OP_CB_SEQUENCE);
 	xdr_put_u32(reply, NFS4_OK);
 	/* Session, sequence id and slot are those of the request. */
@@ -61,9 +62,24 @@ static bool put_results(struct xdr_buf *reply, struct xdr_cursor *args,
 		xdr_skip(args, NFS4_SESSIONID_SIZE / 4);
 		xdr_skip(args, 2 * xdr_get_u32(args));
 	}
-	xdr_put_u32(reply, xdr_get_u32(args));
-	xdr_put_u32(reply, NFS4_OK);
+	if (nops == 2) {
+		about->op = xdr_get_u32(args);
+		xdr_put_u32(reply, about->op);
+		xdr_put_u32(reply, NFS4_OK);
+	}
+	about->args = *args;
 	return !args->bad;
+}
+
+bool answers_encode(struct xdr_buf *reply, const struct rpc_request *request,
+		    uint32_t slots, struct answers_about *about)
+{
+	struct xdr_cursor args = request->args;
+
+	*about = (struct answers_about){ 0 };
+	put_header(reply, request->xid);
+	return request->proc == CB_NULL ||
+	       put_results(reply, &args, slots, about);
 }
 
 /* [lock] Keep an answer. */
@@ -98,18 +114,17 @@ static void handle(struct nfs_conn *conn, void *arg,
 {
 	uint64_t now = nfs_now_ns();
 	struct answers *answers = arg;
-	struct xdr_cursor args = request->args;
+	struct answers_about about;
 	struct xdr_buf reply = { 0 };
 	unsigned int call;
 
-	put_header(&reply, request->xid);
-	if (request->proc == CB_NULL) {
+	if (!answers_encode(&reply, request, answers->slots, &about))
+		abort();
+	if (!about.op) {
 		nfs_conn_send(conn, reply.data, reply.len);
 		xdr_buf_fini(&reply);
 		return;
 	}
-	if (!put_results(&reply, &args, answers->slots))
-		abort();
 	pthread_mutex_lock(&answers->lock);
 	call = answers->count++;
 	if (call < answers->size)

@@ -35,6 +35,20 @@ struct answers {
 	unsigned int held_size;
 };
 
+/** What a callback is about. */
+struct answers_about {
+	const uint8_t *session; /* its id, borrowed from the request; or NULL */
+	uint32_t op; /* after CB_SEQUENCE; 0: none */
+	struct xdr_cursor args; /* of that */
+};
+
+/**
+ * Encode the correct answer to a callback of a session with so many slots.
+ * @return false: it is neither CB_NULL nor a CB_COMPOUND as expected
+ */
+bool answers_encode(struct xdr_buf *reply, const struct rpc_request *request,
+		    uint32_t slots, struct answers_about *about);
+
 /** For callbacks up to @a size. */
 void answers_init(struct answers *answers, uint32_t slots, unsigned int size);
 /** All its connections have been closed. */

@@ -25,6 +25,7 @@ struct side {
 	struct server *server;
 	unsigned int peers; /* so far, for their addresses */
 	unsigned int series; /* of files, so far */
+	struct side *next; /* of those that were started */
 };
 
 enum { MODULE, STOCK, SIDES };

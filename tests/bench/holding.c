@@ -133,8 +133,9 @@ static void put_end(struct nfs_compound *compound, unsigned int i, void *arg)
 	struct nfs_file *file = &holding->files[i];
 
 	nfs_put_putfh(compound, &file->fh);
-	nfs_put_delegreturn(compound, &file->delegation.stateid);
 	nfs_put_close(compound, 0, &file->stateid);
+	/* The last: it may have been returned before. */
+	nfs_put_delegreturn(compound, &file->delegation.stateid);
 }
 
 static void put_remove(struct nfs_compound *compound, unsigned int i, void *arg)

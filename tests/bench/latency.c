@@ -3,7 +3,7 @@
  * How long one callback takes: with nothing else to do, after a BIND, after a
  * disconnect.
  */
-#include "latency.h"
+#include "holder.h"
 
 #include <stdio.h>
 
@@ -12,55 +12,6 @@
 #define RECOVERIES 100
 #define WARM_UP 20
 #define TRIES 5 /* of a block, if a server crashes */
-
-void holder_begin(struct bench *bench, struct side *side, struct holder *holder,
-		  unsigned int files)
-{
-	answers_init(&holder->answers, PEER_SLOTS, 2 * files);
-	peer_mount(bench, side, &holder->peer, &holder->answers);
-	peer_mount(bench, side, &holder->opener, NULL);
-	holder->holding = (struct holding){ .side = side,
-					    .holders = &holder->peer,
-					    .nholders = 1,
-					    .openers = &holder->opener,
-					    .nopeners = 1 };
-	holding_begin(&holder->holding, files);
-}
-
-void holder_end(struct holder *holder)
-{
-	holding_end(&holder->holding);
-	peer_unmount(&holder->opener);
-	peer_unmount(&holder->peer);
-	answers_fini(&holder->answers);
-}
-
-/* So many callbacks, no more and no less, have come in all. */
-static void expect(struct holder *holder, unsigned int count)
-{
-	unsigned int came = answers_wait(&holder->answers, count, NFS_TIMEOUT);
-
-	if (came != count)
-		fatal("%u callbacks came where %u were expected", came, count);
-}
-
-double holder_recall_us(struct holder *holder, unsigned int i)
-{
-	uint64_t sent = holding_conflict_one(&holder->holding, i);
-	struct nfs_file *file = &holder->holding.files[i];
-
-	if (!sent)
-		return -1;
-	if (answers_wait(&holder->answers, i + 1, NFS_TIMEOUT) != i + 1 &&
-	    !server_alive(holder->holding.side->server))
-		return -1;
-	expect(holder, i + 1);
-	/* Idle again before the next one. */
-	nfs_delegreturn(&holder->peer.session, &file->fh,
-			&file->delegation.stateid);
-	return (double)(answers_get(&holder->answers, i).arrival_ns - sent) /
-	       1e3;
-}
 
 /* The sides in turns. @return whether both servers lived to the end */
 static bool measure_block(struct bench *bench, double us[SIDES][BLOCK])
@@ -150,7 +101,7 @@ static double recover_us(struct holder *holder, unsigned int n, unsigned int i)
 	side_wait_idle(holder->holding.side);
 	replied = bind_both(holder, conn);
 	nfs_conn_put(conn);
-	expect(holder, n + 1);
+	holder_expect(holder, n + 1);
 	return (double)((int64_t)answers_get(&holder->answers, n).arrival_ns -
 			(int64_t)replied) /
 	       1e3;
@@ -167,11 +118,11 @@ static double fail_over_us(struct holder *holder, unsigned int n,
 	nfs_sequence(&holder->peer.session, NULL); /* the latest one heard */
 	answers_hold(&holder->answers);
 	holding_conflict_one(&holder->holding, i);
-	expect(holder, n + 1);
+	holder_expect(holder, n + 1);
 	answers_drop(&holder->answers);
 	closed = nfs_now_ns();
 	nfs_conn_close(holder->peer.session.conn, NFS_CLOSE_FIN);
-	expect(holder, n + 2);
+	holder_expect(holder, n + 2);
 	replace_conn(holder, other);
 	return (double)(answers_get(&holder->answers, n + 1).arrival_ns -
 			closed) /

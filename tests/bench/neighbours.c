@@ -3,7 +3,7 @@
  * What a client that nobody can reach does to another one's recalls: recalls
  * with it and without it, in turns, each with a server of its own.
  */
-#include "latency.h"
+#include "holder.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -45,10 +45,17 @@ static int send_compound(struct pipeline_lane *lane)
 {
 	struct pipeline *pipeline = lane->pipeline;
 	struct nfs_compound *compound = &lane->compound;
+	struct nfs_client *client;
+	struct nfs_conn *conn;
 	int error;
 
-	nfs_compound_init(compound,
-			  pipeline->session(lane->number, pipeline->arg));
+	if (pipeline->session) {
+		nfs_compound_init(compound, pipeline->session(lane->number,
+							      pipeline->arg));
+	} else {
+		conn = pipeline->bare(lane->number, pipeline->arg, &client);
+		nfs_compound_init_bare(compound, client, conn);
+	}
 	compound->done = compound_done;
 	compound->arg = lane;
 	pipeline->put(compound, lane->number, pipeline->arg);

@@ -14,8 +14,11 @@ struct pipeline {
 	/* Chosen by the caller. */
 	unsigned int depth; /* under way at a time */
 	unsigned int count; /* in all */
-	/* Number i goes out on the session that this says... */
+	/* Number i goes out on the session that this says; NULL: without one, */
 	struct nfs_session *(*session)(unsigned int i, void *arg);
+	/* on a connection in a client's name... */
+	struct nfs_conn *(*bare)(unsigned int i, void *arg,
+				 struct nfs_client **client);
 	/* ...with the operations that this puts... */
 	void (*put)(struct nfs_compound *compound, unsigned int i, void *arg);
 	/* ...and its reply comes here, in the loop thread. May be NULL. */

@@ -63,4 +63,7 @@
  */
 #define GANESHA_TELLS_NEIGHBOURS (GANESHA_MAJOR >= 9)
 
+/** RPC_Max_Connections may be no more. */
+#define GANESHA_MAX_CONNECTIONS (GANESHA_MAJOR >= 9 ? 1000000 : 10000)
+
 #endif

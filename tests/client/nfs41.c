@@ -21,8 +21,8 @@ void nfs_client_init(struct nfs_client *client, struct nfs_loop *loop,
 				       .port = port,
 				       .minorversion = 1,
 				       .cred.flavor = AUTH_SYS };
-	snprintf(client->source, sizeof(client->source), "127.1.%u.%u",
-		 n / 250 % 256, 1 + n % 250);
+	snprintf(client->source, sizeof(client->source), "127.%u.%u.%u",
+		 1 + n / 64000 % 250, n / 250 % 256, 1 + n % 250);
 	snprintf(client->owner, sizeof(client->owner), "client-%u", n);
 	snprintf(client->cred.sys.machine, sizeof(client->cred.sys.machine),
 		 "%s", client->owner);
@@ -93,34 +93,10 @@ void nfs_create_session_args_init(struct nfs_create_session_args *args)
 	};
 }
 
-/*
- * In the loop thread: the session is known before the next message on its
- * connection, which may be its first callback.
- */
-static void session_created(struct nfs_compound *compound)
+void nfs_session_init(struct nfs_session *session, struct nfs_client *client,
+		      struct nfs_conn *conn,
+		      const struct nfs_create_session_args *args)
 {
-	const struct nfs_res *res =
-		nfs_compound_res(compound, OP_CREATE_SESSION);
-	struct nfs_session *session = compound->arg;
-
-	if (compound->error || !res || res->status != NFS4_OK)
-		return;
-	memcpy(session->id, res->create_session.id, sizeof(session->id));
-	session->flags = res->create_session.flags;
-	session->fore = res->create_session.fore;
-	session->back = res->create_session.back;
-	if (session->client->responder)
-		cb_responder_add_session(session->client->responder,
-					 session->id, &session->back, session);
-}
-
-int nfs_create_session(struct nfs_session *session, struct nfs_client *client,
-		       struct nfs_conn *conn,
-		       const struct nfs_create_session_args *args)
-{
-	struct nfs_compound compound;
-	int status;
-
 	*session = (struct nfs_session){ .client = client };
 	pthread_mutex_init(&session->lock, NULL);
 	nfs_cond_init(&session->slot_freed);
@@ -130,23 +106,51 @@ int nfs_create_session(struct nfs_session *session, struct nfs_client *client,
 		session->create_args = *args;
 	else
 		nfs_create_session_args_init(&session->create_args);
+}
 
-	nfs_compound_init_bare(&compound, client, conn);
-	nfs_put_create_session(&compound, client->clientid, client->sequence,
-			       &session->create_args);
-	compound.arg = session;
-	compound.on_reply = session_created;
-	status = nfs_compound_finish(&compound);
-	if (status)
-		return status;
-	client->sequence++;
+bool nfs_session_created(struct nfs_session *session,
+			 const struct nfs_compound *compound)
+{
+	const struct nfs_res *res =
+		nfs_compound_res(compound, OP_CREATE_SESSION);
+
+	if (compound->error || !res || res->status != NFS4_OK)
+		return false;
+	memcpy(session->id, res->create_session.id, sizeof(session->id));
+	session->flags = res->create_session.flags;
+	session->fore = res->create_session.fore;
+	session->back = res->create_session.back;
+	session->client->sequence++;
 	session->nslots = session->fore.maxrequests;
 	session->slots = calloc(session->nslots, sizeof(*session->slots));
 	if (!session->slots)
 		abort();
 	for (uint32_t i = 0; i < session->nslots; i++)
 		session->slots[i].sequence = 1;
-	return 0;
+	if (session->client->responder)
+		cb_responder_add_session(session->client->responder,
+					 session->id, &session->back, session);
+	return true;
+}
+
+static void session_created(struct nfs_compound *compound)
+{
+	nfs_session_created(compound->arg, compound);
+}
+
+int nfs_create_session(struct nfs_session *session, struct nfs_client *client,
+		       struct nfs_conn *conn,
+		       const struct nfs_create_session_args *args)
+{
+	struct nfs_compound compound;
+
+	nfs_session_init(session, client, conn, args);
+	nfs_compound_init_bare(&compound, client, conn);
+	nfs_put_create_session(&compound, client->clientid, client->sequence,
+			       &session->create_args);
+	compound.arg = session;
+	compound.on_reply = session_created;
+	return nfs_compound_finish(&compound);
 }
 
 int nfs_replay_create_session(struct nfs_session *session,

@@ -24,6 +24,7 @@
 #include "xdr.h"
 
 struct cb_responder;
+struct nfs_compound;
 
 struct nfs_stateid {
 	uint32_t seqid;
@@ -79,8 +80,8 @@ struct nfs_client {
 };
 
 /**
- * Client number @a n, below 64,000: address 127.1.x.y and owner "client-n" of
- * its own.
+ * Client number @a n, below 16,000,000: address 127.x.y.z and owner "client-n"
+ * of its own.
  */
 void nfs_client_init(struct nfs_client *client, struct nfs_loop *loop,
 		     uint16_t port, unsigned int n);
@@ -139,6 +140,17 @@ struct nfs_session {
 int nfs_create_session(struct nfs_session *session, struct nfs_client *client,
 		       struct nfs_conn *conn,
 		       const struct nfs_create_session_args *args);
+/*
+ * Its parts, for who does not wait for the reply: before it is sent, and in the loop
+ * thread with the reply, before the next message on its connection is looked at, which
+ * may be the session's first callback.
+ */
+void nfs_session_init(struct nfs_session *session, struct nfs_client *client,
+		      struct nfs_conn *conn,
+		      const struct nfs_create_session_args *args);
+/** @return whether there is a session now */
+bool nfs_session_created(struct nfs_session *session,
+			 const struct nfs_compound *compound);
 /**
  * The very same CREATE_SESSION again, over @a conn.
  * @param id, flags  what the reply says (may be NULL)

@@ -183,9 +183,10 @@ int server_write_config(struct server *server,
 		"\tNFS_Port = %u;\n\tBind_addr = 127.0.0.1;\n"
 		"\tProtocols = %s;\n\tEnable_NLM = false;\n"
 		"\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n"
-		"\tRPC_Max_Connections = 10000;\n"
+		"\tRPC_Max_Connections = %u;\n"
 		"\tPlugins_Dir = \"%s\";\n" GANESHA_CORE_CONFIG "%s\n}\n",
 		server->port, params->protocols ? params->protocols : "4",
+		params->max_connections ? params->max_connections : 10000,
 		server->plugins,
 		params->core_config ? params->core_config : "");
 	fprintf(file,

@@ -30,6 +30,7 @@ struct server_params {
 	unsigned int hold_conflicts; /* ms; or SERVER_DEFAULT */
 	const char *config; /* further blocks */
 	const char *protocols; /* of NFS_CORE_PARAM; NULL: "4" */
+	unsigned int max_connections; /* RPC_Max_Connections; 0: 10,000 */
 	const char *core_config; /* further lines in NFS_CORE_PARAM */
 	const char *nfsv4_config; /* further lines in NFSv4 */
 	const char *export_config; /* further lines in the EXPORT block */

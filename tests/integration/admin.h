@@ -5,30 +5,7 @@
 #ifndef ADMIN_H
 #define ADMIN_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-/** Connect to a Unix socket. @return its descriptor, or -errno */
-int admin_connect(const char *path);
-
-/** The same over TCP on loopback. */
-int admin_connect_tcp(uint16_t port);
-
-/**
- * Ask, on a connection that ends with it, and read all of the answer.
- *
- * @param[in]  fd      of admin_connect(); closed
- * @param[in]  method
- * @param[in]  url
- * @param[out] body    to be freed; NULL: it is not wanted
- *
- * @return the answer's status, or -errno
- */
-int admin_ask(int fd, const char *method, const char *url, char **body);
-
-/** The same, with a header line of its own; NULL: none. */
-int admin_ask_with(int fd, const char *method, const char *url,
-		   const char *header, char **body);
+#include "admin_http.h"
 
 /** The value of a metric: its whole name, with its labels. Or the test fails. */
 double admin_metric(const char *path, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#ifndef BENCH_LATENCY_H
-#define BENCH_LATENCY_H
+#ifndef BENCH_HOLDER_H
+#define BENCH_HOLDER_H
 
 #include "bench.h"
 
@@ -15,6 +15,9 @@ struct holder {
 void holder_begin(struct bench *bench, struct side *side, struct holder *holder,
 		  unsigned int files);
 void holder_end(struct holder *holder);
+
+/** So many callbacks, no more and no less, have come in all. */
+void holder_expect(struct holder *holder, unsigned int count);
 
 /**
  * Recall file @a i, files being recalled in their order.

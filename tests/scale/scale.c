@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Measures a server with many clients, and stock Ganesha beside it:
+ *
+ *     scale CLIENTS...           with the module and stock, and as long as it takes
+ *     scale --short CLIENTS...   the module alone: that nothing is lost
+ *
+ * Needs BACKCHANNEL_MODULE, as all users of tests/client/server.h do.
+ */
+#include "scale.h"
+
+#include "admin_http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAP_CLIENTS 10000 /* at most, with each allocation counted */
+
+static const struct side sides[SIDES] = {
+	{ .name = "module",
+	  .params = { .module = true,
+		      .lease_lifetime = LEASE,
+		      .grace_period = GRACE,
+		      .backchannel = "\tMultiplex = true;\n" } },
+	{ .name = "stock",
+	  .params = { .module = true,
+		      .lease_lifetime = LEASE,
+		      .grace_period = GRACE,
+		      .backchannel = "\tMultiplex = false;\n" } },
+};
+
+static const struct effort efforts[] = {
+	{ .idle_ms = 8000,
+	  .bystander_recalls = 400,
+	  .patience_ms = 20000,
+	  .share_limit = 30000 },
+	{ .idle_ms = 500,
+	  .bystander_recalls = 40,
+	  .patience_ms = 10000,
+	  .share_limit = 2000 },
+};
+
+/* ---- What the measurements share ---- */
+
+double seconds_since(uint64_t begun)
+{
+	return (double)(nfs_now_ns() - begun) / NS_PER_S;
+}
+
+static bool is_module(const struct crowd *crowd)
+{
+	return !strcmp(crowd->side.name, sides[MODULE].name);
+}
+
+void all_or_fatal(const struct crowd *crowd, const char *what, unsigned int got,
+		  unsigned int wanted)
+{
+	if (got == wanted)
+		return;
+	fprintf(stderr, "scale: %s: %u %s of %u, of %u clients\n",
+		crowd->side.name, got, what, wanted, crowd->count);
+	if (is_module(crowd)) {
+		server_show(crowd->side.server);
+		fatal("that is not all");
+	}
+}
+
+double metric(const struct crowd *crowd, const char *name)
+{
+	const char *path = server_admin_socket(crowd->side.server);
+	double value = 0;
+	char *text;
+
+	if (!is_module(crowd))
+		return 0;
+	if (admin_ask(admin_connect(path), "GET", "/metrics", &text) != 200 ||
+	    !admin_find_metric(text, name, &value))
+		fatal("there is no metric %s", name);
+	free(text);
+	return value;
+}
+
+double wait_state(const struct crowd *crowd, const char *state,
+		  unsigned int count)
+{
+	uint64_t begun = nfs_now_ns();
+	char name[96];
+
+	snprintf(name, sizeof(name),
+		 "ganesha_backchannel_clients{state=\"%s\"}", state);
+	while (is_module(crowd) && metric(crowd, name) < count) {
+		if (seconds_since(begun) * 1e3 > nfs_timeout_ms())
+			fatal("%.0f clients are %s, not %u",
+			      metric(crowd, name), state, count);
+		sleep_ms(10);
+	}
+	return seconds_since(begun);
+}
+
+/* ---- What runs ---- */
+
+/* Nothing was lost: what was granted came back, and nothing was given up. */
+static void check_totals(const struct crowd *crowd)
+{
+	static const char *const none[] = {
+		"ganesha_backchannel_delegations_revoked_total",
+		"ganesha_backchannel_callbacks_given_up_total{reason=\"no_answer\"}",
+		"ganesha_backchannel_callbacks_given_up_total{reason=\"no_path\"}",
+		"ganesha_backchannel_callbacks_given_up_total{reason=\"queue_full\"}",
+	};
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		all_or_fatal(crowd, none[i],
+			     (unsigned int)metric(crowd, none[i]), 0);
+}
+
+static void run(struct bench *bench, const struct side *like,
+		unsigned int count, const struct effort *effort)
+{
+	struct crowd crowd;
+
+	crowd_begin(&crowd, bench, like, count);
+	measure_mount(&crowd);
+	measure_renewals(&crowd, effort);
+	if (is_module(&crowd))
+		measure_watch(&crowd, effort);
+	measure_churn(&crowd);
+	measure_one_file(&crowd, effort);
+	measure_own_files(&crowd, effort);
+	check_totals(&crowd);
+	measure_restart(&crowd, effort);
+	measure_outage(&crowd, effort);
+	check_totals(&crowd);
+	crowd_end(&crowd);
+}
+
+int main(int argc, char **argv)
+{
+	bool is_short = argc > 1 && !strcmp(argv[1], "--short");
+	struct bench bench = { 0 };
+
+	if (argc < 2 + is_short) {
+		fprintf(stderr, "usage: scale [--short] CLIENTS...\n");
+		return 2;
+	}
+	setenv("NFS_TEST_TIMEOUT_MS", is_short ? "30000" : "120000", 1);
+	bench.loop = nfs_loop_new();
+	for (int i = 1 + is_short; i < argc; i++) {
+		unsigned int count = (unsigned int)atoi(argv[i]);
+
+		for (int s = 0; s < (is_short ? 1 : SIDES); s++) {
+			uint64_t begun = nfs_now_ns();
+
+			if (!is_short && count <= HEAP_CLIENTS)
+				measure_heap(&bench, &sides[s], count);
+			run(&bench, &sides[s], count, &efforts[is_short]);
+			fprintf(stderr, "scale: %u clients, %s: %.0f s\n",
+				count, sides[s].name, seconds_since(begun));
+		}
+	}
+	nfs_loop_free(bench.loop);
+	return 0;
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Many clients at one server.
+
+    test_scale.py SCALE
+
+SCALE is the program.  Some thousand clients, and none of them is lost: that is the test.
+With BACKCHANNEL_TEST_LONG in the environment it is measured as well, with up to 100,000
+and stock Ganesha beside the module, and doc/scale.md written.
+"""
+import os
+import subprocess
+import sys
+
+SKIPPED = 77
+SHORT = "2000",
+LONG = "1000", "10000", "30000", "100000"
+HERE = os.path.dirname(os.path.abspath(__file__))
+DOC = os.path.join(HERE, "..", "..", "doc")
+
+
+def main(scale):
+    """The short one, or the long one."""
+    if os.geteuid() != 0:
+        print("SKIPPED: scale: ganesha.nfsd needs root")
+        return SKIPPED
+    if not os.environ.get("BACKCHANNEL_TEST_LONG"):
+        return subprocess.run([scale, "--short", *SHORT],
+                              check=False).returncode
+    figures = os.path.join(os.path.dirname(scale), "figures.json")
+    with open(figures, "w", encoding="utf-8") as out:
+        status = subprocess.run([scale, *LONG], stdout=out,
+                                check=False).returncode
+    if status:
+        return status
+    return subprocess.run(
+        [sys.executable, "-B", os.path.join(HERE, "report.py"), DOC, figures],
+        check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
