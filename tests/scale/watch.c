@@ -14,6 +14,7 @@
 
 #define TURNS 8 /* half of them beside who looks */
 #define LOOKS 4096 /* of each kind, kept */
+#define PACE_MS 5 /* between the bystander's callbacks */
 #define PAGE 1000 /* clients in an answer */
 
 /** How long answers took, ms. */
@@ -110,6 +111,7 @@ static unsigned int turn(struct holder *holder, unsigned int from,
 			 unsigned int recalls, double *us)
 {
 	for (unsigned int i = 0; i < recalls; i++) {
+		sleep_ms(PACE_MS);
 		us[i] = holder_recall_us(holder, from + i);
 		if (us[i] < 0)
 			fatal("the server has crashed");

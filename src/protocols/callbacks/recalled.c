@@ -25,20 +25,45 @@ const void *bc_recalled_file(void)
 	return recalled_file;
 }
 
-/* Context: the file's st_lock is held. */
-static state_t *find_delegation(const struct fsal_obj_handle *obj,
-				const stateid4 *stateid)
+static bool is_delegation(const state_t *state,
+			  const struct fsal_obj_handle *obj,
+			  const state_owner_t *owner, const stateid4 *stateid)
 {
-	struct glist_head *glist;
+	return state->state_type == STATE_TYPE_DELEG &&
+	       state->state_obj == obj && state->state_owner == owner &&
+	       (!stateid ||
+		!memcmp(state->stateid_other, stateid->other, OTHERSIZE));
+}
 
-	glist_for_each(glist, &obj->state_hdl->file.list_of_states) {
-		state_t *state = glist_entry(glist, state_t, state_list);
+state_t *bc_delegation_of(const struct fsal_obj_handle *obj,
+			  nfs_client_id_t *client, const stateid4 *stateid,
+			  const state_t *but)
+{
+	state_owner_t *owner = &client->cid_owner;
+	const struct glist_head *files = &obj->state_hdl->file.list_of_states;
+	const struct glist_head *clients =
+		&owner->so_owner.so_nfs4_owner.so_state_list;
+	struct glist_head *of_file, *of_client;
+	state_t *found = NULL;
 
-		if (state->state_type == STATE_TYPE_DELEG &&
-		    !memcmp(state->stateid_other, stateid->other, OTHERSIZE))
-			return state;
+	PTHREAD_MUTEX_lock(&owner->so_mutex);
+	of_file = files->next;
+	of_client = clients->next;
+	while (!found && of_file != files && of_client != clients) {
+		state_t *one = glist_entry(of_file, state_t, state_list);
+		state_t *other =
+			glist_entry(of_client, state_t, state_owner_list);
+
+		if (one != but && is_delegation(one, obj, owner, stateid))
+			found = one;
+		else if (other != but &&
+			 is_delegation(other, obj, owner, stateid))
+			found = other;
+		of_file = of_file->next;
+		of_client = of_client->next;
 	}
-	return NULL;
+	PTHREAD_MUTEX_unlock(&owner->so_mutex);
+	return found;
 }
 
 const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
@@ -58,7 +83,8 @@ const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
 	return NULL;
 }
 
-uint64_t bc_recalled_time_left(const CB_RECALL4args *args, bool at_once)
+uint64_t bc_recalled_time_left(const CB_RECALL4args *args,
+			       nfs_client_id_t *holder, bool at_once)
 {
 	uint64_t leases = 2 * nfs_param.nfsv4_param.lease_lifetime;
 	struct cf_deleg_stats *times;
@@ -67,7 +93,8 @@ uint64_t bc_recalled_time_left(const CB_RECALL4args *args, bool at_once)
 	state_t *state = NULL;
 
 	if (recalled_file)
-		state = find_delegation(recalled_file, &args->stateid);
+		state = bc_delegation_of(recalled_file, holder, &args->stateid,
+					 NULL);
 	recalled_file = NULL;
 	if (!state)
 		return 0;

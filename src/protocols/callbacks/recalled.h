@@ -17,6 +17,25 @@ void bc_recalled_file_set(const struct fsal_obj_handle *obj);
 const void *bc_recalled_file(void);
 
 /**
+ * A client's delegation of a file, of which it is granted one at most.
+ *
+ * Looks through the file's states and the client's side by side, until the shorter of the
+ * two lists ends: a file may be held by all clients, and a client hold all files.
+ *
+ * @param[in] obj      the file
+ * @param[in] client   the holder
+ * @param[in] stateid  of the delegation; NULL: any
+ * @param[in] but      not this one; or NULL
+ *
+ * @return NULL: there is none
+ *
+ * Context: the file's st_lock is held, the client's so_mutex is not.
+ */
+state_t *bc_delegation_of(const struct fsal_obj_handle *obj,
+			  nfs_client_id_t *client, const stateid4 *stateid,
+			  const state_t *but);
+
+/**
  * The write delegation that a CB_GETATTR is about.
  *
  * @param[in] obj     its file
@@ -34,6 +53,7 @@ const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
  * when an attempt fails more than two leases after the first.
  *
  * @param[in] args     of the CB_RECALL that is being submitted
+ * @param[in] holder   whom it goes to
  * @param[in] at_once  its holder is known not to answer: it is revoked when this
  *                     attempt has failed
  *
@@ -41,6 +61,7 @@ const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
  *
  * Context: delegrecall_one(), which holds the file's st_lock.
  */
-uint64_t bc_recalled_time_left(const CB_RECALL4args *args, bool at_once);
+uint64_t bc_recalled_time_left(const CB_RECALL4args *args,
+			       nfs_client_id_t *holder, bool at_once);
 
 #endif /* BC_RECALLED_H */

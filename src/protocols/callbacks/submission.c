@@ -125,7 +125,8 @@ static bool limit_recall(struct bc_call *submitted, const nfs_cb_argop4 *op,
 		return false;
 	given_up = bc_client_is_given_up(session->clientid) ||
 		   bc_client_is_parked(session->clientid_record);
-	left = bc_recalled_time_left(&op->nfs_cb_argop4_u.opcbrecall, given_up);
+	left = bc_recalled_time_left(&op->nfs_cb_argop4_u.opcbrecall,
+				     session->clientid_record, given_up);
 	if (left)
 		bc_call_set_limit(submitted, left);
 	return left && (given_up || left < RECALL_SHORTEST);

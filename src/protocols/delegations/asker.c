@@ -16,9 +16,10 @@ struct bc_asker bc_asker_of(const struct nfs_argop4 *op,
 {
 	struct bc_asker asker = { 0 };
 
-	if (data->session)
+	if (data->session) {
 		asker.clientid = data->session->clientid;
-	else if (op->argop == NFS4_OP_OPEN)
+		asker.client = data->session->clientid_record;
+	} else if (op->argop == NFS4_OP_OPEN)
 		asker.clientid = op->nfs_argop4_u.opopen.owner.clientid;
 	else if (op->argop == NFS4_OP_DELEGRETURN) /* wherever it is now */
 		memcpy(&asker.clientid,

@@ -13,6 +13,7 @@
 /** The client of a request. */
 struct bc_asker {
 	clientid4 clientid; /* 0: not known, or none */
+	nfs_client_id_t *client; /* of v4.1 and later; as long as the request */
 	const struct gsh_client
 		*address; /* of a v4.0 client without id; or NULL */
 };

@@ -6,7 +6,9 @@
  * Ganesha keeps a count, a type and the holder of a write delegation, from which
  * it decides; and it changes them where the list does not change, or without the
  * lock.  Whatever made them differ, they are mended whenever a conflict is looked
- * for, a delegation comes back, or one is granted.
+ * for, a delegation comes back, or one is granted.  That looks through the list, but
+ * for what asks for a delegation or returns one of a file that several hold: of those
+ * there is one for each holder.
  *
  * The count is read without the lock to see whether there is anything to look at,
  * so that it must never be too low.  Where DELEGRETURN lowers it before it has the
@@ -14,6 +16,7 @@
  */
 #include "delegations/bookkeeping.h"
 
+#include "callbacks/recalled.h"
 #include "ganesha/dialect.h"
 
 #include "sal_functions.h"
@@ -50,10 +53,18 @@ state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
 }
 
 state_t *bc_file_find_delegation(const struct fsal_obj_handle *obj,
+				 nfs_client_id_t *client,
 				 const stateid4 *stateid)
 {
 	state_t *state = NULL;
 
+	if (client) {
+		state = bc_delegation_of(obj, client, stateid, NULL);
+		return state && state->state_data.deleg.sd_state !=
+					       BC_DELEG_GONE ?
+			       state :
+			       NULL;
+	}
 	while ((state = bc_file_next_delegation(obj, state)) != NULL)
 		if (!memcmp(state->stateid_other, stateid->other, OTHERSIZE))
 			break;
@@ -64,9 +75,25 @@ state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
 				const struct bc_asker *asker,
 				const stateid4 *stateid)
 {
-	state_t *state = bc_file_find_delegation(obj, stateid);
+	state_t *state = bc_file_find_delegation(obj, asker->client, stateid);
 
 	return state && bc_asker_holds(asker, state) ? state : NULL;
+}
+
+bool bc_file_shared(const struct fsal_obj_handle *obj, const state_t *but)
+{
+	unsigned int several = 0;
+	state_t *state = NULL;
+
+	while (several < 2 &&
+	       (state = bc_file_next_delegation(obj, state)) != NULL) {
+		if (state == but)
+			continue;
+		if (bc_type_is_write(state->state_data.deleg.sd_type))
+			return false;
+		several++;
+	}
+	return several == 2;
 }
 
 /* Mending ------------------------------------------------------------------ */
@@ -174,6 +201,17 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
 	mend_type(file, write, count > 0);
 }
 
+void bc_bookkeeping_mend_shared_locked(struct fsal_obj_handle *obj)
+{
+	struct state_file *file = &obj->state_hdl->file;
+
+	if (uatomic_read(&file->fdeleg_stats.fds_curr_delegations) < 2) {
+		uatomic_set(&file->fdeleg_stats.fds_curr_delegations, 2);
+		mended("their count");
+	}
+	mend_type(file, NULL, true);
+}
+
 void bc_bookkeeping_make_locked(struct fsal_obj_handle *obj,
 				state_t *delegation, open_delegation_type4 type)
 {
@@ -209,7 +247,8 @@ void bc_bookkeeping_ended_locked(const struct fsal_obj_handle *obj,
 	unsigned int left = 0;
 	state_t *state = NULL;
 
-	while ((state = bc_file_next_delegation(obj, state)) != NULL)
+	while (left < 2 &&
+	       (state = bc_file_next_delegation(obj, state)) != NULL)
 		left += state != ended;
 	if (left < 2)
 		bc_waiting_wake(obj);
@@ -225,7 +264,10 @@ nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 	state_t *state;
 
 	STATELOCK_lock(obj);
-	bc_bookkeeping_mend_locked(obj);
+	if (bc_file_shared(obj, NULL))
+		bc_bookkeeping_mend_shared_locked(obj);
+	else
+		bc_bookkeeping_mend_locked(obj);
 	state = bc_file_own_delegation(obj, asker, stateid);
 	if (!state || state->state_data.deleg.sd_state == BC_DELEG_RETURNING) {
 		status = NFS4ERR_BAD_STATEID;
@@ -237,15 +279,15 @@ nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 	return status;
 }
 
-void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
-			       const stateid4 *stateid)
+/* Count anew, and let one that is still there be as if nothing had been. */
+static void return_end_locked(struct fsal_obj_handle *obj,
+			      const stateid4 *stateid)
 {
 	uint32_t *counted =
 		&obj->state_hdl->file.fdeleg_stats.fds_curr_delegations;
 	state_t *state = NULL;
 	uint32_t count = 0;
 
-	STATELOCK_lock(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
 		struct state_deleg *deleg = &state->state_data.deleg;
 
@@ -260,6 +302,21 @@ void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
 	/* It may have been raised before: nothing has to be mended. */
 	uatomic_set(counted, count);
 	bc_bookkeeping_mend_locked(obj);
+}
+
+void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
+			       const stateid4 *stateid, bool returned)
+{
+	uint32_t *counted =
+		&obj->state_hdl->file.fdeleg_stats.fds_curr_delegations;
+
+	STATELOCK_lock(obj);
+	if (returned && bc_file_shared(obj, NULL)) {
+		uatomic_set(counted, *counted - returning_more);
+		bc_bookkeeping_mend_shared_locked(obj);
+	} else {
+		return_end_locked(obj, stateid);
+	}
 	bc_bookkeeping_ended_locked(obj, NULL);
 	STATELOCK_unlock(obj);
 }

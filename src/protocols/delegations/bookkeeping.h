@@ -47,12 +47,25 @@ state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
 				 const state_t *after);
 
 /**
- * The delegation with a stateid, whoever's it is; NULL: it is none of the file's.
+ * The delegation with a stateid; NULL: it is none of the file's.
+ *
+ * @param[in] client  whose it is, or nobody's; NULL: not known
  *
  * Context: the file's st_lock is held.
  */
 state_t *bc_file_find_delegation(const struct fsal_obj_handle *obj,
+				 nfs_client_id_t *client,
 				 const stateid4 *stateid);
+
+/**
+ * Has the file several delegations?  All of them are for reading then (RFC 5661, 10.4.1):
+ * a file that thousands hold need not be looked through for that.
+ *
+ * @param[in] but  one that does not count; or NULL
+ *
+ * Context: the file's st_lock is held.
+ */
+bool bc_file_shared(const struct fsal_obj_handle *obj, const state_t *but);
 
 /**
  * The delegation with a stateid, if it is the asker's own; else NULL.
@@ -72,6 +85,15 @@ state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
  * Context: the file's st_lock is held.
  */
 void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj);
+
+/**
+ * The same for a bc_file_shared(), without looking at all that it has: that there are
+ * several, and their type, is right then; how many there are need not be, until there
+ * are not or somebody asks who conflicts with them.
+ *
+ * Context: the file's st_lock is held.
+ */
+void bc_bookkeeping_mend_shared_locked(struct fsal_obj_handle *obj);
 
 /**
  * Make a file's delegation one of another type, for reading or for writing.  One that
@@ -104,8 +126,9 @@ void bc_bookkeeping_gone_locked(struct fsal_obj_handle *obj,
 nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 				     const struct bc_asker *asker,
 				     const stateid4 *stateid);
+/** @param[in] returned  whether Ganesha's handler has let go of it */
 void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
-			       const stateid4 *stateid);
+			       const stateid4 *stateid, bool returned);
 
 /**
  * A delegation of a file ends: who waits for the file goes on, unless more are left

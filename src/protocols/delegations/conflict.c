@@ -272,6 +272,11 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 
 	*own = NULL;
 	await_file(conflict, obj);
+	if (conflict->kind != BC_CONFLICT_CHANGES &&
+	    bc_file_shared(obj, NULL)) {
+		bc_bookkeeping_mend_shared_locked(obj);
+		return false;
+	}
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
 		if (bc_asker_holds(&conflict->asker, state) &&

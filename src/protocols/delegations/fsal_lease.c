@@ -27,6 +27,7 @@
  */
 #include "delegations/fsal_lease.h"
 
+#include "callbacks/recalled.h"
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
 #include "delegations/revocation.h"
@@ -111,25 +112,48 @@ static bool state_conflicts(const state_t *held, const nfs_client_id_t *client,
 	return false;
 }
 
-/** Does anything that is open forbid the delegation @a state? */
-static bool file_conflicts(const state_t *state, const nfs_client_id_t *client,
-			   fsal_deleg_t deleg)
+static bool nlm_share_conflicts(const struct state_file *file,
+				fsal_deleg_t deleg)
 {
-	const struct state_file *file = &state->state_obj->state_hdl->file;
 	struct glist_head *glist;
 
-	glist_for_each(glist, &file->list_of_states) {
-		const state_t *held = glist_entry(glist, state_t, state_list);
-
-		/* Ganesha adds the state before it asks for the lease. */
-		if (held != state && state_conflicts(held, client, deleg))
-			return true;
-	}
 	glist_for_each(glist, &file->nlm_share_list) {
 		const state_t *held = glist_entry(glist, state_t, state_list);
 
 		if (access_conflicts(held->state_data.nlm_share.share_access,
 				     deleg))
+			return true;
+	}
+	return false;
+}
+
+/* Who writes has to wait until no other client has a delegation: nobody does where
+ * several have one.
+ */
+static bool only_readers(const state_t *state)
+{
+	return bc_module_config.multiplex &&
+	       bc_module_config.shield_conflicts &&
+	       bc_file_shared(state->state_obj, state);
+}
+
+/** Does anything that is open forbid the delegation @a state? */
+static bool file_conflicts(const state_t *state, nfs_client_id_t *client,
+			   fsal_deleg_t deleg)
+{
+	const struct state_file *file = &state->state_obj->state_hdl->file;
+	struct glist_head *glist;
+
+	if (nlm_share_conflicts(file, deleg))
+		return true;
+	if (deleg == FSAL_DELEG_RD && only_readers(state))
+		return bc_delegation_of(state->state_obj, client, NULL,
+					state) != NULL;
+	glist_for_each(glist, &file->list_of_states) {
+		const state_t *held = glist_entry(glist, state_t, state_list);
+
+		/* Ganesha adds the state before it asks for the lease. */
+		if (held != state && state_conflicts(held, client, deleg))
 			return true;
 	}
 	return false;

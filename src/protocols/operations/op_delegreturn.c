@@ -36,7 +36,7 @@ enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
 		return bc_operation_fail(
 			op, resp, bc_stateid_status(data, stateid, status));
 	result = bc_operation_original(op, data, resp);
-	bc_bookkeeping_return_end(obj, stateid);
+	bc_bookkeeping_return_end(obj, stateid, result == NFS_REQ_OK);
 	if (result == NFS_REQ_ERROR)
 		res->status = bc_stateid_status(data, stateid, res->status);
 	return result;

@@ -116,7 +116,9 @@ nfsstat4 bc_stateid_check_kind(nfs_opnum4 opcode, const compound_data_t *data,
 	if (!bc_module_config.shield_conflicts || !bc_file_delegated(obj))
 		return NFS4_OK;
 	STATELOCK_lock(obj);
-	state = bc_file_find_delegation(obj, stateid);
+	state = bc_file_find_delegation(
+		obj, data->session ? data->session->clientid_record : NULL,
+		stateid);
 	STATELOCK_unlock(obj);
 	return state ? NFS4ERR_BAD_STATEID : NFS4_OK;
 }
