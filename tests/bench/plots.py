@@ -4,11 +4,12 @@ import statistics
 import subprocess
 
 FOLDER = "."
+PREFIX = "bench"
 
 
 def draw(name, settings, curves, style="linespoints"):
     """curves: {title: [(x, y), ...]}"""
-    script = [f'set output "{FOLDER}/bench-{name}.png"',
+    script = [f'set output "{FOLDER}/{PREFIX}-{name}.png"',
               "set terminal png size 800,480", "set grid", *settings,
               "plot " + ", ".join(f'"-" title "{title}" with {style} lw 2'
                                   for title in curves)]

@@ -78,6 +78,68 @@ static void hold(struct crowd *crowd, const char *kind, unsigned int files,
 	crowd_expect_recalls(crowd);
 }
 
+/* ---- After the server was started anew ---- */
+
+/* The server's instances are told apart by the second in which they began. */
+static void next_second(void)
+{
+	struct timespec next = { .tv_sec = time(NULL) + 1 };
+
+	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL))
+		;
+}
+
+static bool in_grace(struct crowd *crowd, struct peer *peer)
+{
+	struct nfs_compound compound;
+	int status;
+
+	nfs_compound_init(&compound, &peer->session);
+	put_open(&compound, crowd, 0,
+		 OPEN4_SHARE_ACCESS_READ | OPEN4_SHARE_ACCESS_WANT_NO_DELEG);
+	nfs_put_close(&compound, 0, &current);
+	status = nfs_compound_finish(&compound);
+	if (status && status != NFS4ERR_GRACE)
+		fatal("an OPEN after the restart ended with %d", status);
+	return status == NFS4ERR_GRACE;
+}
+
+/* @return s until others may open files; nothing tells us */
+static double wait_grace(struct crowd *crowd)
+{
+	uint64_t begun = nfs_now_ns();
+	struct peer peer;
+
+	peer_mount(crowd->bench, &crowd->side, &peer, NULL);
+	while (in_grace(crowd, &peer) && seconds_since(begun) < 2 * GRACE)
+		sleep_ms(RETRY_MS);
+	peer_unmount(&peer);
+	return seconds_since(begun);
+}
+
+/* All are there as at first, after the server has been started anew. */
+static unsigned int enter_again(struct crowd *crowd)
+{
+	crowd_disconnect(crowd);
+	crowd_forget(crowd, 0, crowd->count);
+	if (!crowd_connect(crowd))
+		fatal("the %s server takes no connections", crowd->side.name);
+	return crowd_enter(crowd, 0, crowd->count);
+}
+
+/* After a crash: the grace period lasts until all that were there are back. */
+static void come_back(struct crowd *crowd, struct peer *other)
+{
+	all_or_fatal(crowd, "back after a crash", enter_again(crowd),
+		     crowd->count);
+	crowd_complete(crowd, 0, crowd->count);
+	nfs_session_fini(&other->session);
+	if (nfs_client_mount(&other->client, &other->session))
+		fatal("a client cannot come back");
+	wait_grace(crowd);
+	peer_unmount(other);
+}
+
 /* ---- Recalling ---- */
 
 /** Who opens what others hold. */
@@ -178,14 +240,14 @@ static void recall(struct crowd *crowd, const char *kind, unsigned int files,
 	       crowd->returned, crowd->refused, crowd->strays, writer.opened,
 	       (double)cpu / 1e3 / holders, (double)own / 1e9 / done);
 	if (side_crashed(&crowd->side, kind)) {
-		crowd_disconnect(crowd);
+		come_back(crowd, &writer.peer);
 		return;
 	}
+	peer_unmount(&writer.peer);
 	all_or_fatal(crowd, "recalled", came, holders);
 	all_or_fatal(crowd, "returned", crowd->returned, holders);
 	all_or_fatal(crowd, "recalls of what nobody holds", crowd->strays, 0);
 	all_or_fatal(crowd, "opened for writing", writer.opened, files);
-	peer_unmount(&writer.peer);
 }
 
 void measure_one_file(struct crowd *crowd, const struct effort *effort)
@@ -257,43 +319,6 @@ static void put_reclaim(struct nfs_compound *compound, struct member *member,
 	nfs_put_close(compound, 0, &current);
 }
 
-/* The server's instances are told apart by the second in which they began. */
-static void next_second(void)
-{
-	struct timespec next = { .tv_sec = time(NULL) + 1 };
-
-	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL))
-		;
-}
-
-static bool in_grace(struct crowd *crowd, struct peer *peer)
-{
-	struct nfs_compound compound;
-	int status;
-
-	nfs_compound_init(&compound, &peer->session);
-	put_open(&compound, crowd, 0,
-		 OPEN4_SHARE_ACCESS_READ | OPEN4_SHARE_ACCESS_WANT_NO_DELEG);
-	nfs_put_close(&compound, 0, &current);
-	status = nfs_compound_finish(&compound);
-	if (status && status != NFS4ERR_GRACE)
-		fatal("an OPEN after the restart ended with %d", status);
-	return status == NFS4ERR_GRACE;
-}
-
-/* @return s until others may open files; nothing tells us */
-static double wait_grace(struct crowd *crowd)
-{
-	uint64_t begun = nfs_now_ns();
-	struct peer peer;
-
-	peer_mount(crowd->bench, &crowd->side, &peer, NULL);
-	while (in_grace(crowd, &peer) && seconds_since(begun) < 2 * GRACE)
-		sleep_ms(RETRY_MS);
-	peer_unmount(&peer);
-	return seconds_since(begun);
-}
-
 void measure_restart(struct crowd *crowd, const struct effort *effort)
 {
 	static const struct deed reclaim = { false, put_reclaim,
@@ -307,17 +332,13 @@ void measure_restart(struct crowd *crowd, const struct effort *effort)
 	all_or_fatal(crowd, "signal of the server's end",
 		     (unsigned int)server_stop(crowd->side.server), 0);
 	stopped = seconds_since(begun);
-	crowd_disconnect(crowd);
-	crowd_forget(crowd, 0, crowd->count);
 	next_second();
 	begun = nfs_now_ns();
 	if (server_restart(crowd->side.server))
 		fatal("the %s server cannot be started anew", crowd->side.name);
 	started = seconds_since(begun);
 	begun = nfs_now_ns();
-	if (!crowd_connect(crowd))
-		fatal("the %s server takes no connections", crowd->side.name);
-	well = crowd_enter(crowd, 0, crowd->count);
+	well = enter_again(crowd);
 	entered = seconds_since(begun);
 	wait_state(crowd, "trusted", crowd->count);
 	paths = seconds_since(begun);

@@ -17,6 +17,7 @@ struct effort {
 	unsigned int bystander_recalls; /* of each kind */
 	unsigned int patience_ms; /* without anything happening */
 	unsigned int share_limit; /* that hold one file */
+	unsigned int restart_limit; /* clients; Ganesha finds no more in time */
 };
 
 /** Of a module's server @a got is @a wanted, or this is the end. */
