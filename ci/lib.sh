@@ -28,6 +28,10 @@ server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
 lab_packages=(nfs-common user-mode-linux iproute2 nftables ethtool kmod tshark)
 # shellcheck disable=SC2034
+cluster_packages=(
+	ceph-mon ceph-osd ceph-mds ceph-common nfs-ganesha-ceph
+	nfs-ganesha-rados-grace iproute2)
+# shellcheck disable=SC2034
 test_packages=(
 	"${server_packages[@]}" "${lab_packages[@]}" valgrind python3 python3-yaml
 	prometheus clang-format gdb dbus-daemon dbus-bin)
@@ -81,7 +85,8 @@ need_packages() (
 Run this command as root, or: apt-get install ${missing[*]}"
 
 	say "installing ${missing[*]}"
-	mapfile -t servers < <(missing_packages nfs-ganesha rpcbind prometheus)
+	mapfile -t servers < <(missing_packages \
+		nfs-ganesha rpcbind prometheus ceph-base ceph-mds)
 	log=$cache/install.log
 	mkdir -p "$cache"
 	trap release_services EXIT

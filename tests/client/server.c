@@ -180,12 +180,13 @@ int server_write_config(struct server *server,
 		return -errno;
 	fprintf(file,
 		"NFS_CORE_PARAM {\n"
-		"\tNFS_Port = %u;\n\tBind_addr = 127.0.0.1;\n"
+		"\tNFS_Port = %u;\n\tBind_addr = %s;\n"
 		"\tProtocols = %s;\n\tEnable_NLM = false;\n"
 		"\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n"
 		"\tRPC_Max_Connections = %u;\n"
 		"\tPlugins_Dir = \"%s\";\n" GANESHA_CORE_CONFIG "%s\n}\n",
-		server->port, params->protocols ? params->protocols : "4",
+		server->port, params->address ? params->address : "127.0.0.1",
+		params->protocols ? params->protocols : "4",
 		params->max_connections ? params->max_connections : 10000,
 		server->plugins,
 		params->core_config ? params->core_config : "");
@@ -207,7 +208,7 @@ int server_write_config(struct server *server,
 		"\tTransports = TCP;\n\tAccess_Type = RW;\n"
 		"\tSquash = None;\n\tSecType = sys, none;\n"
 		"\tDelegations = RW;\n\tFSAL {\n%s%s%s\n\t}\n%s\n}\n",
-		server->export,
+		params->path ? params->path : server->export,
 		params->module ? "\t\tName = BACKCHANNEL;\n\t\tFSAL {\n" : "",
 		params->fsal ? params->fsal : "Name = VFS;",
 		params->module ? "\n\t\t}" : "",
@@ -639,7 +640,7 @@ struct server *server_start(const struct server_params *params)
 	if (!server)
 		abort();
 	server->pidfd = -1;
-	server->port = free_port();
+	server->port = params->port ? params->port : free_port();
 	server->wrapper = params->wrapper;
 	server->env = params->env;
 	server->start_timeout_ms = params->start_timeout_ms ?

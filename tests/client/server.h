@@ -25,6 +25,9 @@ struct server_params {
 	const char *module_path; /* NULL: BACKCHANNEL_MODULE */
 	const char *plugin; /* a further plugin's path; NULL: none */
 	const char *fsal; /* block of the FSAL; NULL: "Name = VFS;" */
+	const char *path; /* that is exported; NULL: server_export() */
+	const char *address; /* where it listens; NULL: 127.0.0.1 */
+	uint16_t port; /* 0: one that is free here */
 	const char *backchannel; /* lines in the BACKCHANNEL block */
 	const char *admin_socket; /* NULL: server_admin_socket() */
 	unsigned int hold_conflicts; /* ms; or SERVER_DEFAULT */

@@ -39,6 +39,7 @@
 
 #include "callbacks/delegated_times.h"
 #include "delegations/bookkeeping.h"
+#include "delegations/fsal_lease.h"
 #include "delegations/tally.h"
 #include "delegations/getattr.h"
 #include "delegations/recall.h"
@@ -260,6 +261,17 @@ static void await_file(struct bc_conflict *conflict,
 	};
 }
 
+/* Where the file system itself recalls, whoever opens the file waits in it until the
+ * delegation is back, and nobody could return it: Ganesha opens with st_lock held.
+ */
+static bool opens_what_is_recalled(const struct bc_conflict *conflict,
+				   const state_t *state)
+{
+	return conflict->opens &&
+	       state->state_data.deleg.sd_state == DELEG_RECALL_WIP &&
+	       bc_fsal_lease_is_chained();
+}
+
 /* Whether delegations conflict; they are recalled then.
  * @param[out] own  the asker's, which does not; or NULL
  * Context: st_lock is held.
@@ -282,6 +294,8 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 		if (bc_asker_holds(&conflict->asker, state) &&
 		    can_pass_own(conflict, state)) {
 			*own = state;
+		} else if (opens_what_is_recalled(conflict, state)) {
+			found = true;
 		} else if (conflict->kind == BC_CONFLICT_CHANGES ||
 			   bc_type_is_write(state->state_data.deleg.sd_type)) {
 			found = true;
@@ -393,20 +407,56 @@ static bool excludes_grants(const struct bc_conflict *conflict)
 	return conflict->kind == BC_CONFLICT_CHANGES && !conflict->opens;
 }
 
+/* What its holder is about to return, and the file system has recalled: an open or a
+ * look at the attributes on the way to that would wait in the file system for the
+ * very return.
+ */
+static void let_go_locked(struct fsal_obj_handle *obj, state_t *own)
+{
+	if (own->state_data.deleg.sd_state == DELEG_RECALL_WIP)
+		bc_fsal_lease_let_go_locked(obj, own);
+}
+
+/* A GETATTR before the DELEGRETURN of the same COMPOUND, as Linux sends it. */
+static void let_go_before_return(struct bc_conflict *conflict,
+				 const compound_data_t *data)
+{
+	struct fsal_obj_handle *obj = data->current_obj;
+
+	if (!bc_file_delegable(obj) || !bc_file_delegated(obj))
+		return;
+	for (uint32_t i = data->oppos + 1; i < data->argarray_len; i++) {
+		const struct nfs_argop4 *op = &data->argarray[i];
+		state_t *own;
+
+		if (op->argop != NFS4_OP_DELEGRETURN)
+			continue;
+		STATELOCK_lock(obj);
+		own = bc_file_own_delegation(
+			obj, &conflict->asker,
+			&op->nfs_argop4_u.opdelegreturn.deleg_stateid);
+		if (own)
+			let_go_locked(obj, own);
+		STATELOCK_unlock(obj);
+	}
+}
+
 /* "the stateid must be that of a delegation for the file": CLAIM_DELEGATE_CUR and
  * CLAIM_DELEG_CUR_FH, 18.16.3.
  */
 static bool check_claim(struct bc_conflict *conflict,
 			struct fsal_obj_handle *obj)
 {
-	const state_t *own = bc_file_own_delegation(obj, &conflict->asker,
-						    conflict->claimed);
+	state_t *own = bc_file_own_delegation(obj, &conflict->asker,
+					      conflict->claimed);
 
 	if (!own)
 		conflict->refused = NFS4ERR_BAD_STATEID;
 	else if (conflict->claims_write &&
 		 !bc_type_is_write(own->state_data.deleg.sd_type))
 		conflict->refused = NFS4ERR_OPENMODE;
+	else
+		let_go_locked(obj, own);
 	return conflict->refused == NFS4_OK;
 }
 
@@ -729,8 +779,10 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	    bc_conflict_on_data_server(data))
 		return true;
 	conflict->asker = bc_asker_of(op, data);
-	if (op->argop == NFS4_OP_GETATTR)
+	if (op->argop == NFS4_OP_GETATTR) {
+		let_go_before_return(conflict, data);
 		return begin_getattr(conflict, data->current_obj);
+	}
 	if (conflict->kind == BC_CONFLICT_NONE &&
 	    !unname_own_delegation(conflict, op, data->current_obj))
 		return true;

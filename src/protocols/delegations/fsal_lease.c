@@ -61,6 +61,7 @@ static pthread_mutex_t leases_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lease_fsal *lease_fsals; /* [R], changed under leases_lock */
 static bool leases_disabled; /* [A] for good */
 static bool leases_off; /* [A] by the administrator */
+static __thread bool letting_go; /* the lease alone: the delegation stays */
 
 /** The entry of an FSAL, or NULL: it has no adopted export. */
 static struct lease_fsal *lease_fsal_find(const struct fsal_module *fsal)
@@ -261,6 +262,10 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 	bool ready = uatomic_read(&entry->ready);
 	fsal_status_t status = fsalstat(ERR_FSAL_NO_ERROR, 0);
 
+	if (letting_go)
+		return ready ? status :
+			       lease_chained(entry, obj_hdl, state, owner,
+					     deleg);
 	if (deleg == FSAL_DELEG_NONE &&
 	    bc_layout_of_delegations() == BC_LAYOUT_FITS &&
 	    tell_end(state->state_obj, state, owner))
@@ -272,6 +277,34 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 	if (deleg == FSAL_DELEG_NONE || !FSAL_IS_ERROR(status))
 		count_lease(deleg);
 	return status;
+}
+
+/* The entry of this request's FSAL, once lease_op2 of its files is ours; or NULL. */
+static const struct lease_fsal *lease_fsal_here(void)
+{
+	const struct fsal_export *export = op_ctx->fsal_export;
+	const struct fsal_export *sub = export ? export->sub_export : NULL;
+	const struct lease_fsal *entry =
+		sub ? lease_fsal_find(sub->fsal) : NULL;
+
+	return entry && CMM_LOAD_SHARED(entry->lease_op2) ? entry : NULL;
+}
+
+bool bc_fsal_lease_is_chained(void)
+{
+	const struct lease_fsal *entry = lease_fsal_here();
+
+	return entry && !uatomic_read(&entry->ready);
+}
+
+void bc_fsal_lease_let_go_locked(struct fsal_obj_handle *obj, state_t *state)
+{
+	if (!bc_fsal_lease_is_chained())
+		return;
+	letting_go = true;
+	obj->obj_ops->lease_op2(obj, state, state->state_owner,
+				FSAL_DELEG_NONE);
+	letting_go = false;
 }
 
 /* The export's methods ----------------------------------------------------- */
@@ -428,11 +461,6 @@ bool bc_fsal_lease_is_on(void)
 /* Every lease of such an FSAL has been asked for here. */
 bool bc_fsal_lease_none_granted(void)
 {
-	const struct fsal_export *export = op_ctx->fsal_export;
-	const struct fsal_export *sub = export ? export->sub_export : NULL;
-	const struct lease_fsal *entry =
-		sub ? lease_fsal_find(sub->fsal) : NULL;
-
-	return entry && CMM_LOAD_SHARED(entry->lease_op2) &&
+	return lease_fsal_here() &&
 	       bc_layout_of_delegations() == BC_LAYOUT_UNKNOWN;
 }

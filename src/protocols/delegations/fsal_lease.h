@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "fsal.h"
+#include "sal_data.h"
 
 /**
  * Let an export whose FSAL has no delegations of its own grant them.
@@ -30,6 +31,23 @@ bool bc_fsal_lease_adopts(void);
  * Context: any thread.
  */
 void bc_fsal_lease_disable(void);
+
+/**
+ * Do the leases of this request's FSAL come from the file system itself?  Then others
+ * than this server may have a delegation recalled, and a request for what is being
+ * recalled may wait for it inside the FSAL.
+ *
+ * Context: a request's thread; lock-free.
+ */
+bool bc_fsal_lease_is_chained(void);
+
+/**
+ * Give the file system's lease behind a delegation back before the delegation is
+ * returned.  Nothing happens where the lease does not come from the file system.
+ *
+ * Context: a request's thread; the file's st_lock is held.
+ */
+void bc_fsal_lease_let_go_locked(struct fsal_obj_handle *obj, state_t *state);
 
 /**
  * The methods of an adopted export, as they were.
