@@ -22,7 +22,11 @@
 #define SOON 5000 /* ms: what is due at once has come by then, generously */
 #define A_WHILE 300 /* ms: who is held has no answer by then */
 #define NS_PER_MS UINT64_C(1000000)
-#define CLUSTER_LEASE 6 /* s, the grace period as well */
+#define CLUSTER_LEASE 6 /* s */
+/* s; it ends when all have reclaimed.  A gateway that starts asks every five seconds
+ * whether the other one has begun it, too, and must still be in it then.
+ */
+#define CLUSTER_GRACE 30
 #define CLUSTER_CONNS 64
 #define DATA_SIZE 65536 /* of each file */
 
@@ -82,6 +86,15 @@ int cluster_unmount(void **state);
 /** Start the gateway number @a n, from 0, which was never started. */
 void cluster_start_gateway(struct cluster *c, unsigned int n);
 
+/** SIGTERM, and what comes of it. */
+void cluster_stop_gateway(struct cluster *c, unsigned int n);
+/** SIGKILL. */
+void cluster_kill_gateway(struct cluster *c, unsigned int n);
+/** After either. The client of the other one is heard meanwhile. */
+void cluster_restart_gateway(struct cluster *c, unsigned int n);
+/** Both are out of their grace period, within two of them. */
+void cluster_wait_grace(struct cluster *c);
+
 /** A further client of gateway number @a n, without a responder. */
 void cluster_client(struct cluster *c, unsigned int n,
 		    struct nfs_client *client);
@@ -118,6 +131,13 @@ void cluster_claim(struct cluster *c, const struct nfs_file *file,
 void cluster_return(struct cluster *c, const struct nfs_file *file);
 /** The same, without closing it. Linux looks at its attributes first. */
 void cluster_delegreturn(struct cluster *c, const struct nfs_file *file);
+
+/**
+ * What the holder had of a former instance of its gateway: open, and delegated.
+ * @return 0 or nfsstat4
+ */
+int cluster_reclaim(struct cluster *c, const struct nfs_file *held,
+		    struct nfs_file *file);
 
 /** Send the opener's OPEN for writing; with nfs_compound_wait(), _fini(). */
 void cluster_send_open(struct cluster *c, struct nfs_compound *open,

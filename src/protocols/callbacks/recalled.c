@@ -13,11 +13,17 @@
 #include <string.h>
 #include <time.h>
 
-static __thread const struct fsal_obj_handle *recalled_file;
+/* So that Ganesha revokes when the attempt that is made now has failed. */
+#define LONG_AGO 1
 
-void bc_recalled_file_set(const struct fsal_obj_handle *obj)
+static __thread const struct fsal_obj_handle *recalled_file;
+static __thread unsigned int patience; /* leases that its recall may take */
+
+void bc_recalled_file_set(const struct fsal_obj_handle *obj,
+			  unsigned int leases)
 {
 	recalled_file = obj;
+	patience = leases;
 }
 
 const void *bc_recalled_file(void)
@@ -86,7 +92,6 @@ const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
 uint64_t bc_recalled_time_left(const CB_RECALL4args *args,
 			       nfs_client_id_t *holder, bool at_once)
 {
-	uint64_t leases = 2 * nfs_param.nfsv4_param.lease_lifetime;
 	struct cf_deleg_stats *times;
 	uint64_t now, until;
 	struct timespec ts;
@@ -100,9 +105,14 @@ uint64_t bc_recalled_time_left(const CB_RECALL4args *args,
 		return 0;
 	times = &state->state_data.deleg.sd_clfile_stats;
 	if (at_once)
-		times->cfd_r_time = 1; /* long ago */
+		times->cfd_r_time = LONG_AGO;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	until = ((uint64_t)times->cfd_r_time + leases + 1) * 1000;
-	return until > now ? until - now : 1;
+	until = ((uint64_t)times->cfd_r_time +
+		 patience * nfs_param.nfsv4_param.lease_lifetime + 1) *
+		1000;
+	if (until > now)
+		return until - now;
+	times->cfd_r_time = LONG_AGO;
+	return 1;
 }

@@ -10,8 +10,14 @@
 #include "nfsv41.h"
 #include "sal_data.h"
 
-/** The file whose handle this thread has made last. */
-void bc_recalled_file_set(const struct fsal_obj_handle *obj);
+/**
+ * The file whose handle this thread has made last.
+ *
+ * @param[in] obj
+ * @param[in] leases  that its delegation's recall may take, 1 or 2
+ */
+void bc_recalled_file_set(const struct fsal_obj_handle *obj,
+			  unsigned int leases);
 
 /** The same, to be compared: the file that a callback is about that it makes. */
 const void *bc_recalled_file(void);
@@ -50,7 +56,8 @@ const state_t *bc_asked_delegation(const struct fsal_obj_handle *obj,
 
 /**
  * How long a CB_RECALL may take until Ganesha revokes the delegation, which it does
- * when an attempt fails more than two leases after the first.
+ * when an attempt fails more than two leases after the first; or, with less patience,
+ * the next one that is made.
  *
  * @param[in] args     of the CB_RECALL that is being submitted
  * @param[in] holder   whom it goes to

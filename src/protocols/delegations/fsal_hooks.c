@@ -11,6 +11,7 @@
 
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
+#include "delegations/fsal_lease.h"
 #include "delegations/unexport.h"
 #include "callbacks/recalled.h"
 #include "ganesha/dialect.h"
@@ -111,13 +112,15 @@ static fsal_status_t hook_fsal_reopen2(struct fsal_obj_handle *obj,
 
 /* The last thing that Ganesha does before it makes a CB_RECALL or CB_GETATTR, with the
  * file's st_lock held: what the callback is about is known here, and not in its
- * arguments.
+ * arguments.  Where the file system recalls for others it does not wait for ever: CEPH's
+ * FSAL has libcephfs end the whole export, whoever uses it, five seconds after two
+ * leases.  RFC 5661 10.4.5 asks for one.
  */
 static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
 				    const struct fsal_obj_handle *obj,
 				    struct gsh_export *export)
 {
-	bc_recalled_file_set(obj);
+	bc_recalled_file_set(obj, bc_fsal_lease_is_chained() ? 1 : 2);
 	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
 }
 
