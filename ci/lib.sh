@@ -7,6 +7,7 @@
 #   use_ganesha_source         sets and exports GANESHA_SOURCE_DIR
 #   build_preset PRESET DIR [CMAKE OPTION...]
 #   build_module [CMAKE OPTION...]   all of the above; leaves the path in $module
+#   run_tests DIR LABEL...     those of a build
 #
 # Messages go to stderr, so that a command's stdout is its own.
 
@@ -31,10 +32,15 @@ lab_packages=(nfs-common user-mode-linux iproute2 nftables ethtool kmod tshark)
 cluster_packages=(
 	ceph-mon ceph-osd ceph-mds ceph-common nfs-ganesha-ceph
 	nfs-ganesha-rados-grace iproute2)
+# The labs: folders of tests/, and what each needs beside a server.
+# shellcheck disable=SC2034
+declare -A labs=(
+	[linux]="${lab_packages[*]}"
+	[cluster]="${cluster_packages[*]}")
 # shellcheck disable=SC2034
 test_packages=(
-	"${server_packages[@]}" "${lab_packages[@]}" valgrind python3 python3-yaml
-	prometheus clang-format gdb dbus-daemon dbus-bin)
+	"${server_packages[@]}" "${lab_packages[@]}" "${cluster_packages[@]}"
+	valgrind python3 python3-yaml prometheus clang-format gdb dbus-daemon dbus-bin)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -208,4 +214,18 @@ build_module() {
 	use_ganesha_source
 	build_preset release "$build" "$@"
 	[[ -f $module ]] || die "the build made no $module"
+}
+
+# Runs the tests of a build with those labels, or all; having none is a failure.
+# Says why a test was skipped, which ctest does not. ${runner[@]} comes before it.
+runner=()
+run_tests() {
+	local dir=$1 pattern status=0
+	shift
+	pattern=$(IFS='|' && echo "$*")
+	say "testing ${dir#"$top"/}"
+	"${runner[@]}" ctest --test-dir "$dir" --output-on-failure \
+		--parallel 4 --no-tests=error --timeout 600 ${pattern:+-L "^($pattern)$"} || status=1
+	grep '^SKIPPED: ' "$dir/Testing/Temporary/LastTest.log" || true
+	return $status
 }

@@ -42,6 +42,7 @@ struct bc_admin_export {
 	const char *fsal; /* the one that serves it */
 	bool adopted; /* the module looks after its delegations */
 	const char *why; /* it is not, or it grants none; "": nothing to say */
+	const char *refused; /* what is configured and not granted; or "" */
 };
 
 /** All of it stays as it is until bc_admin_stop(), but for where the windows are, which

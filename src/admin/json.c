@@ -191,6 +191,7 @@ static void add_export(void *arg, const struct bc_admin_export *export)
 	set_text(object, "fsal", export->fsal);
 	set_bool(object, "adopted", export->adopted);
 	set_text(object, "why", export->why);
+	set_text(object, "refused", export->refused);
 	(void)json_array_append_new(arg, object);
 }
 

@@ -39,6 +39,9 @@ struct cluster {
 		char config[1024];
 	} gateway[2];
 	unsigned int clients; /* made so far, for their addresses */
+	const char *
+		address; /* where all clients go; NULL: to their gateway's own */
+	unsigned int active; /* the gateway that is there */
 
 	/* Of the current test. */
 	struct cb_responder *responder; /* the holder's */
@@ -83,7 +86,7 @@ int cluster_mount(void **state);
  */
 int cluster_unmount(void **state);
 
-/** Start the gateway number @a n, from 0, which was never started. */
+/** Start the gateway number @a n, from 0, which does not run. */
 void cluster_start_gateway(struct cluster *c, unsigned int n);
 
 /** SIGTERM, and what comes of it. */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define LEASE_MS (CLUSTER_LEASE * 1000)
-#define SLACK 2500 /* ms: Ganesha counts in seconds, and looks every second */
+#define SLACK 3000 /* ms: Ganesha counts in seconds, and looks every second */
 
 static const struct cb_answer never = { .when = CB_NEVER };
 
@@ -64,7 +64,7 @@ static void test_holder_in_a_black_hole(void **state)
 
 	cluster_hold(c, "black-hole", &file);
 	nfs_conn_set_deaf(c->session.conn, true);
-	opens_within(c, "black-hole", false, 2 * LEASE_MS + SLACK);
+	opens_within(c, "black-hole", false, LEASE_MS + SLACK);
 	nfs_conn_close(c->session.conn, NFS_CLOSE_RST);
 	cluster_come_back(c, &c->session);
 	cluster_assert_data(&c->session, "black-hole", 1);
@@ -96,10 +96,45 @@ static void test_holder_that_does_not_answer(void **state)
 
 	cluster_hold(c, "silent", &file);
 	cb_responder_set_default(c->responder, &never);
-	opens_within(c, "silent", true, 2 * LEASE_MS + SLACK);
+	opens_within(c, "silent", true, LEASE_MS + SLACK);
 	assert_int_equal(
 		nfs_free_stateid(&c->session, &file.delegation.stateid),
 		NFS4_OK);
+}
+
+/* It has ended its only session, and with it the way to be asked. */
+static void test_holder_without_a_session(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_file file;
+
+	cluster_hold(c, "no-session", &file);
+	assert_int_equal(nfs_destroy_session(&c->session, NULL), NFS4_OK);
+	opens_within(c, "no-session", false, 3 * LEASE_MS + SLACK);
+	nfs_session_fini(&c->session);
+	assert_int_equal(nfs_create_session(&c->session, &c->holder,
+					    cluster_connect(c, &c->holder),
+					    NULL),
+			 NFS4_OK);
+}
+
+/* It is not heard any more, and its lease is over before anybody wants the file. */
+static void test_holder_whose_lease_is_over(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_file file;
+	uint64_t until;
+
+	cluster_hold(c, "lapsed", &file);
+	nfs_conn_close(c->session.conn, NFS_CLOSE_FIN);
+	until = nfs_now_ns() + (LEASE_MS + 500) * NS_PER_MS;
+	while (nfs_now_ns() < until) {
+		assert_int_equal(nfs_sequence(&c->opener_session, NULL),
+				 NFS4_OK);
+		cb_responder_wait(c->responder, 0, 500);
+	}
+	opens_within(c, "lapsed", false, LEASE_MS);
+	cluster_come_back(c, &c->session);
 }
 
 /* Its gateway ---------------------------------------------------------------- */
@@ -164,6 +199,36 @@ static void test_holders_gateway_killed_and_restarted(void **state)
 	reclaims(c, "killed", &file);
 }
 
+/* The opener's request waits in the file system when the holder's gateway is killed:
+ * what that had is the file system's to give once it is back, and before.
+ */
+static void test_holders_gateway_killed_while_a_request_waits(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_compound open;
+	struct nfs_file file;
+	uint64_t start;
+	int status;
+
+	cluster_hold(c, "waited", &file);
+	cluster_send_open(c, &open, "waited");
+	cluster_callback(c, 0);
+	cluster_kill_gateway(c, 0);
+	start = nfs_now_ns();
+	cluster_assert_waits(&open);
+	cluster_restart_gateway(c, 0);
+	status = await(c, &open, false, 400000);
+	print_message("the opener has %d after %.1f s\n", status,
+		      (double)(nfs_now_ns() - start) / 1e9);
+	assert_int_equal(status, NFS4_OK);
+	cluster_assert_ends(c, &open, SOON);
+	cluster_come_back(c, &c->session);
+	assert_int_equal(nfs_reclaim_complete(&c->session), NFS4_OK);
+	cluster_wait_grace(c);
+	cluster_write(&c->opener_session, "waited", 1);
+	cluster_assert_data(&c->session, "waited", 1);
+}
+
 /* The other's gateway --------------------------------------------------------- */
 
 static void test_openers_gateway_killed_while_its_request_is_held(void **state)
@@ -225,6 +290,8 @@ int main(void)
 		CLUSTER_TEST(test_holder_in_a_black_hole),
 		CLUSTER_TEST(test_holder_that_does_not_return),
 		CLUSTER_TEST(test_holder_that_does_not_answer),
+		CLUSTER_TEST(test_holder_without_a_session),
+		CLUSTER_TEST(test_holder_whose_lease_is_over),
 		CLUSTER_TEST(test_holders_gateway_stopped_and_restarted),
 		CLUSTER_TEST(test_holders_gateway_killed_and_restarted),
 		CLUSTER_TEST(

@@ -9,21 +9,48 @@
 #include "callbacks/recalled.h"
 
 #include "ganesha/dialect.h"
+#include "ganesha/layout.h"
 
 #include <string.h>
 #include <time.h>
 
+#define GANESHAS_PATIENCE 2 /* leases, from the first attempt */
 /* So that Ganesha revokes when the attempt that is made now has failed. */
 #define LONG_AGO 1
 
 static __thread const struct fsal_obj_handle *recalled_file;
 static __thread unsigned int patience; /* leases that its recall may take */
 
+/* Ganesha tries for two leases, where there is a session to try.  Whose holder has
+ * answered is left to it: it is revoked a lease later.
+ * Context: the file's st_lock is held.
+ */
+static void hurry(const struct fsal_obj_handle *obj, unsigned int leases)
+{
+	time_t since = time(NULL) -
+		       (time_t)(leases * nfs_param.nfsv4_param.lease_lifetime);
+	struct glist_head *glist;
+
+	glist_for_each(glist, &obj->state_hdl->file.list_of_states) {
+		state_t *state = glist_entry(glist, state_t, state_list);
+		struct cf_deleg_stats *times =
+			&state->state_data.deleg.sd_clfile_stats;
+
+		if (state->state_type == STATE_TYPE_DELEG &&
+		    times->cfd_r_time && !times->cfd_rs_time &&
+		    times->cfd_r_time < since)
+			times->cfd_r_time = LONG_AGO;
+	}
+}
+
 void bc_recalled_file_set(const struct fsal_obj_handle *obj,
 			  unsigned int leases)
 {
 	recalled_file = obj;
 	patience = leases;
+	if (leases < GANESHAS_PATIENCE &&
+	    bc_layout_of_delegations() == BC_LAYOUT_FITS)
+		hurry(obj, leases);
 }
 
 const void *bc_recalled_file(void)
@@ -111,8 +138,5 @@ uint64_t bc_recalled_time_left(const CB_RECALL4args *args,
 	until = ((uint64_t)times->cfd_r_time +
 		 patience * nfs_param.nfsv4_param.lease_lifetime + 1) *
 		1000;
-	if (until > now)
-		return until - now;
-	times->cfd_r_time = LONG_AGO;
-	return 1;
+	return until > now ? until - now : 1;
 }

@@ -14,7 +14,10 @@
  * The file whose handle this thread has made last.
  *
  * @param[in] obj
- * @param[in] leases  that its delegation's recall may take, 1 or 2
+ * @param[in] leases  that its delegation's recall may take, 1 or 2; Ganesha is told
+ *                    so if they are over
+ *
+ * Context: with less than 2, the file's st_lock is held.
  */
 void bc_recalled_file_set(const struct fsal_obj_handle *obj,
 			  unsigned int leases);

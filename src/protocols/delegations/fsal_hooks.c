@@ -110,17 +110,30 @@ static fsal_status_t hook_fsal_reopen2(struct fsal_obj_handle *obj,
 	return fsal_reopen2(obj, state, openflags, check_permission);
 }
 
+/* Not a request's, which makes handles as well. */
+static bool is_callbacks_own(void)
+{
+	return op_ctx && op_ctx->req_type == UNKNOWN_REQUEST;
+}
+
+/* A file system that recalls for others does not wait for ever: CEPH's FSAL has
+ * libcephfs end the whole export, whoever uses it, five seconds after two leases.  RFC
+ * 5661 10.4.5 asks for one.
+ */
+static unsigned int patience_leases(void)
+{
+	return bc_fsal_lease_is_chained() ? 1 : 2;
+}
+
 /* The last thing that Ganesha does before it makes a CB_RECALL or CB_GETATTR, with the
  * file's st_lock held: what the callback is about is known here, and not in its
- * arguments.  Where the file system recalls for others it does not wait for ever: CEPH's
- * FSAL has libcephfs end the whole export, whoever uses it, five seconds after two
- * leases.  RFC 5661 10.4.5 asks for one.
+ * arguments.
  */
 static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
 				    const struct fsal_obj_handle *obj,
 				    struct gsh_export *export)
 {
-	bc_recalled_file_set(obj, bc_fsal_lease_is_chained() ? 1 : 2);
+	bc_recalled_file_set(obj, is_callbacks_own() ? patience_leases() : 2);
 	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
 }
 

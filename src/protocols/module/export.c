@@ -19,6 +19,7 @@
 
 #include "FSAL/fsal_commonlib.h"
 #include "export_mgr.h"
+#include "nfs_exports.h"
 
 #include "snapshot.h"
 
@@ -93,6 +94,32 @@ static fsal_status_t subfsal_get(void *parse_node,
 	return fsalstat(ERR_FSAL_INVAL, EINVAL);
 }
 
+/* Write delegations are granted where the FSAL says so, and others' servers with it:
+ * one that it knows nothing of would not be recalled for them.
+ */
+static const char *what_is_refused(const struct gsh_export *export,
+				   struct fsal_export *sub_export)
+{
+	const struct export_ops *ops = &sub_export->exp_ops;
+
+	if (!(export->export_perms.options & EXPORT_OPTION_WRITE_DELEG) ||
+	    ops->fs_supports(sub_export, fso_delegations_w) ||
+	    !ops->fs_supports(sub_export, fso_delegations_r))
+		return "";
+	return "its Delegations say Write, but its FSAL has read delegations alone: no write delegation is granted";
+}
+
+static void tell_refused(const struct gsh_export *export,
+			 struct fsal_export *sub_export)
+{
+	const char *refused = what_is_refused(export, sub_export);
+
+	if (*refused)
+		LogEvent(COMPONENT_NFS_CB, "export %" PRIu16 " (%s, %s): %s",
+			 export->export_id, CTX_FULLPATH(op_ctx),
+			 sub_export->fsal->name, refused);
+}
+
 fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 			       struct config_error_type *err_type,
 			       const struct fsal_up_vector *up_ops)
@@ -114,6 +141,7 @@ fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 	}
 	fsal_put(fsal_hdl);
 	bc_fsal_lease_adopt(op_ctx->fsal_export);
+	tell_refused(op_ctx->ctx_export, op_ctx->fsal_export);
 	return status;
 }
 
@@ -153,6 +181,7 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 		/* Ganesha gives its own reference back after an error only. */
 		fsal_put(fsal_hdl);
 		bc_fsal_lease_adopt(original);
+		tell_refused(op_ctx->ctx_export, original);
 	}
 	fsal_put(subfsal);
 	return status;
@@ -209,6 +238,7 @@ static void tell_export(struct gsh_export *export,
 	told.fsal = sub->fsal->name;
 	told.adopted = bc_unexport_adopted(sub);
 	told.why = why_none(sub, told.adopted);
+	told.refused = what_is_refused(export, sub);
 	each(arg, &told);
 }
 
