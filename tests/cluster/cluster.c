@@ -10,20 +10,20 @@
 #include <unistd.h>
 
 #define GRACE_NAMESPACE "grace"
-#define START_MS 400000
+#define START_MS 60000
 
-/* Of the group of tests that cluster_run() runs. */
+/* Of the group of tests that is run. */
 static struct cluster group;
 static const struct cluster_params *group_params;
 static bool group_unclean; /* cmocka ignores a group teardown's result */
 
 /* The cluster ---------------------------------------------------------------- */
 
-bool cluster_prepare(const struct cluster_params *params)
+/* Why not is on stdout. */
+static bool is_possible(void)
 {
 	const char *missing = cephfs_missing();
 
-	group_params = params;
 	if (missing)
 		printf("SKIPPED: two gateways before one CephFS: %s is not installed\n",
 		       missing);
@@ -89,7 +89,7 @@ void cluster_start_gateway(struct cluster *c, unsigned int n)
 		start_gateway(c, n);
 }
 
-int cluster_setup(void **state)
+static int setup(void **state)
 {
 	struct cluster *c = &group;
 	uint64_t start = nfs_now_ns();
@@ -198,7 +198,7 @@ static void end_gateway(struct cluster *c, unsigned int n)
 	host_free(gateway->host);
 }
 
-int cluster_teardown(void **state)
+static int teardown(void **state)
 {
 	struct cluster *c = *state;
 
@@ -209,9 +209,21 @@ int cluster_teardown(void **state)
 	return group_unclean;
 }
 
-bool cluster_unclean(void)
+int cluster_run_tests(const char *name, const struct CMUnitTest *tests,
+		      size_t count, size_t quick,
+		      const struct cluster_params *params)
 {
-	return group_unclean;
+	group_params = params;
+	if (!is_possible())
+		return 77;
+	if (quick < count && !getenv("BACKCHANNEL_TEST_LONG")) {
+		for (size_t i = quick; i < count; i++)
+			printf("SKIPPED: %s takes long: ci/test --long cluster\n",
+			       tests[i].name);
+		count = quick;
+	}
+	return _cmocka_run_group_tests(name, tests, count, setup, teardown) ||
+	       group_unclean;
 }
 
 /* Clients -------------------------------------------------------------------- */

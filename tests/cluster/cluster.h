@@ -59,21 +59,18 @@ struct cluster_params {
 };
 
 /**
- * main()'s result: an array of tests, run against one cluster. Says why, and is
- * what ctest takes for skipped, where that cannot be.
+ * main()'s result: an array of tests, run against one cluster.  Says why, and is what
+ * ctest takes for skipped, where that cannot be.
+ * @param quick  so many of them, from the first on; the others take minutes, and are
+ *               run with BACKCHANNEL_TEST_LONG in the environment
  */
-#define cluster_run(tests, params)                                             \
-	(cluster_prepare(params) ?                                             \
-		 (cmocka_run_group_tests(tests, cluster_setup,                 \
-					 cluster_teardown) ||                  \
-		  cluster_unclean()) :                                         \
-		 77)
-
-/* What cluster_run() is made of. */
-bool cluster_prepare(const struct cluster_params *params);
-int cluster_setup(void **state);
-int cluster_teardown(void **state);
-bool cluster_unclean(void);
+#define cluster_run(tests, quick, params)                                      \
+	cluster_run_tests(#tests, tests, sizeof(tests) / sizeof(*(tests)),     \
+			  quick, params)
+#define ALL_QUICK SIZE_MAX
+int cluster_run_tests(const char *name, const struct CMUnitTest *tests,
+		      size_t count, size_t quick,
+		      const struct cluster_params *params);
 
 #define CLUSTER_TEST(name)                                                     \
 	cmocka_unit_test_setup_teardown(name, cluster_mount, cluster_unmount)

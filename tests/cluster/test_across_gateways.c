@@ -426,5 +426,5 @@ int main(void)
 		CLUSTER_TEST(test_holder_bound_after_the_recall_began),
 	};
 
-	return cluster_run(tests, &params);
+	return cluster_run(tests, ALL_QUICK, &params);
 }

@@ -134,5 +134,5 @@ int main(void)
 		MOVE_TEST(test_host_cut_off),
 	};
 
-	return cluster_run(tests, &params);
+	return cluster_run(tests, ALL_QUICK, &params);
 }

@@ -98,5 +98,5 @@ int main(void)
 		CLUSTER_TEST(test_what_is_refused_is_said),
 	};
 
-	return cluster_run(tests, &params);
+	return cluster_run(tests, ALL_QUICK, &params);
 }
