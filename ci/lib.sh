@@ -29,6 +29,8 @@ server_packages=(nfs-ganesha nfs-ganesha-vfs)
 # shellcheck disable=SC2034
 lab_packages=(nfs-common user-mode-linux iproute2 nftables ethtool kmod tshark)
 # shellcheck disable=SC2034
+kerberos_packages=(krb5-kdc krb5-admin-server krb5-user)
+# shellcheck disable=SC2034
 cluster_packages=(
 	ceph-mon ceph-osd ceph-mds ceph-common nfs-ganesha-ceph
 	nfs-ganesha-rados-grace iproute2)
@@ -36,10 +38,12 @@ cluster_packages=(
 # shellcheck disable=SC2034
 declare -A labs=(
 	[linux]="${lab_packages[*]}"
+	[krb5]="${lab_packages[*]} ${kerberos_packages[*]}"
 	[cluster]="${cluster_packages[*]}")
 # shellcheck disable=SC2034
 test_packages=(
-	"${server_packages[@]}" "${lab_packages[@]}" "${cluster_packages[@]}"
+	"${server_packages[@]}" "${lab_packages[@]}" "${kerberos_packages[@]}"
+	"${cluster_packages[@]}"
 	valgrind python3 python3-yaml prometheus clang-format gdb dbus-daemon dbus-bin)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -92,7 +96,8 @@ Run this command as root, or: apt-get install ${missing[*]}"
 
 	say "installing ${missing[*]}"
 	mapfile -t servers < <(missing_packages \
-		nfs-ganesha rpcbind prometheus ceph-base ceph-mds)
+		nfs-ganesha rpcbind prometheus ceph-base ceph-mds \
+		krb5-kdc krb5-admin-server)
 	log=$cache/install.log
 	mkdir -p "$cache"
 	trap release_services EXIT

@@ -7,8 +7,8 @@
 
 A scenario is a function that gets a Lab, starts what it needs and returns
 its figures; it fails by raising.  Each one runs in a process of its own
-(run_scenarios), the first of new network, process and mount namespaces, with
-a tmpfs as its folder.  However that process ends, the kernel takes servers,
+(run_scenarios), the first of new network, process, mount and host name
+namespaces, with a tmpfs as its folder.  However that process ends, the kernel takes servers,
 guests, interfaces and files with it: a scenario only stops what it wants to
 see stopped.
 
@@ -238,13 +238,16 @@ class Network:
 class Server:
     """One ganesha.nfsd with one export, /export, in a folder of its own."""
 
-    def __init__(self, folder, module=None, parameters="", lease=20, grace=0):
+    def __init__(self, folder, module=None, parameters="", lease=20, grace=0,
+                 sec="sys", blocks=""):
         """Prepare it; start() is next.
 
         @module     path of libfsalbackchannel.so; None: plain FSAL_VFS
         @parameters what is in BACKCHANNEL's block
         @lease      s
         @grace      s after a start; 0: none
+        @sec        the export's SecType
+        @blocks     further blocks of Ganesha's configuration
         """
         self.folder = folder
         self.log = f"{folder}/ganesha.log"
@@ -252,7 +255,7 @@ class Server:
         for name in ("export", "recovery", "plugins"):
             os.makedirs(f"{folder}/{name}", exist_ok=True)
         self._link_plugins(module)
-        self._write_config(module, parameters, lease, grace)
+        self._write_config(module, parameters, lease, grace, sec, blocks)
         self.process = None
 
     def _link_plugins(self, module):
@@ -262,7 +265,7 @@ class Server:
             os.symlink(os.path.abspath(path),
                        f"{self.folder}/plugins/{os.path.basename(path)}")
 
-    def _write_config(self, module, parameters, lease, grace):
+    def _write_config(self, module, parameters, lease, grace, sec, blocks):
         # Known since 5: it starts without CAP_SYS_RESOURCE, too.
         flusher = ("Allow_Set_Io_Flusher_Fail = true;"
                    if ganesha_major() >= 5 else "")
@@ -291,10 +294,11 @@ EXPORT {{
 	Pseudo = "/export";
 	Access_Type = RW;
 	Squash = No_Root_Squash;
-	SecType = sys;
+	SecType = {sec};
 	Delegations = RW;
 	{fsal}
 }}
+{blocks}
 """
         if module:
             text += (f'BACKCHANNEL {{ Admin_Socket = "{self.folder}/admin.sock"; '
@@ -476,14 +480,18 @@ class Guest:
         """
         return self._result(self.submit(op, **args), timeout)
 
-    def mount(self, options="vers=4.1", server=SERVER_ADDRESS, where="/mnt"):
+    def mount(self, options="vers=4.1", server=SERVER_ADDRESS, where="/mnt",
+              sec="sys", name=None):
         """Mount the export; on the wire: EXCHANGE_ID, CREATE_SESSION with the
-        back channel, the way to the root."""
-        options += (f",port={NFS_PORT},sec=sys,addr={server}"
+        back channel, the way to the root.
+
+        @name  the server's, which Kerberos knows it by; its address, if None
+        """
+        options += (f",port={NFS_PORT},sec={sec},addr={server}"
                     f",clientaddr={self.address}")
         self.call("run", argv=["mkdir", "-p", where])
         self.call("run", argv=["mount", "-i", "-t", "nfs4", "-o", options,
-                               f"{server}:/export", where])
+                               f"{name or server}:/export", where])
 
     def open(self, path, flags):
         """open(2).  On the wire: OPEN, unless a delegation serves it, and
@@ -579,8 +587,11 @@ class Lab:
         return text
 
 
-def why_not():
-    """Why the lab cannot run on this machine, or None."""
+def why_not(more_tools=()):
+    """Why the lab cannot run on this machine, or None.
+
+    @more_tools  (tool, package) pairs, which its scenarios need besides
+    """
     if os.geteuid() != 0:
         return "not root"
     if not os.path.exists("/dev/net/tun"):
@@ -590,7 +601,7 @@ def why_not():
             ("ip", "iproute2"), ("ss", "iproute2"), ("ethtool", "ethtool"),
             ("nft", "nftables"),
             ("insmod", "kmod"), ("unshare", "util-linux"),
-            ("setpriv", "util-linux")):
+            ("setpriv", "util-linux"), *more_tools):
         if not shutil.which(tool):
             return f"no {tool} (package {package})"
     for path, package in ((UML_MODULES, "user-mode-linux"),
@@ -599,7 +610,8 @@ def why_not():
         if not os.path.exists(path):
             return f"no {path} (package {package})"
     try:
-        run("unshare", "--net", "--pid", "--fork", "--mount-proc", "true")
+        run("unshare", "--net", "--uts", "--pid", "--fork", "--mount-proc",
+            "true")
     except LabError as error:
         return f"namespaces cannot be made: {error}"
     return None
@@ -661,8 +673,8 @@ def run_apart(name, options):
     with tempfile.TemporaryDirectory(prefix="bc-linux-") as folder:
         inside = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL",
-             "unshare", "--net", "--pid", "--fork", "--kill-child",
-             "--mount-proc", sys.executable, os.path.abspath(sys.argv[0]),
+             "unshare", "--net", "--uts", "--pid", "--fork",
+             "--kill-child", "--mount-proc", sys.executable, os.path.abspath(sys.argv[0]),
              *options, f"--inside={folder}", name],
             stdin=subprocess.DEVNULL, start_new_session=True)
         try:
@@ -680,10 +692,11 @@ def parameters_of(options):
                     for name, value in parameters.items() if value)
 
 
-def run_scenarios(scenarios, argv):
+def run_scenarios(scenarios, argv, more_tools=()):
     """The main program of a file of scenarios; returns its exit status.
 
     @scenarios  functions; a function's name is the scenario's
+    @more_tools as why_not()'s
     @argv       [--multiplex=false] [--hold=MS] [--record=FILE] [NAME...]; all,
                 if none is named.  MS: Hold_Conflicts.  FILE gets a JSON line
                 for each.  --inside=FOLDER NAME is run_apart()'s own.
@@ -695,7 +708,7 @@ def run_scenarios(scenarios, argv):
         return run_inside(by_name[names[0]], options["--inside"],
                           parameters_of(options), options.get("--record"))
 
-    if reason := why_not():
+    if reason := why_not(more_tools):
         print(f"SKIPPED: the lab of Linux clients cannot run here: {reason}")
         return EXIT_SKIPPED
     module = os.environ.get("BACKCHANNEL_MODULE", "")

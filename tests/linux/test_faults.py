@@ -16,40 +16,11 @@ import sys
 
 import lab
 from lab import DataError, LabError
-from files import (NEW, READ, WRITE, expect_read, expect_returned, hold,
-                   make_file, pair)
+from files import (AT_ONCE, ENDS, NEW, READ, WRITE, expect_read,
+                   expect_returned, hold, make_file, pair, second_open,
+                   sees_new_data)
 
-AT_ONCE = 0.4  # s, where a path is there: Linux asks again after 0.1 and 0.3 s
 FOUND_OUT = 3  # s, where TCP has to find out first
-ENDS = 90  # s, for an open() that anything at all may delay
-
-
-def second_open(world, holder, other, path, limit, meanwhile=None):
-    """The second client opens what the first holds, and writes it.
-
-    @meanwhile  what goes on until open() returns; the holder's application
-    """
-    def done():
-        world.server.check()
-        if meanwhile:
-            meanwhile()
-        return opening.done()
-    opening = other.submit("open", path=path, flags=os.O_RDWR)
-    lab.wait_until(done, "the second client's open()", ENDS)
-    opened = opening.result()
-    world.note_blocked(opened.seconds)
-    other.write(opened.value, NEW)
-    other.close(opened.value)
-    if opened.seconds > limit:
-        raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
-
-
-def sees_new_data(holder, path, handle):
-    """What the first client reads after the second has written."""
-    holder.close(handle)
-    again = holder.open(path, os.O_RDONLY).value
-    expect_read(holder, again, NEW, "stale")
-    holder.close(again)
 
 
 def one_recall(world, disturb, limit, meanwhile=None, **options):

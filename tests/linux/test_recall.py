@@ -14,58 +14,16 @@ import sys
 
 import lab
 from lab import LabError
-from files import (KINDS, NEW, OLD, READ, WRITE, expect_read,
-                   expect_returned, hold, holds_delegation, make_file, pair)
+from files import (NEW, READ, expect_read, hold, holds_delegation, make_file,
+                   pair, recall_kinds)
 
-LIMIT = 2  # s, for the second client's open() during a recall: no lease is over
 RETRY = 0.1  # s, after which Linux asks again where it was told to wait
 
 
-def recall(world, holder, other, path, kind, handle):
-    """Open what the holder has, in the other client; how long that took.
-
-    What one of them has written and closed, the other one must see.  A reader
-    keeps its file open; a writer keeps nothing but its delegation.
-    """
-    if kind is WRITE:
-        holder.write(handle, NEW)
-        holder.close(handle)
-    returned = holder.count("DELEGRETURN")
-    opened = other.open(path, kind.other)
-    world.note_blocked(opened.seconds)
-    world.server.check()
-    expect_returned(holder, returned)
-    if opened.seconds > LIMIT:
-        raise LabError(f"open() was blocked for {opened.seconds:.3f} s")
-    if kind is WRITE:
-        expect_read(other, opened.value, NEW, "the holder's write is lost")
-    else:
-        other.write(opened.value, NEW)
-        holder.close(handle)
-    other.close(opened.value)
-    again = holder.open(path, os.O_RDONLY).value
-    expect_read(holder, again, NEW, "stale")
-    holder.close(again)
-    return f"{opened.seconds:.3f} s"
-
-
 def recall_each_kind(world, break_connection=None, **options):
-    """Recall one delegation of each kind, each after the holder's connection
-    was broken (if it is to be) and the holder has reconnected."""
+    """A server, two clients, and a recall of each kind: recall_kinds()."""
     holder, other = pair(world, **options)
-    figures = {}
-    for kind in KINDS:
-        path = make_file(world, kind.name)
-        handle = hold(holder, path, kind)
-        if break_connection:
-            before = world.network.connections(holder.address)
-            break_connection(holder)
-            holder.touch_server()
-            after = world.network.connections(holder.address)
-            if not before or before & after:
-                raise LabError("the holder's connection did not break")
-        figures[f"{kind.name} delegation"] = recall(world, holder, other,
-                                                    path, kind, handle)
+    figures = recall_kinds(world, holder, other, break_connection)
     world.server.stop()
     return figures
 
