@@ -61,6 +61,7 @@ enum bc_log_level {
 /** Lines that a peer can cause at will: so many of a kind in 10 s (log.c). */
 enum bc_limited {
 	BC_LIMITED_PRINCIPAL, /* not the principal that created the session */
+	BC_LIMITED_PROTECTION, /* not the credential that owns the client id */
 	BC_LIMITED_SESSION_BINDINGS, /* max_connections reached */
 	BC_LIMITED_CLIENT_BINDINGS, /* max_client_connections reached */
 	BC_LIMITED_SERVER_BINDINGS, /* max_server_connections reached */
@@ -227,6 +228,8 @@ struct bc_session_attrs {
 	size_t principal_len; /* 0: nobody */
 	const void *address; /* the same of its creator's address */
 	size_t address_len; /* 0: nowhere; .. BC_ADDRESS_MAX */
+	bool is_protected; /* its client has state protection, 2.10.8.3 */
+	bool must_bind; /* nothing comes over a connection that is not bound */
 };
 
 /**
@@ -290,6 +293,21 @@ bool bc_session_same_principal(const struct bc_session *session,
  */
 bool bc_session_same_address(const struct bc_session *session,
 			     const void *address, size_t len);
+
+/** Has its client state protection? Context: as above. */
+bool bc_session_is_protected(const struct bc_session *session);
+
+/**
+ * May a request of the session come over a connection?  "If SEQUENCE is received on
+ * a connection not associated with the session via CREATE_SESSION or
+ * BIND_CONN_TO_SESSION, and connection association enforcement is enabled": it may
+ * not, RFC 5661 18.46.3.
+ *
+ * @param[in] conn  NULL: none that anything is bound to
+ *
+ * Context: any thread that holds a reference to both; holds no lock of the core.
+ */
+bool bc_session_admits(const struct bc_session *session, struct bc_conn *conn);
 
 /** Take a further reference. Context: any thread that holds one. */
 void bc_session_ref(struct bc_session *session);

@@ -465,6 +465,8 @@ struct bc_session {
 	uint32_t
 		fore_bound; /* [L] connections bound to the fore channel only */
 	bool had_back; /* [L] some connection has been back-bound */
+	bool is_protected; /* [K] its client's credential owns it */
+	bool must_bind; /* [K] connections are bound before they are used */
 	struct bc_security *security; /* [L] counted; NULL: no back channel */
 	struct cds_list_head bindings; /* [L] */
 	struct bc_slot_table slots; /* [L] */

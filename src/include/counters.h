@@ -39,6 +39,10 @@ enum bc_counter {
 	BC_COUNT_BIND_CHANNELS, /* refused: it is bound to others */
 	BC_COUNT_BIND_SECURITY, /* refused: no security that can be used */
 	BC_COUNT_BIND_PRINCIPAL, /* refused: not the session's creator */
+	BC_COUNT_PROTECTED, /* Machine_Credentials: client ids; and these three: */
+	BC_COUNT_PROTECTION_CREDENTIAL, /* refused: not the client's credential */
+	BC_COUNT_PROTECTION_CONNECTION, /* SEQUENCE: one that is not bound */
+	BC_COUNT_PROTECTION_EXEMPT, /* what ends state, whatever an export's SecType */
 	BC_COUNT_NO_SECURITY, /* sessions without a usable security */
 	BC_COUNT_TOO_SMALL, /* sessions too small for a recall */
 	BC_COUNT_PROBES, /* CB_NULLs sent when a connection was bound */

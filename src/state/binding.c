@@ -11,7 +11,8 @@
  * Data: struct bc_binding, one for each explicit association, in a list of
  *   its session and one of its connection; the back-bound ones also in one of
  *   their client.  SEQUENCE's implicit association with the fore channel needs
- *   no record: it may be upgraded any time.
+ *   no record: it may be upgraded any time.  Where there is none (state protection,
+ *   must_bind) each connection has its binding, which is not taken at a limit.
  * Locking: the client's lock, and inside it the connection's for its list.
  * Lifetime: from bc_bind() until the session closes or the connection ends.
  * Invariants: paths of session and client count the back-bound bindings that
@@ -266,7 +267,7 @@ void bc_binding_displace_locked(struct bc_binding *binding)
 {
 	struct bc_conn *conn = binding->conn;
 
-	if (!in_flight(binding)) {
+	if (!in_flight(binding) && !binding->session->must_bind) {
 		bc_binding_remove_locked(binding);
 		return;
 	}
@@ -284,6 +285,8 @@ static void displaced_remove(struct bc_session *session)
 {
 	struct bc_binding *binding, *next;
 
+	if (session->must_bind)
+		return;
 	cds_list_for_each_entry_safe(binding, next, &session->bindings,
 				     session_link)
 		if (binding->displaced && !in_flight(binding))
@@ -507,7 +510,8 @@ static int bind_locked(struct bc_session *session, struct bc_conn *conn,
 		if (rc)
 			return rc;
 		if (!binding && *channels == BC_CHANNEL_FORE &&
-		    session->fore_bound >= FORE_BOUND_MAX)
+		    session->fore_bound >= FORE_BOUND_MAX &&
+		    !session->must_bind)
 			return 0;
 		rc = binding ? 0 :
 			       binding_new(session, conn, *channels, &binding);
@@ -539,4 +543,20 @@ int bc_bind(struct bc_session *session, struct bc_conn *conn, uint32_t dir,
 	else if (rc == -ENOSPC)
 		bc_count(BC_COUNT_BIND_SECURITY);
 	return rc;
+}
+
+bool bc_session_admits(const struct bc_session *session, struct bc_conn *conn)
+{
+	const struct bc_binding *binding;
+	bool bound = false;
+
+	if (!session->must_bind)
+		return true;
+	if (!conn)
+		return false;
+	pthread_mutex_lock(&conn->lock);
+	cds_list_for_each_entry(binding, &conn->bindings, conn_link)
+		bound = bound || binding->session == session;
+	pthread_mutex_unlock(&conn->lock);
+	return bound;
 }

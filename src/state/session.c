@@ -120,6 +120,11 @@ bool bc_session_same_address(const struct bc_session *session,
 	       !memcmp(address, session->address, len);
 }
 
+bool bc_session_is_protected(const struct bc_session *session)
+{
+	return session->is_protected;
+}
+
 void bc_session_ref(struct bc_session *session)
 {
 	urcu_ref_get(&session->ref);
@@ -176,6 +181,8 @@ static struct bc_session *session_new(const struct bc_session_attrs *attrs)
 	session->address_len = attrs->address_len;
 	if (attrs->address_len)
 		memcpy(session->address, attrs->address, attrs->address_len);
+	session->is_protected = attrs->is_protected;
+	session->must_bind = attrs->must_bind;
 	session->open = true;
 	CDS_INIT_LIST_HEAD(&session->bindings);
 	CDS_INIT_LIST_HEAD(&session->reachable_link);

@@ -170,17 +170,12 @@ static enum bc_conflict_kind kind_of(struct nfs_argop4 *op)
 
 /* The delegations of a file --------------------------------------------------- */
 
-/* Ganesha's lease of a client: held while a recall of it is under way. */
 static bool lease_is_over(nfs_client_id_t *client)
 {
 	bool over;
 
 	PTHREAD_MUTEX_lock(&client->cid_mutex);
-	over = client->cid_confirmed == EXPIRED_CLIENT_ID ||
-	       (!client->cid_lease_reservations &&
-		client->cid_last_renew +
-				(time_t)nfs_param.nfsv4_param.lease_lifetime <=
-			time(NULL));
+	over = bc_client_record_lease_is_over(client);
 	PTHREAD_MUTEX_unlock(&client->cid_mutex);
 	return over;
 }

@@ -10,7 +10,10 @@
 
 #include "ganesha/mutex.h"
 
+#include "nfs_core.h"
 #include "sal_functions.h"
+
+#include <time.h>
 
 nfs_client_id_t *bc_client_record_acquire(clientid4 clientid,
 					  struct hash_latch *latch)
@@ -83,4 +86,13 @@ bool bc_client_record_holds_state(nfs_client_id_t *client, bool *holds)
 	known = holds_state_locked(client, holds);
 	pthread_mutex_unlock(&client->cid_mutex);
 	return known;
+}
+
+bool bc_client_record_lease_is_over(const nfs_client_id_t *client)
+{
+	return client->cid_confirmed == EXPIRED_CLIENT_ID ||
+	       (!client->cid_lease_reservations &&
+		client->cid_last_renew +
+				(time_t)nfs_param.nfsv4_param.lease_lifetime <=
+			time(NULL));
 }

@@ -49,4 +49,11 @@ nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
  */
 bool bc_client_record_holds_state(nfs_client_id_t *client, bool *holds);
 
+/**
+ * Is a client's lease over?  It is held while a recall of it is under way.
+ *
+ * Context: client->cid_mutex is held.
+ */
+bool bc_client_record_lease_is_over(const nfs_client_id_t *client);
+
 #endif /* BC_CLIENT_RECORD_H */

@@ -39,6 +39,7 @@ struct bc_module_config {
 	bool shield_revoked; /* clients are told of revoked stateids */
 	bool shield_conflicts; /* delegations are looked after by client id */
 	bool shield_stateid_table; /* stateids' hash tells clients apart */
+	bool machine_credentials; /* clients may have SP4_MACH_CRED */
 	char *accept_build_id; /* unknown builds; NULL: none */
 	uint32_t max_queue; /* [A] callbacks waiting per client */
 	uint32_t max_slots; /* [A] callbacks in flight per session */

@@ -29,6 +29,7 @@
 #include "module/image.h"
 #include "module/reload.h"
 #include "operations/operations.h"
+#include "operations/protection.h"
 #include "transport/dead_socket.h"
 #include "transport/transport.h"
 
@@ -504,6 +505,7 @@ void bc_detach(void)
 	bc_layout_set(BC_LAYOUT_UNKNOWN);
 	put_all_back();
 	put_resumes_back();
+	bc_protection_fini();
 	bc_core_fini();
 	bc_transport_fini();
 }

@@ -36,9 +36,10 @@ void bc_reload_begin(void)
 static bool needs_restart(const char *name)
 {
 	static const char *const names[] = {
-		"Multiplex",	   "Shield_Restart",   "Shield_Sockets",
-		"Shield_Revoked",  "Shield_Conflicts", "Shield_Stateid_Table",
-		"Accept_Build_Id",
+		"Multiplex",	       "Shield_Restart",
+		"Shield_Sockets",      "Shield_Revoked",
+		"Shield_Conflicts",    "Shield_Stateid_Table",
+		"Machine_Credentials", "Accept_Build_Id",
 	};
 
 	if (!strcmp(name, "Leases"))

@@ -14,6 +14,7 @@
 /** For what an operation is extended. */
 enum purpose {
 	ALWAYS, /* the back channel */
+	PROTECTION, /* Machine_Credentials */
 	STATEIDS, /* Shield_Revoked or Shield_Conflicts */
 	CONFLICTS, /* Shield_Conflicts */
 };
@@ -30,6 +31,8 @@ static const struct extension {
 	[NFS4_OP_SEQUENCE] = { bc_op_sequence, ALWAYS },
 	[NFS4_OP_DESTROY_SESSION] = { bc_op_destroy_session, ALWAYS },
 	[NFS4_OP_DESTROY_CLIENTID] = { bc_op_destroy_clientid, ALWAYS },
+	[NFS4_OP_EXCHANGE_ID] = { bc_op_exchange_id, PROTECTION },
+	[NFS4_OP_PUTFH] = { bc_op_putfh, PROTECTION },
 	[NFS4_OP_GET_DIR_DELEGATION] = { bc_op_get_dir_delegation, ALWAYS },
 	[NFS4_OP_WANT_DELEGATION] = { bc_op_want_delegation, ALWAYS },
 	[NFS4_OP_FREE_STATEID] = { bc_op_free_stateid, STATEIDS },
@@ -63,6 +66,8 @@ static bool is_wanted(enum purpose purpose)
 	switch (purpose) {
 	case ALWAYS:
 		return true;
+	case PROTECTION:
+		return bc_module_config.machine_credentials;
 	case STATEIDS:
 		return bc_module_config.shield_revoked ||
 		       bc_module_config.shield_conflicts;
@@ -108,7 +113,7 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 	if (data->minorversion == 0 && !extension->v40)
 		return bc_originals[op->argop](op, data, resp);
 	/* It conflicts with no delegation, and has no stateid. */
-	if (extension->purpose == ALWAYS)
+	if (extension->purpose == ALWAYS || extension->purpose == PROTECTION)
 		return extension->handler(op, data, resp);
 	return bc_held_run(NULL, run, op, data, resp);
 }

@@ -16,6 +16,7 @@
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 #include "operations/first_session.h"
+#include "operations/protection.h"
 #include "transport/transport.h"
 #include "wire/security.h"
 
@@ -57,7 +58,8 @@ static bool asks_for_back(const CREATE_SESSION4args *args)
 }
 
 /* Bind the connection that CREATE_SESSION came on. @return whether it is */
-static bool bind_back(struct bc_session *session, const compound_data_t *data)
+static bool bind_to(struct bc_session *session, const compound_data_t *data,
+		    enum bc_bind_dir dir)
 {
 	struct bc_conn *conn = bc_transport_conn(data->req->rq_xprt);
 	enum bc_channels channels;
@@ -65,7 +67,7 @@ static bool bind_back(struct bc_session *session, const compound_data_t *data)
 
 	if (!conn)
 		return false;
-	rc = bc_bind(session, conn, BC_BIND_BACK_OR_BOTH, data->req, &channels);
+	rc = bc_bind(session, conn, dir, data->req, &channels);
 	bc_conn_put(conn);
 	return rc == 0;
 }
@@ -125,6 +127,7 @@ static bool session_register(const CREATE_SESSION4args *args,
 	};
 	struct bc_principal principal;
 	struct bc_address address;
+	state_protect_ops4 agreed;
 	struct bc_session *session;
 
 	bc_principal_of(data->req, &principal);
@@ -134,10 +137,19 @@ static bool session_register(const CREATE_SESSION4args *args,
 	attrs.address = address.bytes;
 	attrs.address_len = address.len;
 	memcpy(attrs.id, resok->csr_sessionid, BC_SESSIONID_SIZE);
+	attrs.is_protected = bc_protection_find(args->csa_clientid, &agreed);
+	attrs.must_bind = attrs.is_protected &&
+			  bc_protection_has(&agreed.spo_must_enforce,
+					    NFS4_OP_BIND_CONN_TO_SESSION);
 	if (bc_session_add(&attrs, &session))
 		return false;
 	bc_channel_set_session(channel, session);
-	bound = bound && bind_back(session, data);
+	bound = bound && bind_to(session, data, BC_BIND_BACK_OR_BOTH);
+	/* "... the connection that transported the CREATE_SESSION request is
+	 * automatically associated with the fore channel" 2.10.3.1
+	 */
+	if (!bound && attrs.must_bind)
+		bind_to(session, data, BC_BIND_FORE);
 	bc_session_put(session);
 	return bound;
 }
@@ -225,6 +237,9 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 
 	if (bc_layout() == BC_LAYOUT_MISFIT)
 		return bc_operation_original(op, data, resp);
+	if (!bc_protection_admits(args->csa_clientid, data->req,
+				  "CREATE_SESSION"))
+		return bc_operation_fail(op, resp, NFS4ERR_WRONG_CRED);
 
 	usable = choose_security(args, &security);
 	if (usable == TOO_SMALL && asks_for_back(args))

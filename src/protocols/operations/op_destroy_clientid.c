@@ -11,6 +11,7 @@
  * Ganesha takes the client for busy.
  */
 #include "operations/operations.h"
+#include "operations/protection.h"
 
 #include "ganesha/client_record.h"
 #include "ganesha/layout.h"
@@ -48,9 +49,13 @@ enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
 		&op->nfs_argop4_u.opdestroy_clientid;
 	const DESTROY_CLIENTID4res *res =
 		&resp->nfs_resop4_u.opdestroy_clientid;
-	nfsstat4 held = check_held(args->dca_clientid);
 	enum nfs_req_result result;
+	nfsstat4 held;
 
+	if (!bc_protection_admits(args->dca_clientid, data->req,
+				  "DESTROY_CLIENTID"))
+		return bc_operation_fail(op, resp, NFS4ERR_WRONG_CRED);
+	held = check_held(args->dca_clientid);
 	if (held != NFS4_OK)
 		return bc_operation_fail(op, resp, held);
 	result = bc_operation_original(op, data, resp);
@@ -58,7 +63,9 @@ enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
 	if (res->dcr_status == NFS4ERR_CLIENTID_BUSY &&
 	    bc_client_defer_calls(args->dca_clientid))
 		result = bc_operation_original(op, data, resp);
-	if (res->dcr_status == NFS4_OK)
+	if (res->dcr_status == NFS4_OK) {
 		bc_client_destroy(args->dca_clientid);
+		bc_protection_forget(args->dca_clientid);
+	}
 	return result;
 }

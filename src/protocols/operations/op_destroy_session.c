@@ -7,6 +7,7 @@
  */
 #include "operations/compound.h"
 #include "operations/operations.h"
+#include "operations/protection.h"
 
 enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
 					  compound_data_t *data,
@@ -15,8 +16,15 @@ enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
 	const DESTROY_SESSION4args *args = &op->nfs_argop4_u.opdestroy_session;
 	const DESTROY_SESSION4res *res = &resp->nfs_resop4_u.opdestroy_session;
 	struct bc_session *session = bc_session_named(args->dsa_sessionid);
-	enum nfs_req_result result = bc_operation_original(op, data, resp);
+	enum nfs_req_result result;
 
+	/* "... the RPCSEC_GSS principal that created the session MUST be the one
+	 * that destroys the session, using RPCSEC_GSS privacy or integrity."
+	 */
+	if (bc_protection_admits_to(session, data->req, "DESTROY_SESSION"))
+		result = bc_operation_original(op, data, resp);
+	else
+		result = bc_operation_fail(op, resp, NFS4ERR_WRONG_CRED);
 	if (!session)
 		return result;
 	if (res->dsr_status == NFS4_OK)

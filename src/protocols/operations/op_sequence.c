@@ -13,6 +13,8 @@
 #include "nfs_rpc_callback.h"
 #include "nfsv41.h"
 
+#include "counters.h"
+
 #include <urcu-bp.h>
 
 /* The flags that we answer for. */
@@ -57,16 +59,42 @@ static enum nfs_req_result run_original(struct nfs_argop4 *op,
 	return result;
 }
 
+/* Before a slot is taken: nothing is to be remembered of the request.  Where no
+ * client has state protection, nothing is looked up.
+ */
+static bool may_come_over(const SEQUENCE4args *args,
+			  const compound_data_t *data)
+{
+	struct bc_session *session;
+	bool admitted;
+
+	if (!bc_module_config.machine_credentials)
+		return true;
+	session = bc_session_named(args->sa_sessionid);
+	if (!session)
+		return true;
+	admitted = bc_session_admits(session,
+				     bc_transport_conn_of(data->req->rq_xprt));
+	bc_session_put(session);
+	if (!admitted)
+		bc_count(BC_COUNT_PROTECTION_CONNECTION);
+	return admitted;
+}
+
 enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *resp)
 {
 	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
 	uint32_t *flags = &res->SEQUENCE4res_u.sr_resok4.sr_status_flags;
-	enum nfs_req_result result = run_original(op, data, resp);
+	enum nfs_req_result result;
 	struct bc_session_status status;
 	nfs_client_id_t *client;
 	bool trusted;
 
+	if (!may_come_over(&op->nfs_argop4_u.opsequence, data))
+		return bc_operation_fail(op, resp,
+					 NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	result = run_original(op, data, resp);
 	/* A replay has the answer of the first time. */
 	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK ||
 	    bc_layout() != BC_LAYOUT_FITS)

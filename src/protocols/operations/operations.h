@@ -49,6 +49,9 @@ enum nfs_req_result bc_operation_original(struct nfs_argop4 *op,
 enum nfs_req_result bc_operation_fail(const struct nfs_argop4 *op,
 				      struct nfs_resop4 *resp, nfsstat4 status);
 
+enum nfs_req_result bc_op_exchange_id(struct nfs_argop4 *op,
+				      compound_data_t *data,
+				      struct nfs_resop4 *resp);
 enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 					 compound_data_t *data,
 					 struct nfs_resop4 *resp);
@@ -67,6 +70,8 @@ enum nfs_req_result bc_op_destroy_clientid(struct nfs_argop4 *op,
 					   compound_data_t *data,
 					   struct nfs_resop4 *resp);
 
+enum nfs_req_result bc_op_putfh(struct nfs_argop4 *op, compound_data_t *data,
+				struct nfs_resop4 *resp);
 enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
 				       compound_data_t *data,
 				       struct nfs_resop4 *resp);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * EXCHANGE_ID: a client that asks for SP4_MACH_CRED gets it.  RFC 5661, 18.35.
+ *
+ * Ganesha answers SP4_NONE to all.  Linux then ends what a user has left open with
+ * that user's own credential, and not at all once his ticket has expired: a
+ * delegation that is recalled comes back never.
+ */
+#include "operations/operations.h"
+#include "operations/protection.h"
+
+#include "ganesha/layout.h"
+
+/* Connections that are not TCP's are never bound. */
+static bool can_be_protected(const compound_data_t *data)
+{
+	return bc_layout() != BC_LAYOUT_MISFIT &&
+	       svc_get_xprt_type(data->req->rq_xprt) == XPRT_TCP;
+}
+
+/* "Once the client ID is confirmed, these properties cannot be updated by
+ * subsequent EXCHANGE_ID requests." 18.35.3
+ */
+static bool agree(const EXCHANGE_ID4args *args, const compound_data_t *data,
+		  const EXCHANGE_ID4resok *resok, state_protect_ops4 *agreed)
+{
+	if (resok->eir_flags & EXCHGID4_FLAG_CONFIRMED_R)
+		return bc_protection_find(resok->eir_clientid, agreed);
+	return args->eia_state_protect.spa_how == SP4_MACH_CRED &&
+	       can_be_protected(data) &&
+	       !bc_protection_agree(
+		       resok->eir_clientid, &args->eia_clientowner, data->req,
+		       &args->eia_state_protect.state_protect4_a_u.spa_mach_ops,
+		       agreed);
+}
+
+enum nfs_req_result bc_op_exchange_id(struct nfs_argop4 *op,
+				      compound_data_t *data,
+				      struct nfs_resop4 *resp)
+{
+	const EXCHANGE_ID4args *args = &op->nfs_argop4_u.opexchange_id;
+	EXCHANGE_ID4res *res = &resp->nfs_resop4_u.opexchange_id;
+	EXCHANGE_ID4resok *resok = &res->EXCHANGE_ID4res_u.eir_resok4;
+	state_protect4_r *protect = &resok->eir_state_protect;
+	state_protect_ops4 agreed;
+	enum nfs_req_result result;
+
+	/* "If none of the above situations apply, the server MUST return
+	 * NFS4ERR_CLID_INUSE." 2.4.1
+	 */
+	if (!bc_protection_admits_owner(&args->eia_clientowner, data->req))
+		return bc_operation_fail(op, resp, NFS4ERR_CLID_INUSE);
+	/* "... the client MUST send the EXCHANGE_ID request with RPCSEC_GSS as the
+	 * security flavor, and with a service of RPC_GSS_SVC_INTEGRITY or
+	 * RPC_GSS_SVC_PRIVACY." 18.35.3
+	 */
+	if (args->eia_state_protect.spa_how == SP4_MACH_CRED &&
+	    !bc_protection_is_proof(data->req))
+		return bc_operation_fail(op, resp, NFS4ERR_INVAL);
+	result = bc_operation_original(op, data, resp);
+	if (res->eir_status != NFS4_OK || !agree(args, data, resok, &agreed))
+		return result;
+	protect->spr_how = SP4_MACH_CRED;
+	protect->state_protect4_r_u.spr_mach_ops = agreed;
+	return result;
+}
