@@ -47,6 +47,7 @@ struct kind {
 
 static const struct kind kinds[BC_LIMITED_KINDS] = {
 	[BC_LIMITED_PRINCIPAL] = { 1, BC_LOG_WARN, "principal refused" },
+	[BC_LIMITED_PROTECTION] = { 1, BC_LOG_WARN, "credential refused" },
 	[BC_LIMITED_SESSION_BINDINGS] = { 1, BC_LOG_WARN, "Max_Connections" },
 	[BC_LIMITED_CLIENT_BINDINGS] = { 1, BC_LOG_WARN,
 					 "Max_Client_Connections" },

@@ -12,7 +12,7 @@ import sys
 from realm import TOOLS, Realm
 
 import lab
-from files import (AT_ONCE, LIMIT, READ, hold, make_file, second_open,
+from files import (AT_ONCE, LIMIT, READ, hold, make_file, reset, second_open,
                    sees_new_data)
 
 TICKET = 12  # s
@@ -28,8 +28,7 @@ def machine(world):
         path = make_file(world, turn.replace(" ", "-"))
         handle = hold(holder, path, READ)
         lab.pause(TICKET + 1)
-        world.network.abort(holder.address)
-        holder.touch_server()
+        reset(world, holder)
         # The holder's machine, and the other, ask the KDC first.
         figures[turn] = second_open(world, holder, other, path, LIMIT)
         sees_new_data(holder, path, handle)
@@ -47,8 +46,7 @@ def kdc_away(world):
     path = make_file(world, "file")
     handle = hold(holder, path, READ)
     realm.stop_kdc()
-    world.network.abort(holder.address)
-    holder.touch_server()
+    reset(world, holder)
     blocked = second_open(world, holder, other, path, AT_ONCE)
     sees_new_data(holder, path, handle)
     world.server.stop()

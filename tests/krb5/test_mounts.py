@@ -16,8 +16,8 @@ import sys
 from realm import CACHES, TOOLS, Realm, machine_principal
 
 import lab
-from files import (AT_ONCE, ENDS, READ, hold, make_file, recall_kinds,
-                   second_open, sees_new_data)
+from files import (AT_ONCE, ENDS, LIMIT, READ, hold, make_file, recall_kinds,
+                   reset, second_open, sees_new_data)
 from lab import LabError
 
 BREAKS = ("healthy", "FIN", "RST")
@@ -93,6 +93,19 @@ def no_keytab(world):
     return figures
 
 
+CONTEXT = 6  # s, that a context lasts where its end is waited for
+
+
+def change_principal(realm, guest, kind):
+    """Give the machine of c1 another principal, and wait until its contexts are
+    that one's."""
+    realm.add_machine("c1", kind)
+    realm.stop_gssd(guest)
+    guest.call("run", argv=["sh", "-c", f"rm -f {CACHES}/krb5cc*"])
+    realm.start_gssd(guest, f"c1-{kind}.keytab", "-t", f"{CONTEXT}")
+    lab.pause(CONTEXT + 1)
+
+
 def principal_changes(world):
     """The holder's machine is given another principal while it has the export
     mounted: it binds its connection as somebody else."""
@@ -107,13 +120,8 @@ def principal_changes(world):
     for turn, kind in enumerate(("host", "ad")):
         path = make_file(world, kind)
         handle = hold(holder, path, READ)
-        realm.add_machine("c1", kind)
-        realm.stop_gssd(holder)
-        holder.call("run", argv=["sh", "-c", f"rm -f {CACHES}/krb5cc*"])
-        realm.start_gssd(holder, f"c1-{kind}.keytab", "-t", f"{CONTEXT}")
-        lab.pause(CONTEXT + 1)
-        world.network.abort(holder.address)
-        holder.touch_server()
+        change_principal(realm, holder, kind)
+        reset(world, holder)
         figures[kind] = second_open(world, holder, other, path, AT_ONCE)
         sees_new_data(holder, path, handle)
         if realm.as_whom(holder) != machine_principal("c1", kind):
@@ -122,7 +130,6 @@ def principal_changes(world):
     return figures
 
 
-CONTEXT = 6  # s, that a context lasts where its end is waited for
 principal_changes.deadline = 120
 
 
@@ -139,8 +146,7 @@ def side_by_side(world, first, second):
         path = make_file(world, flavour)
         here = path.replace("/mnt", where)
         held.append((flavour, path, here, hold(holder, here, READ)))
-    world.network.abort(holder.address)
-    holder.touch_server()
+    reset(world, holder)
     figures = {}
     for flavour, path, here, handle in held:
         figures[flavour] = second_open(world, holder, other, path, AT_ONCE)
@@ -176,7 +182,7 @@ def nconnect_4(world):
         for _ in range(8):
             holder.touch_server()
         figures[f"connection {turn + 1}"] = second_open(
-            world, holder, other, path, AT_ONCE)
+            world, holder, other, path, LIMIT, lambda: holder.touch_server())
         sees_new_data(holder, path, handle)
     world.server.stop()
     return figures

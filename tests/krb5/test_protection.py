@@ -14,8 +14,9 @@ import sys
 from realm import TOOLS, Realm, as_user
 
 import lab
+import test_mounts as mounts
 from files import (AT_ONCE, ENDS, READ, hold, holds_delegation, make_file,
-                   recall_kinds, second_open, sees_new_data)
+                   second_open, sees_new_data)
 from lab import LabError
 
 LEASE = 10  # s
@@ -64,20 +65,105 @@ def user_without(world):
 
 def user(world):
     """The machine returns the delegation."""
-    return user_expired(world, AT_ONCE, parameters=PROTECTED)
+    figures = user_expired(world, AT_ONCE, parameters=PROTECTED)
+    expect_counted(world, "protected_clients")
+    return figures
 
 
 def user_of_krb5p_only(world):
     """The same on an export that takes privacy alone, which Linux's DELEGRETURN
     and CLOSE do not have."""
-    return user_expired(world, AT_ONCE, "krb5p", sec="krb5p",
-                        parameters=PROTECTED)
+    figures = user_expired(world, AT_ONCE, "krb5p", sec="krb5p",
+                           parameters=PROTECTED)
+    expect_counted(world, "protection_exemptions")
+    return figures
 
 
-for scenario in (user_without, user, user_of_krb5p_only):
+def protected(world, scenario):
+    """A scenario of test_mounts.py, with state protection: no connection is used
+    before it is bound."""
+    world.parameters += PROTECTED
+    figures = scenario(world)
+    expect_counted(world, "protected_clients")
+    return figures
+
+
+def expect_counted(world, name):
+    """Raise LabError unless the server has counted some of these."""
+    if not world.server.counted[name]:
+        raise LabError(f"{name} is 0")
+
+
+def breaks(world):
+    """Connections are closed and reset; the holder has to bind each."""
+    return protected(world, mounts.krb5)
+
+
+def breaks_of_krb5p_only(world):
+    """The same where the export takes privacy alone."""
+    realm = Realm(world)
+    holder, other = realm.pair(("krb5p", "krb5p"), sec="krb5p",
+                               parameters=PROTECTED)
+    figures = mounts.recall_after_breaks(world, holder, other)
+    world.server.stop()
+    expect_counted(world, "protection_exemptions")
+    return figures
+
+
+def nconnect_4(world):
+    """Four connections, all of which have to be bound."""
+    figures = protected(world, mounts.nconnect_4)
+    expect_counted(world, "protection_refusals.connection")
+    return figures
+
+
+def sys_beside(world):
+    """The holder has a mount with AUTH_SYS beside the one with Kerberos."""
+    return protected(world, mounts.krb5_then_sys)
+
+
+def server_restarted(world):
+    """The holder asks the new server for state protection anew."""
+    return protected(world, mounts.server_restarted)
+
+
+REFUSED = ("BIND_CONN_TO_SESSION from ::ffff:10.99.0.11 refused, "
+           "it was not sent with its machine's credential")
+
+
+def other_principal(world):
+    """The holder's machine is given another principal, which binds nothing: what
+    the first one has is lost with its lease, and no later."""
+    realm = Realm(world)
+    realm.serve(lease=LEASE, parameters=PROTECTED)
+    holder, other = realm.boot("nfs", "nfs")
+    realm.stop_gssd(holder)
+    realm.start_gssd(holder, "c1-nfs.keytab", "-t", f"{mounts.CONTEXT}")
+    for guest in (holder, other):
+        realm.mount(guest, "krb5")
+    path = make_file(world, "file")
+    handle = hold(holder, path, READ)
+    mounts.change_principal(realm, holder, "host")
+    world.network.abort(holder.address)
+    touching = holder.submit("statvfs", path="/mnt")
+    lab.wait_until(lambda: REFUSED in lab.read_text(world.server.log),
+                   "the BIND is refused")
+    blocked = second_open(world, holder, other, path, ENDS)
+    lab.wait_until(touching.done, "the holder reaches the server", ENDS)
+    sees_new_data(holder, path, handle)
+    world.server.stop()
+    expect_counted(world, "protection_refusals.credential")
+    return {"blocked": blocked}
+
+
+for scenario in (user_without, user, user_of_krb5p_only, server_restarted,
+                 other_principal):
     scenario.deadline = 120
 
 SCENARIOS = (user_without, user, user_of_krb5p_only)
+if os.environ.get("BACKCHANNEL_TEST_LONG"):
+    SCENARIOS += (breaks, breaks_of_krb5p_only, nconnect_4, sys_beside,
+                  server_restarted, other_principal)
 
 if __name__ == "__main__":
     sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:], TOOLS))

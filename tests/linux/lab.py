@@ -257,6 +257,7 @@ class Server:
         self._link_plugins(module)
         self._write_config(module, parameters, lease, grace, sec, blocks)
         self.process = None
+        self.counted = {}
 
     def _link_plugins(self, module):
         """Plugins_Dir: the packaged FSALs and the module beside them."""
@@ -337,6 +338,15 @@ EXPORT {{
         return tuple(sum(int(number) for number in column)
                      for column in zip(*found))
 
+    def counts(self):
+        """What the module has counted so far, by name (GET /v1/totals)."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(PATIENCE)
+            line.connect(f"{self.folder}/admin.sock")
+            line.sendall(b"GET /v1/totals HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: line.recv(65536), b""))
+        return json.loads(answer.partition(b"\r\n\r\n")[2])["counts"]
+
     def check(self):
         """Raise LabError if the server is not running."""
         status = self.process.poll()
@@ -344,8 +354,12 @@ EXPORT {{
             raise LabError(f"ganesha.nfsd {describe_exit(status)}")
 
     def stop(self):
-        """Shut it down, and raise LabError unless that goes well."""
+        """Shut it down, and raise LabError unless that goes well.
+
+        What it has counted until then is in .counted."""
         self.check()
+        if os.path.exists(f"{self.folder}/admin.sock"):
+            self.counted = self.counts()
         self.process.terminate()
         try:
             status = self.process.wait(PATIENCE)

@@ -9,13 +9,13 @@
  *   SP4_NONE, and looks at no more than the principal.
  * Data: struct agreement, one for each such client id, by that and by its owner,
  *   and in the order in which they were made.  A session has what it needs of it
- *   (bc_session_attrs): SEQUENCE and PUTFH ask nothing here.
+ *   (bc_session_attrs): SEQUENCE asks nothing here, PUTFH only if it would fail.
  * Locking: agreements_lock; the latch of Ganesha's table of clients inside it.
  * Lifetime: from EXCHANGE_ID until the client id ends.  DESTROY_CLIENTID tells of
  *   that.  Otherwise nobody does: each new agreement looks at the two that were
  *   looked at least recently, and ends those whose client id Ganesha does not have
- *   any more, so that there are never more than twice those that are in use.  One
- *   that has not been confirmed is kept for two leases: Ganesha keeps it for one.
+ *   any more.  One that is not confirmed is kept for two leases: Ganesha keeps it for
+ *   one.
  * Invariant: no client id that Ganesha knows loses its agreement.
  */
 #include "operations/protection.h"
@@ -46,6 +46,7 @@ struct agreement {
 	struct cds_list_head in_order; /* [P] in `agreements` */
 	clientid4 clientid; /* [K] */
 	uint64_t made; /* [K] ms */
+	bool confirmed; /* [P] it has been seen in Ganesha's table */
 	state_protect_ops4 ops; /* [K] */
 	size_t owner_len; /* [K] */
 	size_t principal_len; /* [K] */
@@ -101,6 +102,23 @@ static struct agreement *find_locked(clientid4 clientid)
 	return NULL;
 }
 
+/* Has the client id ended?  One that is not confirmed yet is in no table that could
+ * be asked.
+ */
+static bool is_over_locked(struct agreement *agreement)
+{
+	struct hash_latch latch;
+
+	if (bc_client_record_acquire(agreement->clientid, &latch)) {
+		bc_client_record_release(&latch);
+		agreement->confirmed = true;
+		return false;
+	}
+	return agreement->confirmed ||
+	       bc_now() - agreement->made >
+		       bc_settings_lease() * UINT64_C(2000);
+}
+
 static void end_locked(struct agreement *agreement)
 {
 	cds_list_del(&agreement->by_id);
@@ -150,12 +168,14 @@ static void tell_refused(clientid4 clientid, const char *operation)
 bool bc_protection_admits(clientid4 clientid, const struct svc_req *req,
 			  const char *operation)
 {
-	const struct agreement *agreement;
+	struct agreement *agreement;
 	bool admitted;
 
 	pthread_mutex_lock(&agreements_lock);
 	agreement = find_locked(clientid);
-	admitted = !agreement || is_machine(agreement, req);
+	/* Of one that has ended Ganesha says so, and its client begins anew. */
+	admitted = !agreement || is_machine(agreement, req) ||
+		   is_over_locked(agreement);
 	pthread_mutex_unlock(&agreements_lock);
 	if (!admitted)
 		tell_refused(clientid, operation);
@@ -279,25 +299,13 @@ static const nfs_opnum4 allowed[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool is_over(const struct agreement *agreement)
-{
-	struct hash_latch latch;
-
-	if (bc_client_record_acquire(agreement->clientid, &latch)) {
-		bc_client_record_release(&latch);
-		return false;
-	}
-	return bc_now() - agreement->made >
-	       bc_settings_lease() * UINT64_C(2000);
-}
-
 static void look_at_oldest_locked(void)
 {
 	for (int i = 0; i < LOOKED_AT && !cds_list_empty(&agreements); i++) {
 		struct agreement *oldest = cds_list_first_entry(
 			&agreements, struct agreement, in_order);
 
-		if (is_over(oldest)) {
+		if (is_over_locked(oldest)) {
 			end_locked(oldest);
 			continue;
 		}
@@ -366,7 +374,7 @@ bool bc_protection_find(clientid4 clientid, state_protect_ops4 *agreed)
 	if (agreement)
 		*agreed = agreement->ops;
 	pthread_mutex_unlock(&agreements_lock);
-	return agreement;
+	return agreement != NULL;
 }
 
 void bc_protection_forget(clientid4 clientid)
