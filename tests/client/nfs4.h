@@ -103,6 +103,7 @@ enum nfs_opnum4 {
 	OP_LOOKUP = 15,
 	OP_OPEN = 18,
 	OP_OPEN_CONFIRM = 20,
+	OP_OPEN_DOWNGRADE = 21,
 	OP_PUTFH = 22,
 	OP_PUTROOTFH = 24,
 	OP_READ = 25,
@@ -156,6 +157,12 @@ enum seq4_status {
 	SEQ4_STATUS_RESTART_RECLAIM_NEEDED = 0x0100,
 	SEQ4_STATUS_CB_PATH_DOWN_SESSION = 0x0200,
 	SEQ4_STATUS_BACKCHANNEL_FAULT = 0x0400,
+};
+
+/** Whose a client id and its sessions are. */
+enum state_protect_how4 {
+	SP4_NONE = 0,
+	SP4_MACH_CRED = 1,
 };
 
 /** CREATE_SESSION flags. */

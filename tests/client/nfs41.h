@@ -71,6 +71,10 @@ struct nfs_client {
 	char owner[64]; /* co_ownerid, and the default open owner */
 	uint8_t verifier[NFS4_VERIFIER_SIZE];
 	struct rpc_cred cred; /* AUTH_SYS root@owner */
+	/* What EXCHANGE_ID asks for: SP4_NONE, or SP4_MACH_CRED with all that Linux
+	 * asks for with it.
+	 */
+	uint32_t protect;
 	/* Answers callbacks on the client's connections; NULL: none does. */
 	struct cb_responder *responder;
 	/* From EXCHANGE_ID: */

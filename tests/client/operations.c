@@ -24,7 +24,6 @@
 #define OPEN4_NOCREATE 0
 #define OPEN4_CREATE 1
 #define UNCHECKED4 0
-#define SP4_NONE 0
 #define MAX_ATTRS 4096
 #define MAX_READ (16u << 20)
 
@@ -406,6 +405,30 @@ void nfs_put_bind_conn(struct nfs_compound *compound, const uint8_t *id,
 	xdr_put_u32(buf, rdma);
 }
 
+/* What Linux asks for with SP4_MACH_CRED. */
+static const uint32_t must_enforce[] = {
+	OP_BIND_CONN_TO_SESSION, OP_EXCHANGE_ID,      OP_CREATE_SESSION,
+	OP_DESTROY_SESSION,	 OP_DESTROY_CLIENTID,
+};
+static const uint32_t must_allow[] = {
+	OP_CLOSE, OP_OPEN_DOWNGRADE, OP_LOCKU,	      OP_DELEGRETURN,
+	OP_WRITE, OP_TEST_STATEID,   OP_FREE_STATEID,
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Operations as a bitmap4. */
+static void put_ops(struct xdr_buf *buf, const uint32_t *ops, size_t count)
+{
+	uint32_t words[2] = { 0, 0 };
+
+	for (size_t i = 0; i < count; i++)
+		words[ops[i] / 32] |= UINT32_C(1) << ops[i] % 32;
+	xdr_put_u32(buf, 2);
+	xdr_put_u32(buf, words[0]);
+	xdr_put_u32(buf, words[1]);
+}
+
 void nfs_put_exchange_id(struct nfs_compound *compound,
 			 const struct nfs_client *client)
 {
@@ -414,7 +437,11 @@ void nfs_put_exchange_id(struct nfs_compound *compound,
 	xdr_put_bytes(buf, client->verifier, sizeof(client->verifier));
 	xdr_put_string(buf, client->owner);
 	xdr_put_u32(buf, 0); /* flags */
-	xdr_put_u32(buf, SP4_NONE);
+	xdr_put_u32(buf, client->protect);
+	if (client->protect == SP4_MACH_CRED) {
+		put_ops(buf, must_enforce, COUNT(must_enforce));
+		put_ops(buf, must_allow, COUNT(must_allow));
+	}
 	xdr_put_u32(buf, 0); /* no implementation id */
 }
 
