@@ -202,6 +202,7 @@ static bool entries_now(DBusMessageIter *dict,
 	       entry_count(dict, "bindings", now->back_bound) &&
 	       entry_count(dict, "callbacks_waiting", now->queued) &&
 	       entry_count(dict, "requests_waiting", now->held_weight) &&
+	       entry_count(dict, "lock_waiters", now->lock_waiters) &&
 	       entry_count(dict, "clients_with_revoked_stateids",
 			   now->revoked_clients);
 }

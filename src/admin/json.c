@@ -226,6 +226,7 @@ static json_t *now_object(const struct bc_snapshot_now *now)
 	set_ms(object, "callback_oldest_wait", now->oldest_ms);
 	set_ms(object, "path_down_longest", now->down_ms);
 	set_count(object, "requests_waiting", now->held_weight);
+	set_count(object, "lock_waiters", now->lock_waiters);
 	set_count(object, "clients_with_revoked_stateids",
 		  now->revoked_clients);
 	return object;

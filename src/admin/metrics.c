@@ -113,6 +113,8 @@ static void write_now(const struct page *page,
 	      "Callbacks that wait for a path, a slot or their next attempt.");
 	gauge(page, "requests_waiting", now->held_weight,
 	      "Requests that wait for a delegation, each counted as Max_Server_Held counts it.");
+	gauge(page, "lock_waiters", now->lock_waiters,
+	      "Locks that are waited for (Notify_Locks).");
 	gauge(page, "clients_with_revoked_stateids", now->revoked_clients,
 	      "Clients that have stateids of revoked delegations to free.");
 	family(page, "callback_oldest_wait_seconds", "", "gauge",

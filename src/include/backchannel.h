@@ -170,6 +170,17 @@ struct bc_ops {
 	 * @param[in] cookie  bc_waiter_new()'s
 	 */
 	void (*go_on)(void *cookie);
+
+	/**
+	 * Who was told of a lock did not come for it, or waits no more: call
+	 * bc_lock_offer() with its file.  May block.
+	 *
+	 * @param[in] place  bc_lock_wait()'s, borrowed until return
+	 */
+	void (*lock_next)(void *place);
+
+	/** A place is not needed any more: free it.  May block. */
+	void (*lock_place_free)(void *place);
 };
 
 /**
@@ -763,6 +774,123 @@ bool bc_waiting_in_slot(const uint8_t *session, uint32_t slot,
  * each, or a second is over.  Context: any thread; holds no lock.
  */
 void bc_waiting_stop(void);
+
+/* Locks that are waited for: RFC 5661, 9.6, 18.10 and 20.11 ---------------- */
+
+/** Who asks for which bytes of a file, and how. */
+struct bc_lock {
+	const void *file; /* only compared */
+	uint64_t client;
+	const void *owner; /* lock_owner4's bytes */
+	size_t owner_len;
+	uint64_t first, last; /* bytes, both are in it */
+	bool exclusive;
+};
+
+/** A lock that was denied, and will be waited for. */
+struct bc_lock_wish {
+	struct bc_lock lock;
+	const uint8_t *open; /* stateid4's other, of its owner's open */
+	const void *export; /* of the file; only compared */
+	uint32_t minorversion; /* 1 or 2 */
+	const void *notice; /* CB_NOTIFY_LOCK as bc_call_new() takes it */
+	size_t notice_len;
+	void *place; /* the caller's way to the file */
+	bool is_free; /* nothing that the server knows of is in its way */
+};
+
+/** What has become of a wish. */
+enum bc_lock_wait {
+	BC_LOCK_WAIT_NEW, /* it waits from now on: the place is the core's */
+	BC_LOCK_WAIT_ALREADY, /* it did before, and keeps its turn */
+	BC_LOCK_WAIT_REFUSED, /* too many wait, or no memory, or the end */
+};
+
+/** Those that wait at most, of a client and of all. */
+#define BC_LOCK_CLIENT_WAITERS 1024
+#define BC_LOCK_SERVER_WAITERS 16384
+
+/** Who was told of a lock has it to itself until it has come for it, but for that
+ * long at most; so long is its callback tried. ms
+ */
+#define BC_LOCK_KEPT 3000
+
+/** Who finds a lock in its way that the server does not know, the file system's own, is
+ * told to try again so often: nobody tells the server when that goes. ms
+ */
+#define BC_LOCK_AGAIN 2000
+
+/** Who has not asked for that long waits no more, or for two leases, if that is longer:
+ * a client that hears nothing asks every half a minute. ms
+ */
+#define BC_LOCK_LIFE 90000
+
+/** Does anybody wait for any lock?  Context: any; a relaxed load. */
+bool bc_lock_waiters(void);
+
+/**
+ * A lock was denied, and will be waited for.
+ *
+ * Who has waited already, with the same owner, file, bytes and kind, keeps its turn.
+ * If it was told that it may have it, and has come in vain although the server knows
+ * of nothing in its way, it is told again after BC_LOCK_AGAIN.
+ *
+ * Context: the file's locks do not change meanwhile.  bc_lock_offer() is next: they may
+ * have changed since the denial.
+ */
+enum bc_lock_wait bc_lock_wait(const struct bc_lock_wish *wish);
+
+/**
+ * A file's locks have changed, or who waits for them: tell those who could have
+ * theirs now, in the order of their arrival.
+ *
+ * Of several that exclude each other the first is told; the others once it has had
+ * the lock, or has not come for it.
+ *
+ * @param[in] file
+ * @param[in] is_free  is nothing of other owners in the way of this lock?  Called
+ *                     under a lock of the core: takes none.
+ * @param[in] arg      of @a is_free
+ *
+ * Context: any thread, also under locks of the server; the file's locks do not change
+ * meanwhile.
+ */
+void bc_lock_offer(const void *file,
+		   bool (*is_free)(void *arg, const struct bc_lock *lock),
+		   void *arg);
+
+/**
+ * Is a lock in the way of another owner, who was told that it may have it?  RFC 5661,
+ * 9.6: "the server may wait [...] for the first waiting client to re-request the lock".
+ *
+ * @param[in]  lock
+ * @param[out] kept  that one's bytes and kind, if so; its owner is not set
+ *
+ * Context: any thread; the file's locks do not change meanwhile.
+ */
+bool bc_lock_is_kept(const struct bc_lock *lock, struct bc_lock *kept);
+
+/** A lock was granted: its owner does not wait for any of its bytes alone any more. */
+void bc_lock_granted(const struct bc_lock *lock);
+
+/** A lock's owner does not wait for just this one any more, RFC 5661, 18.10.3. */
+void bc_lock_given_up(const struct bc_lock *lock);
+
+/** A client has closed a file: who has asked with that open waits no more. */
+void bc_lock_closed(const void *file, uint64_t client, const uint8_t *open);
+
+/**
+ * An export goes, and nobody who has come through it waits any more.
+ *
+ * @param[in] export  only compared
+ */
+void bc_lock_export_ended(const void *export);
+
+/**
+ * Nobody waits for a lock any more.  Returns when ops->lock_place_free() was called
+ * for all that no callback needs.  Context: any thread but the core's; holds no lock.
+ */
+void bc_lock_stop(void);
 
 /* Requests, security: what ops work on ------------------------------------ */
 

@@ -626,6 +626,16 @@ void bc_waiting_start(void);
 /** The weight of all requests that wait. Context: any; lock-free. */
 uint64_t bc_waiting_weight(void);
 
+/* lock_waiters.c */
+
+void bc_lock_start(void);
+
+/** The client id is gone: it waits for no lock. Context: holds no lock. */
+void bc_lock_client_ended(uint64_t client);
+
+/** How many wait for a lock. Context: any; lock-free. */
+unsigned long bc_lock_waiters_count(void);
+
 /** The stated lock rule, executed in debug builds. */
 static inline void bc_assert_locked(pthread_mutex_t *lock)
 {

@@ -61,6 +61,14 @@ enum bc_counter {
 	BC_COUNT_REMEMBERED, /* Shield_Revoked: stateids */
 	BC_COUNT_NOT_REMEMBERED, /* beyond its limit */
 	BC_COUNT_FREED, /* stateids that the client has freed */
+	BC_COUNT_LOCK_WAITS, /* Notify_Locks: who came to wait; these five ended it: */
+	BC_COUNT_LOCK_GRANTED,
+	BC_COUNT_LOCK_LEFT, /* given up, closed, or its client or export ended */
+	BC_COUNT_LOCK_PASSED, /* told, and did not come */
+	BC_COUNT_LOCK_UNTOLD, /* the callback failed, or was refused */
+	BC_COUNT_LOCK_EXPIRED, /* has not asked for long */
+	BC_COUNT_LOCK_REFUSED, /* not let wait, by a limit */
+	BC_COUNT_LOCK_NOTIFIED, /* callbacks */
 	BC_COUNT_DEAD_WRITES, /* Shield_Sockets: writes that failed */
 	BC_COUNTERS,
 };

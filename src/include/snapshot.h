@@ -129,6 +129,7 @@ struct bc_snapshot_now {
 	uint64_t oldest_ms; /* since the oldest of them was submitted; or 0 */
 	uint64_t down_ms; /* the longest that a client has had no path; or 0 */
 	uint64_t held_weight; /* requests that wait for a file, as counted */
+	uint64_t lock_waiters; /* locks that are waited for */
 	uint64_t revoked_clients; /* that have stateids to free */
 };
 

@@ -81,6 +81,7 @@ int bc_core_init(const struct bc_config *config, const struct bc_ops *ops)
 				    .expire = bc_expiry_run };
 	bc_counts_reset();
 	bc_waiting_start();
+	bc_lock_start();
 	rc = tables_init();
 	if (!rc)
 		rc = bc_timers_start();
@@ -205,6 +206,7 @@ void bc_core_stop_calls(void)
 void bc_core_fini(void)
 {
 	bc_waiting_stop();
+	bc_lock_stop();
 	bc_core_stop_calls();
 	end_all(&bc_core.sessions, session_get, session_end);
 	end_all(&bc_core.conns, conn_get, conn_end);

@@ -53,6 +53,7 @@ void bc_client_destroy(uint64_t clientid)
 	struct bc_client *client = bc_client_get(clientid);
 
 	bc_revoked_forget(clientid);
+	bc_lock_client_ended(clientid);
 	if (!client)
 		return;
 	pthread_mutex_lock(&client->lock);

@@ -294,6 +294,7 @@ void bc_snapshot_now(struct bc_snapshot_now *now)
 		.connections = uatomic_read(&bc_core.conns.count),
 		.back_bound = uatomic_read(&bc_core.back_bound),
 		.held_weight = bc_waiting_weight(),
+		.lock_waiters = bc_lock_waiters_count(),
 		.revoked_clients = uatomic_read(&bc_core.revoked.count),
 	};
 	walk_clients(now);

@@ -53,6 +53,9 @@
 /** That can be switched off, by its parameter Blocking_Locks. */
 #define GANESHA_NEED_NOT_NOTIFY_LOCKS (GANESHA_MAJOR >= 9)
 
+/** A CLOSE of what has locks ends them; before, it is refused. */
+#define GANESHA_CLOSES_LOCKED (GANESHA_MAJOR >= 6)
+
 /** A client of NFSv4.2 is granted a delegation with the times, if it wants one
  * (RFC 9754).
  */

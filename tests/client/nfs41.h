@@ -487,6 +487,15 @@ void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
 void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
 		  uint64_t clientid, const char *owner,
 		  const struct nfs_stateid *open, uint32_t seqid);
+/** The same of some bytes; @param length  UINT64_MAX: to the end */
+void nfs_put_lock_range(struct nfs_compound *compound, enum nfs_lock_type4 type,
+			uint64_t clientid, const char *owner,
+			const struct nfs_stateid *open, uint32_t seqid,
+			uint64_t offset, uint64_t length);
+/** The same by an owner that has had a lock of the file; v4.1. */
+void nfs_put_lock_again(struct nfs_compound *compound, enum nfs_lock_type4 type,
+			const struct nfs_stateid *lock, uint64_t offset,
+			uint64_t length);
 void nfs_put_locku(struct nfs_compound *compound, enum nfs_lock_type4 type,
 		   const struct nfs_stateid *lock);
 /** Of the current directory: entries added and removed. */

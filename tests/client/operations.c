@@ -214,16 +214,46 @@ void nfs_put_setxattr(struct nfs_compound *compound, const char *name,
 	xdr_put_string(buf, value);
 }
 
-void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
-		  uint64_t clientid, const char *owner,
-		  const struct nfs_stateid *open, uint32_t seqid)
+/* @return its arguments, up to the locker */
+static struct xdr_buf *put_lock(struct nfs_compound *compound,
+				enum nfs_lock_type4 type, uint64_t offset,
+				uint64_t length)
 {
 	struct xdr_buf *buf = nfs_put_op(compound, OP_LOCK);
 
 	xdr_put_u32(buf, type);
 	xdr_put_u32(buf, 0); /* no reclaim */
-	xdr_put_u64(buf, 0);
-	xdr_put_u64(buf, UINT64_MAX);
+	xdr_put_u64(buf, offset);
+	xdr_put_u64(buf, length);
+	return buf;
+}
+
+void nfs_put_lock(struct nfs_compound *compound, enum nfs_lock_type4 type,
+		  uint64_t clientid, const char *owner,
+		  const struct nfs_stateid *open, uint32_t seqid)
+{
+	nfs_put_lock_range(compound, type, clientid, owner, open, seqid, 0,
+			   UINT64_MAX);
+}
+
+void nfs_put_lock_again(struct nfs_compound *compound, enum nfs_lock_type4 type,
+			const struct nfs_stateid *lock, uint64_t offset,
+			uint64_t length)
+{
+	struct xdr_buf *buf = put_lock(compound, type, offset, length);
+
+	xdr_put_u32(buf, 0); /* the owner of this lock: */
+	nfs_put_stateid(buf, lock);
+	xdr_put_u32(buf, 0); /* lock_seqid */
+}
+
+void nfs_put_lock_range(struct nfs_compound *compound, enum nfs_lock_type4 type,
+			uint64_t clientid, const char *owner,
+			const struct nfs_stateid *open, uint32_t seqid,
+			uint64_t offset, uint64_t length)
+{
+	struct xdr_buf *buf = put_lock(compound, type, offset, length);
+
 	xdr_put_u32(buf, 1); /* a new lock owner: */
 	xdr_put_u32(buf, seqid);
 	nfs_put_stateid(buf, open);

@@ -5,6 +5,7 @@
 #include "callbacks/core_ops.h"
 
 #include "callbacks/completion.h"
+#include "locks/lock_waits.h"
 #include "transport/transport.h"
 
 #include "log.h"
@@ -47,4 +48,6 @@ const struct bc_ops bc_core_ops = {
 	.conn_free = bc_transport_conn_free,
 	.complete = bc_completion_run,
 	.go_on = bc_transport_resume,
+	.lock_next = bc_lock_waits_next,
+	.lock_place_free = bc_lock_waits_place_free,
 };

@@ -143,6 +143,7 @@ static int hook_svc_shutdown(u_long flags)
 	int rc;
 
 	bc_waiting_stop();
+	bc_lock_stop();
 	bc_completion_shutdown();
 	bc_core_stop_calls();
 	bc_transport_end_handing_over();

@@ -33,7 +33,9 @@
 #include "delegations/revocation.h"
 #include "delegations/unexport.h"
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 #include "ganesha/layout.h"
+#include "locks/fsal_lock.h"
 
 #include "FSAL/fsal_commonlib.h"
 #include "sal_data.h"
@@ -55,6 +57,8 @@ struct lease_fsal {
 				   struct state_t *state, void *owner,
 				   fsal_deleg_t deleg);
 	bool ready; /* [A] it has no delegations: lease_op2 is answered here */
+	bc_lock_op2 lock_op2; /* [K] once that of its files is ours */
+	bool sees_locks; /* [A] it is: what waits for a lock can be told */
 };
 
 static pthread_mutex_t leases_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -307,6 +311,19 @@ void bc_fsal_lease_let_go_locked(struct fsal_obj_handle *obj, state_t *state)
 	letting_go = false;
 }
 
+/** A lock of a file. Context: holds the file's st_lock. */
+static fsal_status_t bc_fsal_lock_op2(struct fsal_obj_handle *obj_hdl,
+				      struct state_t *state, void *owner,
+				      fsal_lock_op_t lock_op,
+				      fsal_lock_param_t *request_lock,
+				      fsal_lock_param_t *conflicting_lock)
+{
+	const struct lease_fsal *entry = lease_fsal_find(obj_hdl->fsal);
+
+	return bc_lock_op(entry->lock_op2, obj_hdl, state, owner, lock_op,
+			  request_lock, conflicting_lock);
+}
+
 /* The export's methods ----------------------------------------------------- */
 
 static bool bc_fs_supports(struct fsal_export *export,
@@ -320,6 +337,36 @@ static bool bc_fs_supports(struct fsal_export *export,
 	    !uatomic_read(&leases_off))
 		return true;
 	return entry->original.fs_supports(export, option);
+}
+
+static bool watches_locks(void)
+{
+	return bc_module_config.multiplex && bc_module_config.notify_locks;
+}
+
+/**
+ * Make lock_op2 of an FSAL's files ours, if Ganesha calls it.  Where the file system
+ * tells Ganesha itself of locks that are free, and Ganesha its clients, that stays so.
+ *
+ * Context: holds leases_lock.
+ */
+static void lock_method_take_locked(struct fsal_export *export,
+				    struct lease_fsal *entry,
+				    struct fsal_obj_ops *obj_ops)
+{
+	bool (*supports)(struct fsal_export * export,
+			 fsal_fsinfo_options_t option) =
+		entry->original.fs_supports;
+
+	if (!watches_locks() || entry->lock_op2 ||
+	    !supports(export, fso_lock_support) ||
+	    (bc_notifies_locks() &&
+	     supports(export, fso_lock_support_async_block)))
+		return;
+	entry->lock_op2 = obj_ops->lock_op2;
+	cmm_smp_wmb();
+	uatomic_set(&obj_ops->lock_op2, bc_fsal_lock_op2);
+	uatomic_set(&entry->sees_locks, true);
 }
 
 /**
@@ -345,6 +392,7 @@ static void lease_methods_take(struct fsal_export *export,
 		cmm_smp_wmb();
 		uatomic_set(&entry->ready, true);
 	}
+	lock_method_take_locked(export, entry, obj_ops);
 	uatomic_set(&export->exp_ops.lookup_path, entry->original.lookup_path);
 	uatomic_set(&export->exp_ops.create_handle,
 		    entry->original.create_handle);
@@ -407,7 +455,8 @@ static bool watches_delegations(void)
 
 bool bc_fsal_lease_adopts(void)
 {
-	return bc_module_config.leases || watches_delegations();
+	return bc_module_config.leases || watches_delegations() ||
+	       watches_locks();
 }
 
 void bc_fsal_lease_adopt(struct fsal_export *sub_export)
@@ -423,7 +472,7 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 	answer = bc_module_config.leases &&
 		 !ops->fs_supports(sub_export, fso_delegations_r) &&
 		 !ops->fs_supports(sub_export, fso_delegations_w);
-	if (!answer && !watches_delegations())
+	if (!answer && !watches_delegations() && !watches_locks())
 		return;
 
 	pthread_mutex_lock(&leases_lock);
@@ -463,4 +512,12 @@ bool bc_fsal_lease_none_granted(void)
 {
 	return lease_fsal_here() &&
 	       bc_layout_of_delegations() == BC_LAYOUT_UNKNOWN;
+}
+
+bool bc_fsal_lease_sees_locks(void)
+{
+	const struct lease_fsal *entry = lease_fsal_here();
+
+	return entry && uatomic_read(&entry->sees_locks) &&
+	       bc_unexport_adopted(op_ctx->fsal_export->sub_export);
 }

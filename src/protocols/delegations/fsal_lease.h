@@ -75,4 +75,12 @@ bool bc_fsal_lease_is_on(void);
  */
 bool bc_fsal_lease_none_granted(void);
 
+/**
+ * Is what happens to the locks of this request's export seen (locks/fsal_lock.h), so
+ * that who waits for one can be told?
+ *
+ * Context: a request's thread; lock-free.
+ */
+bool bc_fsal_lease_sees_locks(void);
+
 #endif /* BC_FSAL_LEASE_H */

@@ -199,6 +199,7 @@ static void bc_prepare_unexport(struct fsal_export *export)
 		       * seen
 		       */
 	revoke_all(op_ctx->ctx_export);
+	bc_lock_export_ended(op_ctx->ctx_export);
 	marked_prepare_unexport(export);
 }
 
@@ -209,6 +210,7 @@ static void bc_unexport(struct fsal_export *export,
 	bc_export_gone(op_ctx->ctx_export);
 	bc_fsal_lease_original(export)->unexport(export, root);
 	bc_waiting_wake_all();
+	bc_lock_export_ended(op_ctx->ctx_export);
 }
 
 void bc_unexport_adopt(struct fsal_export *sub_export,

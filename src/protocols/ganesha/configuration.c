@@ -55,6 +55,8 @@ static struct config_item backchannel_parameters[] = {
 		       shield_stateid_table),
 	CONF_ITEM_BOOL((char *)"Machine_Credentials", false, bc_module_config,
 		       machine_credentials),
+	CONF_ITEM_BOOL((char *)"Notify_Locks", true, bc_module_config,
+		       notify_locks),
 	CONF_ITEM_STR((char *)"Accept_Build_Id", 1, 1024, NULL,
 		      bc_module_config, accept_build_id),
 	CONF_ITEM_UI32((char *)"Max_Queue", 1, 1048576, 4096, bc_module_config,

@@ -40,6 +40,7 @@ struct bc_module_config {
 	bool shield_conflicts; /* delegations are looked after by client id */
 	bool shield_stateid_table; /* stateids' hash tells clients apart */
 	bool machine_credentials; /* clients may have SP4_MACH_CRED */
+	bool notify_locks; /* clients are told of locks that they wait for */
 	char *accept_build_id; /* unknown builds; NULL: none */
 	uint32_t max_queue; /* [A] callbacks waiting per client */
 	uint32_t max_slots; /* [A] callbacks in flight per session */

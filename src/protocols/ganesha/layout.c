@@ -19,6 +19,7 @@
 
 static enum bc_layout layout_known; /* [A] */
 static enum bc_layout layout_of_delegations; /* [A] */
+static enum bc_layout layout_of_locks; /* [A] */
 static void (*layout_misfit_function)(void); /* [K] */
 
 enum bc_layout bc_layout(void)
@@ -34,6 +35,11 @@ void bc_layout_set(enum bc_layout layout)
 enum bc_layout bc_layout_of_delegations(void)
 {
 	return uatomic_read(&layout_of_delegations);
+}
+
+enum bc_layout bc_layout_of_locks(void)
+{
+	return uatomic_read(&layout_of_locks);
 }
 
 void bc_layout_on_misfit(void (*function)(void))
@@ -324,4 +330,104 @@ enum bc_layout bc_layout_delegation_verify(state_t *state, state_owner_t *owner,
 		delegation_verify(state, owner, write);
 	pthread_mutex_unlock(&one_at_a_time);
 	return bc_layout_of_delegations();
+}
+
+/* Locks ----------------------------------------------------------------------- */
+
+/* Copies, as none of these has been verified. */
+struct lock_copy {
+	state_lock_entry_t lock;
+	state_t state;
+	state_owner_t owner;
+};
+
+/* The first lock of a file. @return whether it has one that can be read */
+static bool lock_read(const struct fsal_obj_handle *obj, struct lock_copy *copy,
+		      const char **misfit)
+{
+	const struct glist_head *list;
+	struct state_hdl *hdl, hdl_copy;
+
+	*misfit = "file of a lock";
+	if (!bc_memory_read(&hdl, &obj->state_hdl, sizeof(hdl)) ||
+	    !bc_memory_read(&hdl_copy, hdl, sizeof(hdl_copy)) ||
+	    hdl_copy.file.obj != obj)
+		return false;
+	list = &hdl->file.lock_list;
+	*misfit = NULL;
+	if (hdl_copy.file.lock_list.next == list)
+		return false;
+	*misfit = "file's list of locks";
+	if (!list_has(list, hdl_copy.file.lock_list.next) ||
+	    !bc_memory_read(&copy->lock,
+			    glist_entry(hdl_copy.file.lock_list.next,
+					state_lock_entry_t, sle_list),
+			    sizeof(copy->lock)))
+		return false;
+	*misfit = "lock's state or owner";
+	if (!bc_memory_read(&copy->state, copy->lock.sle_state,
+			    sizeof(copy->state)) ||
+	    !bc_memory_read(&copy->owner, copy->lock.sle_owner,
+			    sizeof(copy->owner)))
+		return false;
+	*misfit = NULL;
+	return true;
+}
+
+static const char *lock_misfit(const struct fsal_obj_handle *obj,
+			       const struct lock_copy *copy)
+{
+	const state_owner_t *owner = &copy->owner;
+
+	if (copy->lock.sle_obj != obj || copy->state.state_obj != obj)
+		return "lock's file";
+	if (copy->lock.sle_lock.lock_type != FSAL_LOCK_R &&
+	    copy->lock.sle_lock.lock_type != FSAL_LOCK_W)
+		return "lock's type";
+	if (copy->state.state_owner != copy->lock.sle_owner)
+		return "lock's owner";
+	if (owner->so_owner_len > NFS4_OPAQUE_LIMIT ||
+	    memcmp(copy->state.stateid_other,
+		   &owner->so_owner.so_nfs4_owner.so_clientid,
+		   sizeof(clientid4)))
+		return "lock owner's client";
+	if (!list_has(&obj->state_hdl->file.list_of_states,
+		      &copy->lock.sle_state->state_list))
+		return "list of states of a file with locks";
+	return NULL;
+}
+
+static void lock_verify(const struct fsal_obj_handle *obj)
+{
+	struct lock_copy copy;
+	const char *misfit;
+
+	if (lock_read(obj, &copy, &misfit)) {
+		/* NLM's and 9P's: the next one shows it. */
+		if (copy.state.state_type != STATE_TYPE_LOCK ||
+		    copy.owner.so_type != STATE_LOCK_OWNER_NFSV4)
+			return;
+		misfit = lock_misfit(obj, &copy);
+	} else if (!misfit) {
+		return;
+	}
+	uatomic_set(&layout_of_locks,
+		    misfit ? BC_LAYOUT_MISFIT : BC_LAYOUT_FITS);
+	if (misfit)
+		LogCrit(COMPONENT_NFS_CB,
+			"this Ganesha lays out its locks otherwise: the %s does not fit; who waits for a lock is not told when it is free",
+			misfit);
+}
+
+enum bc_layout bc_layout_lock_verify(const struct fsal_obj_handle *obj)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+	if (bc_layout_of_locks() != BC_LAYOUT_UNKNOWN)
+		return bc_layout_of_locks();
+	pthread_mutex_lock(&one_at_a_time);
+	if (bc_layout_of_locks() == BC_LAYOUT_UNKNOWN)
+		lock_verify(obj);
+	pthread_mutex_unlock(&one_at_a_time);
+	return bc_layout_of_locks();
 }

@@ -95,4 +95,23 @@ const char *bc_layout_context_misfit(void);
 enum bc_layout bc_layout_delegation_verify(state_t *state, state_owner_t *owner,
 					   bool write);
 
+/**
+ * The same of locks: the list that a file has of them, their owners and states, which
+ * the first one shows that an NFSv4 client has.  While it is not known to fit, they are
+ * not read.
+ *
+ * Context: any thread.
+ */
+enum bc_layout bc_layout_of_locks(void);
+
+/**
+ * If nothing is known yet of locks, compare the first one that a file has with what we
+ * know of it.  A misfit is logged, once.
+ *
+ * @return bc_layout_of_locks(), afterwards
+ *
+ * Context: holds the file's st_lock.
+ */
+enum bc_layout bc_layout_lock_verify(const struct fsal_obj_handle *obj);
+
 #endif /* BC_LAYOUT_H */

@@ -10,6 +10,7 @@
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
 #include "ganesha/refusal.h"
+#include "locks/lock_waits.h"
 #include "module/bus.h"
 #include "module/export.h"
 
@@ -78,11 +79,28 @@ static const char *set_hold_conflicts(uint32_t value)
 	return NULL;
 }
 
+static uint32_t get_notify_locks(void)
+{
+	return has_core && bc_module_config.notify_locks &&
+	       bc_lock_waits_is_on();
+}
+
+static const char *set_notify_locks(uint32_t value)
+{
+	if (value == get_notify_locks())
+		return NULL;
+	if (!has_core || !bc_module_config.notify_locks)
+		return "this needs a restart of the server: it was started without Notify_Locks, or the module is not attached";
+	bc_lock_waits_switch(value);
+	return NULL;
+}
+
 static const struct bc_admin_setting settings[] = {
 	{ "Multiplex", true, 1, get_multiplex, set_multiplex },
 	{ "Leases", true, 1, get_leases, set_leases },
 	{ "Hold_Conflicts", false, 10000, get_hold_conflicts,
 	  set_hold_conflicts },
+	{ "Notify_Locks", true, 1, get_notify_locks, set_notify_locks },
 };
 
 /* Beginning and end ---------------------------------------------------------- */

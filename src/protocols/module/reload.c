@@ -8,6 +8,7 @@
 
 #include "delegations/fsal_lease.h"
 #include "ganesha/configuration.h"
+#include "locks/lock_waits.h"
 #include "module/administration.h"
 #include "module/attachment.h"
 
@@ -46,6 +47,8 @@ static bool needs_restart(const char *name)
 		return !bc_module_config.leases;
 	if (!strcmp(name, "Hold_Conflicts"))
 		return !bc_module_config.shield_conflicts;
+	if (!strcmp(name, "Notify_Locks"))
+		return !bc_module_config.notify_locks;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(name, names[i]))
 			return true;
@@ -70,6 +73,8 @@ static void find_switched(void)
 		configured.leases = bc_fsal_lease_is_on();
 	if (bc_module_config.shield_conflicts)
 		configured.hold_conflicts = (uint32_t)bc_control_held_for();
+	if (bc_module_config.notify_locks)
+		configured.notify_locks = bc_lock_waits_is_on();
 }
 
 #define TAKE(member)                                                           \
@@ -95,6 +100,8 @@ static void take(const struct bc_module_config *next)
 		TAKE(hold_conflicts);
 	if (bc_module_config.leases)
 		bc_fsal_lease_switch(next->leases);
+	if (bc_module_config.notify_locks)
+		bc_lock_waits_switch(next->notify_locks);
 	bc_attachment_configure();
 }
 

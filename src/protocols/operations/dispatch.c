@@ -24,6 +24,7 @@ static const struct extension {
 	nfs4_function_t handler; /* NULL: it is not extended */
 	enum purpose purpose;
 	bool v40; /* of minor version 0 as well: it has to do with delegations */
+	bool locks; /* also for Notify_Locks */
 } extensions[NFS4_OP_LAST_ONE] = {
 	[NFS4_OP_CREATE_SESSION] = { bc_op_create_session, ALWAYS },
 	[NFS4_OP_BACKCHANNEL_CTL] = { bc_op_backchannel_ctl, ALWAYS },
@@ -38,7 +39,7 @@ static const struct extension {
 	[NFS4_OP_FREE_STATEID] = { bc_op_free_stateid, STATEIDS },
 	[NFS4_OP_TEST_STATEID] = { bc_op_test_stateid, STATEIDS },
 	[NFS4_OP_DELEGRETURN] = { bc_op_delegreturn, STATEIDS, .v40 = true },
-	[NFS4_OP_OPEN] = { bc_op_open, STATEIDS, .v40 = true },
+	[NFS4_OP_OPEN] = { bc_op_open, STATEIDS, .v40 = true, .locks = true },
 	[NFS4_OP_READ] = { bc_op_file, STATEIDS, .v40 = true },
 	[NFS4_OP_WRITE] = { bc_op_file, STATEIDS, .v40 = true },
 	[NFS4_OP_SETATTR] = { bc_op_file, STATEIDS, .v40 = true },
@@ -53,9 +54,10 @@ static const struct extension {
 	[NFS4_OP_GETATTR] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_VERIFY] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_NVERIFY] = { bc_op_file, CONFLICTS, .v40 = true },
-	[NFS4_OP_CLOSE] = { bc_op_file, CONFLICTS, .v40 = true },
+	[NFS4_OP_CLOSE] = { bc_op_close, CONFLICTS, .v40 = true,
+			    .locks = true },
 	[NFS4_OP_OPEN_DOWNGRADE] = { bc_op_file, CONFLICTS, .v40 = true },
-	[NFS4_OP_LOCK] = { bc_op_lock, CONFLICTS, .v40 = true },
+	[NFS4_OP_LOCK] = { bc_op_lock, CONFLICTS, .v40 = true, .locks = true },
 	[NFS4_OP_LOCKU] = { bc_op_file, CONFLICTS, .v40 = true },
 	[NFS4_OP_SETXATTR] = { bc_op_file, CONFLICTS },
 	[NFS4_OP_REMOVEXATTR] = { bc_op_file, CONFLICTS },
@@ -81,7 +83,9 @@ nfs4_function_t bc_operation_handler(int opcode)
 {
 	const struct extension *extension = &extensions[opcode];
 
-	return extension->handler && is_wanted(extension->purpose) ?
+	return extension->handler && (is_wanted(extension->purpose) ||
+				      (extension->locks &&
+				       bc_module_config.notify_locks)) ?
 		       extension->handler :
 		       NULL;
 }

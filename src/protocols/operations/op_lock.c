@@ -1,30 +1,42 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * LOCK: what any operation on a file is, and what becomes of one that will be waited
- * for.  RFC 5661, 18.10; RFC 7530, 9.4.
+ * for.  RFC 5661, 18.10 and 20.11; RFC 7530, 9.4.
  *
- * Ganesha looks for no conflicting lock's description where it puts the request into
- * its list of those who wait (and tells them later, by CB_NOTIFY_LOCK), and answers
- * with what was on its stack.  "If the server is unable to determine the exact offset
- * and length of the conflicting byte-range lock, the same offset and length that were
- * provided in the arguments should be returned in the denied results", 18.10.4.
+ * Where clients are told by us when they may have the lock (Notify_Locks), Ganesha is
+ * asked for one that nobody waits for, whatever it does itself for those who do
+ * (bc_notifies_locks()): it would keep the lock for a lease and five seconds for a
+ * client that it could not tell.
+ *
+ * Where it is left to Ganesha, that looks for no conflicting lock's description where it
+ * puts the request into its list of those who wait, and answers with what was on its
+ * stack.  "If the server is unable to determine the exact offset and length of the
+ * conflicting byte-range lock, the same offset and length that were provided in the
+ * arguments should be returned in the denied results", 18.10.4.
  *
  * NFSv4.0 has no CB_NOTIFY_LOCK.  Its clients are sent it all the same: Ganesha connects
  * to them, with the file's states locked, and keeps the lock for them meanwhile.
  */
 #include "operations/operations.h"
 
+#include "delegations/fsal_lease.h"
+#include "delegations/unexport.h"
+#include "ganesha/configuration.h"
 #include "ganesha/dialect.h"
+#include "locks/lock_waits.h"
+
+#include "backchannel.h"
 
 static bool will_be_waited_for(const LOCK4args *args)
 {
 	return args->locktype == READW_LT || args->locktype == WRITEW_LT;
 }
 
-/* The client asks again. */
-static void do_not_wait(LOCK4args *args)
+static nfs_lock_type4 without_waiting(nfs_lock_type4 type)
 {
-	args->locktype = args->locktype == READW_LT ? READ_LT : WRITE_LT;
+	if (type == READW_LT)
+		return READ_LT;
+	return type == WRITEW_LT ? WRITE_LT : type;
 }
 
 /* The one lock that is known to conflict with any other is one for writing. */
@@ -35,20 +47,60 @@ static void describe(LOCK4denied *denied, const LOCK4args *args)
 	denied->locktype = WRITE_LT;
 }
 
+bool bc_op_notifies_locks(const compound_data_t *data)
+{
+	return bc_module_config.notify_locks && data->minorversion > 0 &&
+	       bc_lock_waits_is_on() && bc_fsal_lease_sees_locks();
+}
+
+/* Ganesha tells clients, or nobody does. */
+static enum nfs_req_result lock_theirs(struct nfs_argop4 *op,
+				       compound_data_t *data,
+				       struct nfs_resop4 *resp)
+{
+	const LOCK4args *args = &op->nfs_argop4_u.oplock;
+	LOCK4res *res = &resp->nfs_resop4_u.oplock;
+	enum nfs_req_result result = bc_op_file(op, data, resp);
+
+	if (bc_notifies_locks() && will_be_waited_for(args) &&
+	    result == NFS_REQ_ERROR && res->status == NFS4ERR_DENIED)
+		describe(&res->LOCK4res_u.denied, args);
+	return result;
+}
+
+/* Nobody is to wait, as far as Ganesha knows.  The arguments stay as they were: they
+ * may be run again.
+ */
+static enum nfs_req_result lock_at_once(struct nfs_argop4 *op,
+					compound_data_t *data,
+					struct nfs_resop4 *resp)
+{
+	LOCK4args *args = &op->nfs_argop4_u.oplock;
+	nfs_lock_type4 type = args->locktype;
+	enum nfs_req_result result;
+
+	args->locktype = without_waiting(type);
+	result = bc_op_file(op, data, resp);
+	args->locktype = type;
+	return result;
+}
+
 enum nfs_req_result bc_op_lock(struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp)
 {
-	LOCK4args *args = &op->nfs_argop4_u.oplock;
-	LOCK4res *res = &resp->nfs_resop4_u.oplock;
+	const LOCK4args *args = &op->nfs_argop4_u.oplock;
+	const LOCK4res *res = &resp->nfs_resop4_u.oplock;
+	bool ours = bc_op_notifies_locks(data);
 	enum nfs_req_result result;
 
-	if (!bc_notifies_locks() || !will_be_waited_for(args))
-		return bc_op_file(op, data, resp);
-	if (data->minorversion == 0)
-		do_not_wait(args);
-	result = bc_op_file(op, data, resp);
-	if (data->minorversion && result == NFS_REQ_ERROR &&
-	    res->status == NFS4ERR_DENIED)
-		describe(&res->LOCK4res_u.denied, args);
+	if (ours || (data->minorversion == 0 && bc_notifies_locks()))
+		result = lock_at_once(op, data, resp);
+	else
+		result = lock_theirs(op, data, resp);
+	if (result == NFS_REQ_OK && bc_lock_waiters())
+		bc_lock_waits_changed(data->current_obj);
+	if (ours && result == NFS_REQ_ERROR && res->status == NFS4ERR_DENIED &&
+	    !bc_unexport_goes_here())
+		bc_lock_waits_denied(data, args, will_be_waited_for(args));
 	return result;
 }

@@ -89,8 +89,12 @@ enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
 				      struct nfs_resop4 *resp);
 enum nfs_req_result bc_op_open(struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp);
+enum nfs_req_result bc_op_close(struct nfs_argop4 *op, compound_data_t *data,
+				struct nfs_resop4 *resp);
 enum nfs_req_result bc_op_lock(struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp);
+/** Are the clients of this COMPOUND told of locks that they wait for? */
+bool bc_op_notifies_locks(const compound_data_t *data);
 /** Any other operation on a file. */
 enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
 			       struct nfs_resop4 *resp);

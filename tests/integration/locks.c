@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "locks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int locks_lock(struct nfs_session *session, const struct nfs_file *file,
+	       const char *owner, enum nfs_lock_type4 type,
+	       struct nfs_res *result)
+{
+	struct nfs_compound compound;
+	const struct nfs_res *res;
+	int status;
+
+	nfs_compound_init(&compound, session);
+	nfs_put_putfh(&compound, &file->fh);
+	nfs_put_lock(&compound, type, session->client->clientid, owner,
+		     &file->stateid, 0);
+	status = nfs_compound_call(&compound);
+	res = nfs_compound_res(&compound, OP_LOCK);
+	if (res && result)
+		*result = *res;
+	nfs_compound_fini(&compound);
+	return status;
+}
+
+int locks_unlock(struct nfs_session *session, const struct nfs_file *file,
+		 const struct nfs_stateid *lock)
+{
+	struct nfs_compound compound;
+
+	nfs_compound_init(&compound, session);
+	nfs_put_putfh(&compound, &file->fh);
+	nfs_put_locku(&compound, WRITE_LT, lock);
+	return nfs_compound_finish(&compound);
+}
+
+void locks_open(struct nfs_session *session, const char *name,
+		struct nfs_file *file)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "export/%s", name);
+	assert_int_equal(nfs_open(session, path,
+				  OPEN4_SHARE_ACCESS_BOTH |
+					  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,
+				  file),
+			 NFS4_OK);
+}
+
+void locks_contend(struct fixture *f, const char *name,
+		   struct contended *contended)
+{
+	struct nfs_res res;
+
+	server_make_file(f->server, name, "contents");
+	locks_open(&f->session, name, &contended->mine);
+	locks_open(&f->opener_session, name, &contended->theirs);
+	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
+				    "locker", WRITE_LT, &res),
+			 NFS4_OK);
+	contended->lock = res.stateid;
+}
+
+void locks_wait(struct fixture *f, const char *name,
+		struct contended *contended)
+{
+	locks_contend(f, name, contended);
+	assert_int_equal(locks_lock(&f->session, &contended->mine, LOCKS_WAITER,
+				    WRITEW_LT, NULL),
+			 NFS4ERR_DENIED);
+}
+
+void locks_let_go(struct fixture *f, const struct contended *contended)
+{
+	assert_int_equal(locks_unlock(&f->opener_session, &contended->theirs,
+				      &contended->lock),
+			 NFS4_OK);
+}
+
+void locks_assert_nobody_is_told(struct fixture *f,
+				 const struct contended *contended)
+{
+	struct nfs_res res;
+
+	locks_let_go(f, contended);
+	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
+				    "locker", WRITE_LT, &res),
+			 NFS4_OK);
+	assert_int_equal(locks_unlock(&f->opener_session, &contended->theirs,
+				      &res.stateid),
+			 NFS4_OK);
+	assert_int_equal(cb_responder_count(f->responder), 0);
+}
+
+bool locks_is_of(const struct cb_call *call, const char *owner)
+{
+	struct xdr_cursor args = xdr_cursor(call->args, call->args_len);
+	const uint8_t *bytes;
+	uint32_t len;
+
+	(void)xdr_get_opaque(&args, NFS4_FHSIZE, &len);
+	(void)xdr_get_u64(&args); /* the client id */
+	bytes = xdr_get_opaque(&args, NFS4_OPAQUE_LIMIT, &len);
+	return bytes && len == strlen(owner) && !memcmp(bytes, owner, len);
+}
+
+void locks_check_of(struct fixture *f, const struct cb_call *call,
+		    const struct contended *contended, const char *owner)
+{
+	struct xdr_cursor args = xdr_cursor(call->args, call->args_len);
+	const uint8_t *bytes;
+	uint32_t len;
+
+	assert_int_equal(call->op, OP_CB_NOTIFY_LOCK);
+	bytes = xdr_get_opaque(&args, NFS4_FHSIZE, &len);
+	assert_int_equal(len, contended->mine.fh.len);
+	assert_memory_equal(bytes, contended->mine.fh.data, len);
+	assert_true(xdr_get_u64(&args) == f->holder.clientid);
+	assert_false(args.bad);
+	assert_true(locks_is_of(call, owner));
+}
+
+void locks_check(struct fixture *f, const struct cb_call *call,
+		 const struct contended *contended)
+{
+	locks_check_of(f, call, contended, LOCKS_WAITER);
+}
+
+void locks_take(struct fixture *f, const struct contended *contended)
+{
+	struct nfs_res res;
+
+	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
+				    "other", WRITE_LT, NULL),
+			 NFS4ERR_DENIED);
+	assert_int_equal(locks_lock(&f->session, &contended->mine, LOCKS_WAITER,
+				    WRITEW_LT, &res),
+			 NFS4_OK);
+	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
+				    "other", WRITE_LT, NULL),
+			 NFS4ERR_DENIED);
+	assert_int_equal(nfs_write(&f->session, &contended->mine.fh,
+				   &res.stateid, 0, "mine", 4),
+			 NFS4_OK);
+	assert_int_equal(
+		locks_unlock(&f->session, &contended->mine, &res.stateid),
+		NFS4_OK);
+	assert_int_equal(nfs_close(&f->session, &contended->mine), NFS4_OK);
+	assert_int_equal(nfs_close(&f->opener_session, &contended->theirs),
+			 NFS4_OK);
+}
+
+void locks_restart_client(struct nfs_client *client,
+			  struct nfs_session *session)
+{
+	struct nfs_conn *conn = nfs_client_connect(client);
+
+	nfs_session_fini(session);
+	client->verifier[0]++;
+	assert_int_equal(nfs_exchange_id(client, conn), 0);
+	assert_int_equal(nfs_create_session(session, client, conn, NULL), 0);
+	assert_int_equal(nfs_reclaim_complete(session), NFS4_OK);
+	nfs_conn_put(conn);
+}
