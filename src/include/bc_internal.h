@@ -633,6 +633,9 @@ void bc_lock_start(void);
 /** The client id is gone: it waits for no lock. Context: holds no lock. */
 void bc_lock_client_ended(uint64_t client);
 
+/** Look at who waits for a lock in time. @param[in] now  ms */
+void bc_lock_expire(uint64_t now);
+
 /** How many wait for a lock. Context: any; lock-free. */
 unsigned long bc_lock_waiters_count(void);
 

@@ -552,13 +552,12 @@ static uint64_t end_old_locked(uint64_t now)
 	return number;
 }
 
-static void timer_run(struct bc_timer *due)
+void bc_lock_expire(uint64_t now)
 {
 	struct waiter *waiter, *next;
-	uint64_t now = bc_now(), passed, old;
+	uint64_t passed, old;
 	CDS_LIST_HEAD(found);
 
-	(void)due;
 	pthread_mutex_lock(&waiters_lock);
 	passed = end_told_locked(now);
 	again_locked(now, &found);
@@ -568,6 +567,12 @@ static void timer_run(struct bc_timer *due)
 	bc_count_many(BC_COUNT_LOCK_EXPIRED, old);
 	cds_list_for_each_entry_safe(waiter, next, &found, link)
 		tell(waiter);
+}
+
+static void timer_run(struct bc_timer *due)
+{
+	(void)due;
+	bc_lock_expire(bc_now());
 }
 
 void bc_lock_start(void)

@@ -280,6 +280,21 @@ static void fake_go_on(void *cookie)
 	held->go_on(held);
 }
 
+static void fake_lock_next(void *cookie)
+{
+	struct fake_place *place = cookie;
+
+	CHECK(!uatomic_read(&place->freed));
+	uatomic_inc(&place->next);
+}
+
+static void fake_lock_place_free(void *cookie)
+{
+	struct fake_place *place = cookie;
+
+	uatomic_inc(&place->freed);
+}
+
 const struct bc_ops fake_ops = {
 	.log = fake_log,
 	.tracing = fake_tracing,
@@ -291,6 +306,8 @@ const struct bc_ops fake_ops = {
 	.conn_free = fake_conn_free,
 	.complete = fake_complete,
 	.go_on = fake_go_on,
+	.lock_next = fake_lock_next,
+	.lock_place_free = fake_lock_place_free,
 };
 
 /* Beginning and end -------------------------------------------------------- */

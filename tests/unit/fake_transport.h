@@ -51,6 +51,12 @@ struct fake_held {
 	void (*go_on)(struct fake_held *held);
 };
 
+/** Where a lock is that is waited for: struct bc_lock_wish's place. */
+struct fake_place {
+	unsigned int next; /* [A] how often the next was to be told */
+	unsigned int freed; /* [A] the same of its end */
+};
+
 /** Generous limits and times that no test reaches by being slow. */
 extern const struct bc_config fake_config;
 
