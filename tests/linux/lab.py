@@ -24,6 +24,7 @@ UML_XSTATE, what uml-xstate.c was built into.
 import collections
 import concurrent.futures
 import faulthandler
+import http.client
 import itertools
 import json
 import os
@@ -373,6 +374,17 @@ EXPORT {{
                            .format(*counts))
 
 
+    def admin(self, url):
+        """What the module's administration answers, of JSON."""
+        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.connect(f"{self.folder}/admin.sock")
+            connection.request("GET", url)
+            return json.load(connection.getresponse())
+        finally:
+            connection.close()
+
     def where_it_died(self):
         """The stack of the thread that ended it, if it left a core here."""
         cores = [name for name in os.listdir(self.folder)
@@ -524,6 +536,15 @@ class Guest:
         """pwrite(2).  On the wire: nothing yet; WRITE and COMMIT at the
         close, or with a write delegation when that is recalled."""
         return self.call("write", handle=handle, data=data, offset=offset)
+
+    def lock(self, handle, kind, timeout=PATIENCE):
+        """flock(2) or fcntl(2), which wait.  On the wire: LOCK, and again when
+        CB_NOTIFY_LOCK says so, or from time to time."""
+        return self.call("lock", timeout, handle=handle, kind=kind)
+
+    def unlock(self, handle, kind):
+        """The opposite.  On the wire: LOCKU."""
+        return self.call("unlock", handle=handle, kind=kind)
 
     def touch_server(self, timeout=PATIENCE):
         """A round trip to the server, and a connection if there is none."""
@@ -701,7 +722,8 @@ def run_apart(name, options):
 def parameters_of(options):
     """What is in BACKCHANNEL's block, by the options of the command line."""
     parameters = {"Multiplex": options.get("--multiplex"),
-                  "Hold_Conflicts": options.get("--hold")}
+                  "Hold_Conflicts": options.get("--hold"),
+                  "Notify_Locks": options.get("--notify")}
     return " ".join(f"{name} = {value};"
                     for name, value in parameters.items() if value)
 
@@ -711,9 +733,10 @@ def run_scenarios(scenarios, argv, more_tools=()):
 
     @scenarios  functions; a function's name is the scenario's
     @more_tools as why_not()'s
-    @argv       [--multiplex=false] [--hold=MS] [--record=FILE] [NAME...]; all,
-                if none is named.  MS: Hold_Conflicts.  FILE gets a JSON line
-                for each.  --inside=FOLDER NAME is run_apart()'s own.
+    @argv       [--multiplex=false] [--hold=MS] [--notify=false] [--record=FILE]
+                [NAME...]; all, if none is named.  MS: Hold_Conflicts; --notify:
+                Notify_Locks.  FILE gets a JSON line for each.  --inside=FOLDER NAME is
+                run_apart()'s own.
     """
     by_name = {scenario.__name__: scenario for scenario in scenarios}
     options = dict(word.split("=", 1) for word in argv if word[:2] == "--")

@@ -3,10 +3,11 @@
 """Make a table of three records of the lab's scenarios.
 
     reliability.py WITH UNHELD WITHOUT
+    reliability.py --locks WITH UNNOTIFIED WITHOUT
 
 They are files that run_scenarios() wrote with --record: one with the module, one
-with Hold_Conflicts = 0, and one with Ganesha's own callback path.  The table goes
-to stdout.
+with Hold_Conflicts = 0 or Notify_Locks = false, and one with Ganesha's own callback
+path.  The table goes to stdout.
 """
 import json
 import sys
@@ -46,6 +47,21 @@ def callbacks(outcome):
     return f"{counts[0]} / {counts[1]}" if counts else "-"
 
 
+def locks(with_module, unnotified, without):
+    """The table of locks that are waited for."""
+    rows = load(with_module)
+    others = load(unnotified), load(without)
+    print("| scenario | a turn, module | the same, `Notify_Locks = false` "
+          "| the same, Ganesha's path | callbacks submitted / completed |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, outcome in rows.items():
+        unnotified, without = (other.get(name) for other in others)
+        print(f"| {outcome['what'].rstrip('.')} | {blocked(outcome)} "
+              f"| {blocked(unnotified)} | {blocked(without)} "
+              f"| {callbacks(outcome)} |")
+    return any(outcome["error"] for outcome in rows.values())
+
+
 def main(with_module, unheld, without):
     rows = load(with_module)
     others = load(unheld), load(without)
@@ -63,4 +79,6 @@ def main(with_module, unheld, without):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--locks":
+        sys.exit(locks(*sys.argv[2:]))
     sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-3.0-or-later
+r"""Locks that real Linux clients wait for.
+
+    BACKCHANNEL_MODULE=.../libfsalbackchannel.so \
+    UML_XSTATE=.../libuml_xstate.so ./test_locks.py [NAME...]
+
+Each function in SCENARIOS is one; see lab.py.  --notify=false runs them without
+Notify_Locks, for comparison: Linux then asks again after 1, 2, 4, ... 30 s.
+
+A lock is handed over from where its holder is told to unlock it to where the next
+one's answer has come, as this program sees it: with the way to both guests.
+"""
+import os
+import statistics
+import sys
+import time
+
+import lab
+from lab import LabError, pause, wait_until
+from files import make_file
+
+TURNS = 20
+TURNS_UNNOTIFIED = 4
+LIMIT = 0.010  # s, a turn in the median
+LIMIT_MANY = 0.100  # s, any turn of many lockers
+ROUNDS = 3  # at most: what else runs on the machine adds to all turns of one
+WAITS = (0.2, 1.5)  # s that one waits before it is its turn, by turns
+LOCKERS = 20
+GUESTS = 4
+HOLD = 0.05  # s, each of many has the lock
+
+
+def is_notified(world):
+    """Whether this run is one with Notify_Locks, and so to be held to its limits."""
+    return not world.parameters
+
+
+def lock_waiters(world):
+    """How many wait for a lock, as the server sees it."""
+    return world.server.admin("/v1/totals")["now"]["lock_waiters"]
+
+
+def hand_over(holder, waiter, kind, waits):
+    """One turn, and how long it takes: (guest, handle) of who has the lock, and of
+    who has it then."""
+    denied = waiter[0].count("LOCK")
+    asked = waiter[0].submit("lock", handle=waiter[1], kind=kind)
+    wait_until(lambda: waiter[0].count("LOCK") > denied, "LOCK is denied")
+    pause(waits)
+    begun = time.monotonic()
+    holder[0].unlock(holder[1], kind)
+    asked.result(2 * lab.PATIENCE)
+    return time.monotonic() - begun
+
+
+def some_turns(ends, kind, turns):
+    """How long each takes, of an even number of turns."""
+    return [hand_over(ends[turn % 2], ends[1 - turn % 2], kind,
+                      WAITS[turn % len(WAITS)]) for turn in range(turns)]
+
+
+def to_and_fro(world, kind):
+    """Two clients, one lock; the median of a turn."""
+    world.serve()
+    guests = world.boot("one", "other")
+    path = make_file(world, "lock")
+    ends = []
+    for guest in guests:
+        guest.mount()
+        ends.append((guest, guest.open(path, os.O_RDWR).value))
+    ends[0][0].lock(ends[0][1], kind)
+    turns = some_turns(ends, kind, TURNS if is_notified(world)
+                       else TURNS_UNNOTIFIED)
+    for _ in range(1, ROUNDS):
+        if is_notified(world) and statistics.median(turns) > LIMIT:
+            turns = some_turns(ends, kind, TURNS)
+    world.blocked = max(turns)
+    world.blocked_median = statistics.median(turns)
+    if is_notified(world) and world.blocked_median > LIMIT:
+        raise LabError(f"a turn takes {world.blocked_median:.4f} s")
+    world.server.stop()
+    return {"median": f"{world.blocked_median:.4f} s",
+            "worst": f"{world.blocked:.4f} s"}
+
+
+def flock_to_and_fro(world):
+    """Two clients pass a lock to and fro, with flock()."""
+    return to_and_fro(world, "flock")
+
+
+def fcntl_to_and_fro(world):
+    """Two clients pass a lock to and fro, with fcntl()."""
+    return to_and_fro(world, "fcntl")
+
+
+def many_lockers(world):
+    """Twenty lockers in four clients wait for one lock: each gets it, in the order
+    in which they came."""
+    world.serve()
+    first, *guests = world.boot("first", *(f"guest{n}" for n in range(GUESTS)))
+    path = make_file(world, "lock")
+    for guest in [first] + guests:
+        guest.mount()
+    handle = first.open(path, os.O_RDWR).value
+    first.lock(handle, "flock")
+    ends, lockers = [], []
+    for number in range(LOCKERS):
+        turn = guests[number % GUESTS].submit("turn", path=path, hold=HOLD)
+        turn.add_done_callback(
+            lambda _, number=number: ends.append((time.monotonic(), number)))
+        lockers.append(turn)
+        if is_notified(world):
+            wait_until(lambda: lock_waiters(world) == number + 1,
+                       f"locker {number} waits")
+    pause(WAITS[0])
+    begun = time.monotonic()
+    first.unlock(handle, "flock")
+    for turn in lockers:
+        turn.result(many_lockers.deadline)
+    times = [begun] + [when for when, _ in ends]
+    turns = [max(0, later - earlier - HOLD)
+             for earlier, later in zip(times, times[1:])]
+    world.blocked = max(turns)
+    world.blocked_median = statistics.median(turns)
+    order = [number for _, number in ends]
+    if is_notified(world) and order != sorted(order):
+        raise LabError(f"they had it in another order: {order}")
+    if is_notified(world) and world.blocked > LIMIT_MANY:
+        raise LabError(f"a turn took {world.blocked:.4f} s")
+    notified = world.server.admin("/v1/totals")["counts"].get(
+        "lock_notifications") if is_notified(world) else None
+    world.server.stop()
+    return {"median": f"{world.blocked_median:.4f} s",
+            "worst": f"{world.blocked:.4f} s", "callbacks": notified}
+
+
+flock_to_and_fro.deadline = fcntl_to_and_fro.deadline = 180
+many_lockers.deadline = 400
+
+SCENARIOS = (flock_to_and_fro, fcntl_to_and_fro, many_lockers)
+
+if __name__ == "__main__":
+    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))
