@@ -873,7 +873,7 @@ bool bc_lock_is_kept(const struct bc_lock *lock, struct bc_lock *kept);
 /** A lock was granted: its owner does not wait for any of its bytes alone any more. */
 void bc_lock_granted(const struct bc_lock *lock);
 
-/** A lock's owner does not wait for just this one any more, RFC 5661, 18.10.3. */
+/** A lock's owner does not wait for just this one any more, RFC 5661, 9.6. */
 void bc_lock_given_up(const struct bc_lock *lock);
 
 /** A client has closed a file: who has asked with that open waits no more. */

@@ -563,7 +563,7 @@ static void test_next_is_told_when_the_first_restarts(void **state)
 	nfs_client_unmount(&session);
 }
 
-/* The same request without waiting takes it back, 18.10.3. */
+/* The same request without waiting takes it back, 9.6. */
 static void test_not_told_after_giving_up(void **state)
 {
 	struct fixture *f = *state;

@@ -96,12 +96,15 @@ static void test_leases_and_holding_change(void **state)
 	struct nfs_file held;
 
 	fixture_hold(f, "held", &held);
-	params.backchannel = "Leases = false; Hold_Conflicts = 1234;";
+	params.backchannel =
+		"Leases = false; Hold_Conflicts = 1234; Notify_Locks = false;";
 	params.hold_conflicts = SERVER_DEFAULT;
 	reload(f, &params);
 	assert_logged(f, "Leases is false now, it was true");
 	assert_logged(f, "Hold_Conflicts is 1234 now, it was 0");
-	assert_settings(f, "\"Leases\":false,\"Hold_Conflicts\":1234");
+	assert_logged(f, "Notify_Locks is false now, it was true");
+	assert_settings(f, "\"Leases\":false,\"Hold_Conflicts\":1234,"
+			   "\"Notify_Locks\":false");
 	assert_false(fixture_is_granted(f, "refused"));
 	/* What is held stays so. */
 	fixture_assert_flags(f, 0);
@@ -121,7 +124,9 @@ static void test_what_was_set_is_as_configured_again(void **state)
 
 	ask(socket, "POST", "/v1/settings/Leases?value=false", 200);
 	ask(socket, "POST", "/v1/settings/Hold_Conflicts?value=77", 200);
+	ask(socket, "POST", "/v1/settings/Notify_Locks?value=false", 200);
 	reload(f, &first);
+	assert_logged(f, "Notify_Locks is true now, it was false");
 	assert_logged(f, "Leases is true now, it was false");
 	assert_logged(f, "Hold_Conflicts is 0 now, it was 77");
 	assert_settings(f, "\"Leases\":true,\"Hold_Conflicts\":0");

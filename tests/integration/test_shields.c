@@ -391,9 +391,10 @@ static void test_all_shields_off_still_calls_back(void **state)
 
 	start(f, "Shield_Restart = false; Shield_Sockets = false;\n"
 		 "Shield_Revoked = false; Shield_Conflicts = false;\n"
-		 "Shield_Stateid_Table = false;");
-	assert_says_off(f, "Shield_Restart Shield_Sockets Shield_Revoked "
-			   "Shield_Conflicts Shield_Stateid_Table");
+		 "Shield_Stateid_Table = false; Notify_Locks = false;");
+	assert_says_off(f,
+			"Shield_Restart Shield_Sockets Shield_Revoked "
+			"Shield_Conflicts Shield_Stateid_Table Notify_Locks");
 	assert_operations(f, false, false);
 	assert_sockets(f, false);
 	assert_table(f, false);

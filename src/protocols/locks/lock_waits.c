@@ -106,7 +106,7 @@ void bc_lock_waits_changed(struct fsal_obj_handle *obj)
 #define NOTICE_MAX                                                             \
 	(5 * BYTES_PER_XDR_UNIT + NFS4_FHSIZE + 8 + NFS4_OPAQUE_LIMIT)
 
-/* "The server can use this callback to indicate that a byte-range lock for the given
+/* "The server can use this operation to indicate that a byte-range lock for the given
  * file and lock-owner, previously requested by the client via an unsuccessful LOCK
  * operation, might be available" 20.11.3.
  * @return bytes

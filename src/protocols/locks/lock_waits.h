@@ -23,7 +23,7 @@ bool bc_lock_waits_is_on(void);
  * @param[in] data   of NFSv4.1 or later; its file's locks are seen by bc_lock_op()
  * @param[in] args
  * @param[in] waits  it will be waited for; else who has waited for just this one waits
- *                   no more, 18.10.3
+ *                   no more, 9.6
  *
  * Context: LOCK's handler, after the original; holds no lock.
  */

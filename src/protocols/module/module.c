@@ -92,13 +92,13 @@ static void log_start(void)
 	const struct bc_module_config *config = &bc_module_config;
 	bool shields = config->shield_restart && config->shield_sockets &&
 		       config->shield_revoked && config->shield_conflicts &&
-		       config->shield_stateid_table;
+		       config->shield_stateid_table && config->notify_locks;
 	bool taken = callbacks_taken;
 
 	LogEvent(
 		COMPONENT_NFS_CB,
 		"built for Ganesha " GANESHA_VERSION
-		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s%s%s",
+		"; callbacks: %s; delegations over an FSAL that has none: %s; switched off:%s%s%s%s%s%s%s%s%s",
 		taken ? "multiplexed" : "Ganesha's own",
 		config->leases ? "yes" : "no",
 		name_if_off(config->leases, " Leases"),
@@ -113,6 +113,7 @@ static void log_start(void)
 			    " Shield_Conflicts"),
 		name_if_off(!taken || config->shield_stateid_table,
 			    " Shield_Stateid_Table"),
+		name_if_off(!taken || config->notify_locks, " Notify_Locks"),
 		name_if_off(!taken || !config->leases || !shields, " nothing"));
 }
 

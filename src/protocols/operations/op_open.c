@@ -28,7 +28,7 @@ static enum nfs_req_result open_file(struct nfs_argop4 *op,
 }
 
 /* "OPEN4_RESULT_MAY_NOTIFY_LOCK indicates that the server may attempt CB_NOTIFY_LOCK
- * callbacks for locks on this file" 18.16.4: Linux waits for one, and asks again every
+ * callbacks for locks on this file" 18.16.3: Linux waits for one, and asks again every
  * 30 s only.
  */
 enum nfs_req_result bc_op_open(struct nfs_argop4 *op, compound_data_t *data,
