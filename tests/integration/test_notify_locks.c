@@ -659,6 +659,24 @@ static void test_switched_off_nobody_is_told(void **state)
 	fixture_end(&own);
 }
 
+/* It needs none of them. */
+static void test_told_without_the_shields(void **state)
+{
+	static struct fixture own;
+	struct contended contended;
+
+	(void)state;
+	fixture_begin(&own,
+		      "Shield_Conflicts = false; Shield_Revoked = false;\n"
+		      "Shield_Restart = false; Leases = false;");
+	locks_wait(&own, "unshielded", &contended);
+	assert_true(contended.mine.rflags & OPEN4_RESULT_MAY_NOTIFY_LOCK);
+	locks_let_go(&own, &contended);
+	locks_check(&own, fixture_callback(&own, 0), &contended);
+	locks_take(&own, &contended);
+	fixture_end(&own);
+}
+
 /* While the server runs: who waits already is told. */
 static void test_switched_by_the_administrator(void **state)
 {
@@ -719,6 +737,7 @@ int main(void)
 		FIXTURE_TEST(test_switched_by_the_administrator),
 		FIXTURE_TEST(test_counts_agree),
 		cmocka_unit_test(test_switched_off_nobody_is_told),
+		cmocka_unit_test(test_told_without_the_shields),
 	};
 
 	return fixture_run(tests, &params);

@@ -355,8 +355,8 @@ static void test_shield_conflicts_off_leaves_them_to_ganesha(void **state)
 	struct nfs_session session;
 	struct nfs_file file, other;
 
-	start(f, "Shield_Conflicts = false;");
-	assert_says_off(f, "Shield_Conflicts");
+	start(f, "Shield_Conflicts = false; Notify_Locks = false;");
+	assert_says_off(f, "Shield_Conflicts Notify_Locks");
 	assert_operations(f, true, false);
 	assert_recalls(f, "conflicts");
 	server_make_file(f->server, "neighbour", "contents");
