@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The sum of the parts is the whole, or a callback or a held request was lost or
- * ended twice.
+/* The sum of the parts is the whole, or a callback, a held request or who waited for a
+ * lock was lost or ended twice.
  */
 static void counts_log(void)
 {
@@ -42,6 +42,14 @@ static void counts_log(void)
 	       "conflicting requests: %lu held, %lu of them went on, %lu in vain; %lu not held because of a limit; looked again %lu times",
 	       bc_core.held.held, bc_core.held.went_on, bc_core.held.in_vain,
 	       bc_core.held.refused, bc_core.held.looks);
+	bc_log(BC_LOG_EVENT,
+	       "locks: %lu waited for, %lu of them granted, %lu left, %lu not come for, %lu not told, %lu forgotten; %lu not waited for because of a limit; %lu callbacks",
+	       counts.of[BC_COUNT_LOCK_WAITS], counts.of[BC_COUNT_LOCK_GRANTED],
+	       counts.of[BC_COUNT_LOCK_LEFT], counts.of[BC_COUNT_LOCK_PASSED],
+	       counts.of[BC_COUNT_LOCK_UNTOLD],
+	       counts.of[BC_COUNT_LOCK_EXPIRED],
+	       counts.of[BC_COUNT_LOCK_REFUSED],
+	       counts.of[BC_COUNT_LOCK_NOTIFIED]);
 }
 
 /* What has not ended with the clients that went is seen here. */

@@ -494,6 +494,31 @@ bool server_held(struct server *server, struct server_held *held)
 	return found;
 }
 
+bool server_locks(struct server *server, struct server_locks *locks)
+{
+	FILE *file = fopen(server->log, "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	while (file && getline(&line, &size, file) >= 0) {
+		const char *totals = strstr(line, "locks: ");
+
+		found |=
+			totals &&
+			sscanf(totals,
+			       "locks: %lu waited for, %lu of them granted, %lu left, %lu not come for, %lu not told, %lu forgotten; %lu not waited for because of a limit; %lu callbacks",
+			       &locks->waited, &locks->granted, &locks->left,
+			       &locks->did_not_come, &locks->not_told,
+			       &locks->forgotten, &locks->refused,
+			       &locks->notified) == 8;
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
 void server_print_log(struct server *server, const char *text)
 {
 	static const char level[] = ":EVENT :";

@@ -110,6 +110,15 @@ bool server_wait_log(struct server *server, const char *text,
  * last line in the log. True without one: it crashed, or has no module.
  */
 bool server_callbacks_agree(struct server *server);
+/** What has become of locks that were waited for. */
+struct server_locks {
+	unsigned long waited; /* of them: */
+	unsigned long granted, left, did_not_come, not_told, forgotten;
+	unsigned long refused; /* not let wait: a limit */
+	unsigned long notified; /* callbacks */
+};
+/** By the module's last line in the log. @return false: there is none */
+bool server_locks(struct server *server, struct server_locks *locks);
 /** What has become of requests that conflicted with a delegation. */
 struct server_held {
 	unsigned long held; /* of them: */
