@@ -38,9 +38,15 @@ int locks_unlock(struct nfs_session *session, const struct nfs_file *file,
 void locks_open(struct nfs_session *session, const char *name,
 		struct nfs_file *file)
 {
+	locks_open_in(session, "export", name, file);
+}
+
+void locks_open_in(struct nfs_session *session, const char *export,
+		   const char *name, struct nfs_file *file)
+{
 	char path[64];
 
-	snprintf(path, sizeof(path), "export/%s", name);
+	snprintf(path, sizeof(path), "%s/%s", export, name);
 	assert_int_equal(nfs_open(session, path,
 				  OPEN4_SHARE_ACCESS_BOTH |
 					  OPEN4_SHARE_ACCESS_WANT_NO_DELEG,

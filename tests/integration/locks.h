@@ -28,6 +28,10 @@ int locks_unlock(struct nfs_session *session, const struct nfs_file *file,
 void locks_open(struct nfs_session *session, const char *name,
 		struct nfs_file *file);
 
+/** The same through another export than "export". */
+void locks_open_in(struct nfs_session *session, const char *export,
+		   const char *name, struct nfs_file *file);
+
 /** Make file @a name, of which the opener has the lock. */
 void locks_contend(struct fixture *f, const char *name,
 		   struct contended *contended);

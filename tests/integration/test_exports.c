@@ -4,6 +4,7 @@
  * granted through it go with it, and their files are free through the other.
  */
 #include "exports.h"
+#include "locks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -352,6 +353,62 @@ static void test_export_removed_at_random_files_are_free(void **state)
 	assert_int_equal(rounds_end(&rounds), 0);
 }
 
+/* Locks ------------------------------------------------------------------------ */
+
+/* The opener has the lock, and the holder waits, each through an export. */
+static void wait_for_lock(struct fixture *f, const char *locker,
+			  const char *waiter, const char *name,
+			  struct contended *contended)
+{
+	struct nfs_res res;
+
+	server_make_file(f->server, name, "contents");
+	locks_open_in(&f->session, waiter, name, &contended->mine);
+	locks_open_in(&f->opener_session, locker, name, &contended->theirs);
+	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
+				    "locker", WRITE_LT, &res),
+			 NFS4_OK);
+	contended->lock = res.stateid;
+	assert_int_equal(locks_lock(&f->session, &contended->mine, LOCKS_WAITER,
+				    WRITEW_LT, NULL),
+			 NFS4ERR_DENIED);
+}
+
+static void test_lock_through_another_export_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct contended contended;
+
+	wait_for_lock(f, "export", "second", "both", &contended);
+	locks_let_go(f, &contended);
+	locks_check(f, fixture_callback(f, 0), &contended);
+	locks_take(f, &contended);
+}
+
+static void test_export_removed_its_locks_are_free(void **state)
+{
+	struct fixture *f = *state;
+	struct contended contended;
+
+	wait_for_lock(f, "second", "export", "locker-goes", &contended);
+	assert_int_equal(exports_set(f, false), 0);
+	locks_check(f, fixture_callback(f, 0), &contended);
+	locks_open(&f->opener_session, "locker-goes", &contended.theirs);
+	locks_take(f, &contended);
+}
+
+static void test_export_removed_nobody_waits_through_it(void **state)
+{
+	struct fixture *f = *state;
+	struct contended contended;
+
+	wait_for_lock(f, "export", "second", "waiter-goes", &contended);
+	assert_int_equal(exports_set(f, false), 0);
+	locks_assert_nobody_is_told(f, &contended);
+	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
+			 NFS4_OK);
+}
+
 #define EXPORT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define HELD_TEST(name)                                                        \
 	cmocka_unit_test_setup_teardown(name, setup_held, teardown)
@@ -379,6 +436,9 @@ int main(void)
 			test_export_removed_while_its_holder_is_asked_for_the_size),
 		EXPORT_TEST(test_export_back_file_is_delegated_anew),
 		EXPORT_TEST(test_export_removed_at_random_files_are_free),
+		EXPORT_TEST(test_lock_through_another_export_is_waited_for),
+		EXPORT_TEST(test_export_removed_its_locks_are_free),
+		EXPORT_TEST(test_export_removed_nobody_waits_through_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "locks.h"
 #include "nfs40.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define CLIENT_WAITERS 1024 /* of a client, at most */
 #define REST UINT64_MAX /* to the end */
 
+static const struct cb_answer never = { .when = CB_NEVER };
 static const struct cb_answer never_then_reset = { .when = CB_NEVER,
 						   .then_close =
 							   NFS_CLOSE_RST };
@@ -659,6 +661,34 @@ static void test_switched_off_nobody_is_told(void **state)
 	fixture_end(&own);
 }
 
+static void test_server_ends_while_locks_are_waited_for(void **state)
+{
+	struct fixture own, *f = &own;
+	struct contended contended;
+	struct server_locks locks;
+
+	(void)state;
+	fixture_begin(f, "");
+	locks_wait(f, "end", &contended);
+	assert_waits(&f->session, &contended.mine, "next", WRITEW_LT);
+	cb_responder_push(f->responder, &never);
+	locks_let_go(f, &contended);
+	locks_check(f, fixture_callback(f, 0), &contended);
+	server_signal(f->server, SIGTERM);
+	assert_true(server_wait_exit(f->server, KEPT + SOON));
+	assert_int_equal(server_crashed(f->server), 0);
+	assert_true(server_callbacks_agree(f->server));
+	assert_true(server_locks(f->server, &locks));
+	assert_int_equal(locks.waited, 2);
+	assert_int_equal(locks.left, 2);
+	nfs_session_fini(&f->session);
+	nfs_session_fini(&f->opener_session);
+	nfs_conn_close(f->conns[0], NFS_CLOSE_FIN);
+	nfs_conn_put(f->conns[0]);
+	cb_responder_free(f->responder);
+	assert_int_equal(fixture_stop(f), 0);
+}
+
 /* It needs none of them. */
 static void test_told_without_the_shields(void **state)
 {
@@ -737,6 +767,7 @@ int main(void)
 		FIXTURE_TEST(test_switched_by_the_administrator),
 		FIXTURE_TEST(test_counts_agree),
 		cmocka_unit_test(test_switched_off_nobody_is_told),
+		cmocka_unit_test(test_server_ends_while_locks_are_waited_for),
 		cmocka_unit_test(test_told_without_the_shields),
 	};
 

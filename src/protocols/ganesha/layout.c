@@ -364,6 +364,9 @@ static bool lock_read(const struct fsal_obj_handle *obj, struct lock_copy *copy,
 					state_lock_entry_t, sle_list),
 			    sizeof(copy->lock)))
 		return false;
+	*misfit = NULL;
+	if (!copy->lock.sle_state || !copy->lock.sle_owner)
+		return false; /* of no NFSv4 client */
 	*misfit = "lock's state or owner";
 	if (!bc_memory_read(&copy->state, copy->lock.sle_state,
 			    sizeof(copy->state)) ||
