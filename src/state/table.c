@@ -25,7 +25,9 @@ static void table_grow(struct bc_work *work)
 	unsigned long count, buckets = FIRST_BUCKETS;
 
 	uatomic_set(&table->growing, false);
-	cmm_smp_mb(); /* who adds sees that, or we see what was added */
+	cmm_smp_mb(); /* pairs with bc_table_add()'s uatomic_xchg(): who adds sees
+		       * that, or we see what was added
+		       */
 	count = uatomic_read(&table->count);
 	while (buckets < ROOM * count)
 		buckets *= 2; /* liburcu knows no others */

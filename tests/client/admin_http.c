@@ -99,16 +99,29 @@ int admin_ask_with(int fd, const char *method, const char *url,
 	return status;
 }
 
-bool admin_find_metric(const char *text, const char *name, double *value)
+/* Is it this one, or one of those that begin so? */
+static bool is_of(const char *line, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, len) || line[len] != ' ')
-			continue;
-		*value = strtod(line + len, NULL);
-		return true;
+	return !strncmp(line, name, len) &&
+	       (line[len] == ' ' || (len && strchr("{,", name[len - 1])));
+}
+
+bool admin_sum_metrics(const char *text, const char *name, double *sum)
+{
+	bool found = false;
+
+	*sum = 0;
+	for (const char *line = text; *line; line += *line == '\n') {
+		const char *end = line + strcspn(line, "\n");
+		const char *space = memrchr(line, ' ', (size_t)(end - line));
+
+		if (space && is_of(line, name)) {
+			*sum += strtod(space, NULL);
+			found = true;
+		}
+		line = end;
 	}
-	return false;
+	return found;
 }

@@ -35,10 +35,14 @@ int admin_ask_with(int fd, const char *method, const char *url,
 char *admin_read_all(int fd);
 
 /**
- * The value of a metric in the answer of /metrics.
- * @param name  its whole name, with its labels
- * @return whether it is there
+ * The value of a metric in what /metrics answers.
+ *
+ * @param[in]  name  whole, with its labels; or up to the brace or the comma before a
+ *                   label: of all that begin so
+ * @param[out] sum
+ *
+ * @return whether there is one
  */
-bool admin_find_metric(const char *text, const char *name, double *value);
+bool admin_sum_metrics(const char *text, const char *name, double *sum);
 
 #endif

@@ -28,6 +28,7 @@ struct bystander {
 	struct opener *opener;
 	struct cb_responder *responder;
 	unsigned int number, opener_number;
+	struct seen seen;
 };
 
 struct bystanders {
@@ -119,12 +120,14 @@ static bool take_round(struct bystander *by, unsigned int n)
 				   OPEN4_SHARE_ACCESS_WANT_READ_DELEG,
 			   &held)) &&
 	       ok(by, "no delegation",
-		  held.delegation.type != OPEN_DELEGATE_READ) &&
-	       be_recalled(by, path, n) &&
+		  held.delegation.type != OPEN_DELEGATE_READ);
+	by->seen.granted += good;
+	good = good && be_recalled(by, path, n) &&
 	       ok(by, "DELEGRETURN",
 		  nfs_delegreturn(&by->session, &held.fh,
-				  &held.delegation.stateid)) &&
-	       has_woken(by, nfs_now_ns()) &&
+				  &held.delegation.stateid));
+	by->seen.returned += good;
+	good = good && has_woken(by, nfs_now_ns()) &&
 	       ok(by, "CLOSE", nfs_close(&by->session, &held));
 	files_give(files, number);
 	return good;
@@ -142,6 +145,7 @@ static void rest(struct bystanders *all, const struct timespec *due)
 
 static bool live(struct bystander *by)
 {
+	struct opener_figures opener = { 0 };
 	struct nfs_conn *conn;
 	bool good;
 
@@ -166,12 +170,15 @@ static bool live(struct bystander *by)
 		if (by->all->every_ms)
 			rest(by->all, &due);
 	}
+	opener_add_figures(by->opener, &opener);
+	by->seen.sessions += 1 + opener.sessions;
 	opener_free(by->opener);
 	nfs_client_unmount(&by->session);
 	nfs_conn_close(conn, NFS_CLOSE_FIN);
 	nfs_conn_put(conn);
 	good = good && ok(by, "violations of the RFC",
 			  cb_responder_violations(by->responder, NULL));
+	seen_add_responder(&by->seen, by->responder);
 	cb_responder_free(by->responder);
 	return good;
 }
@@ -273,6 +280,12 @@ void bystanders_stop(struct bystanders *all)
 	pthread_mutex_unlock(&all->lock);
 	for (unsigned int i = 0; i < all->count; i++)
 		pthread_join(all->each[i].thread, NULL);
+}
+
+void bystanders_add_seen(const struct bystanders *all, struct seen *sum)
+{
+	for (unsigned int i = 0; i < all->count; i++)
+		seen_add(sum, &all->each[i].seen);
 }
 
 void bystanders_free(struct bystanders *all)

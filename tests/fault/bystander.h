@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "files.h"
+#include "seen.h"
 #include "server.h"
 
 struct bystanders;
@@ -40,6 +41,8 @@ void bystanders_latency(struct bystanders *bystanders, struct latency *latency);
 /** "" while nothing is wrong. Borrowed until they are freed. */
 const char *bystanders_failure(struct bystanders *bystanders);
 void bystanders_stop(struct bystanders *bystanders);
+/** Add what they have seen.  After bystanders_stop(). */
+void bystanders_add_seen(const struct bystanders *bystanders, struct seen *sum);
 /** After bystanders_stop(). */
 void bystanders_free(struct bystanders *bystanders);
 

@@ -11,7 +11,8 @@
  * Checked: the clients' own invariants (load.h), of the slots and sequence ids
  * too (responder.h); every callback that Ganesha submitted completed once; every
  * request that was held ended once, and most were; the server lives, closes every
- * connection, ends cleanly; the bystanders.
+ * connection, ends cleanly; its metrics say what the clients have seen (seen.h); the
+ * bystanders.
  */
 #include <getopt.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@
 #include "bystander.h"
 #include "heap.h"
 #include "load.h"
+#include "seen.h"
 #include "totals.h"
 
 #define BYSTANDERS 2
@@ -53,6 +55,7 @@ struct campaign {
 	struct bystanders *bystanders;
 	struct load_figures calm, faults;
 	unsigned int wants; /* of all openers, from the first load on */
+	struct seen seen; /* by all clients that have gone */
 	struct latency before, during;
 	struct heap heap; /* the server's */
 	long heap_before, heap_half, heap_after; /* KiB */
@@ -126,8 +129,33 @@ static void run_load(struct campaign *c, const struct schedule *schedule,
 		fail(c, "%s", load_failure(load));
 	load_figures(load, figures);
 	c->wants += figures->openers.wants;
+	seen_add(&c->seen, &figures->seen);
 	c->seconds = (nfs_now_ns() - begun) / 1e9;
 	load_free(load);
+}
+
+static void start_bystanders(struct campaign *c)
+{
+	c->bystanders = bystanders_start(c->server, c->files, BYSTANDERS,
+					 FIRST_BYSTANDER, EVERY_MS);
+}
+
+static void stop_bystanders(struct campaign *c)
+{
+	bystanders_stop(c->bystanders);
+	if (*bystanders_failure(c->bystanders))
+		fail(c, "%s", bystanders_failure(c->bystanders));
+	bystanders_add_seen(c->bystanders, &c->seen);
+}
+
+/* Nobody is there: what the metrics say is what the clients saw. */
+static void check_metrics(struct campaign *c, bool calm)
+{
+	char wrong[256];
+
+	if (!c->failed &&
+	    !seen_agrees(c->server, &c->seen, calm, wrong, sizeof(wrong)))
+		fail(c, "%s", wrong);
 }
 
 static void run(struct campaign *c)
@@ -136,6 +164,7 @@ static void run(struct campaign *c)
 	struct schedule schedule = { .seed = bounds.seed, .calm = true };
 	struct latency warming;
 
+	start_bystanders(c);
 	/* Once to fill the server's caches, once to measure. */
 	bounds.callbacks = CALM_CALLBACKS;
 	bounds.disconnects = 0;
@@ -145,14 +174,18 @@ static void run(struct campaign *c)
 	if (!c->failed)
 		run_load(c, &schedule, &bounds, &c->calm);
 	bystanders_latency(c->bystanders, &c->before);
+	stop_bystanders(c);
+	check_metrics(c, true);
+	bystanders_free(c->bystanders);
 	c->heap_before = heap_allocated_kib(&c->heap);
 
+	start_bystanders(c);
 	schedule.calm = false;
 	if (!c->failed)
 		run_load(c, &schedule, &c->bounds, &c->faults);
 	bystanders_latency(c->bystanders, &c->during);
 	c->heap_after = heap_allocated_kib(&c->heap);
-	bystanders_stop(c->bystanders);
+	stop_bystanders(c);
 }
 
 /* ---- What must hold afterwards ---- */
@@ -161,9 +194,7 @@ static void check_bystanders(struct campaign *c)
 {
 	const struct latency *before = &c->before, *during = &c->during;
 
-	if (*bystanders_failure(c->bystanders))
-		fail(c, "%s", bystanders_failure(c->bystanders));
-	else if (!before->samples || !during->samples)
+	if (!before->samples || !during->samples)
 		fail(c, "the bystanders have no samples");
 	else if (during->p50 > SLOWER * before->p50 + P50_NOISE ||
 		 during->p99 > SLOWER * before->p99 + P99_NOISE)
@@ -194,6 +225,7 @@ static void check_server(struct campaign *c)
 		return;
 	}
 	check_connections(c);
+	check_metrics(c, false);
 	status = server_stop(c->server);
 	if (status)
 		fail(c, "the server ended with %d when told to", status);
@@ -327,8 +359,6 @@ int main(int argc, char **argv)
 	}
 	c.loop = nfs_loop_new();
 	c.files = files_new(c.server);
-	c.bystanders = bystanders_start(c.server, c.files, BYSTANDERS,
-					FIRST_BYSTANDER, EVERY_MS);
 	run(&c);
 	check_bystanders(&c);
 	check_volume(&c);

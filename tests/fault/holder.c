@@ -13,6 +13,7 @@
 #define LIARS_WAIT_MS 500
 #define BIND_ATTEMPTS 100
 #define OPENED_WITHIN_MS 30000
+#define SETTLED 2 /* rounds without a callback */
 
 #define count(holder, what) atomic_fetch_add(&(holder)->load->figures.what, 1)
 
@@ -75,11 +76,13 @@ static bool mend_path(struct holder *holder, struct path *path)
 				       holder->turn.direction, NULL);
 		if (status == NFS4_OK) {
 			count(holder, binds);
+			holder->seen.binds++;
 			return true;
 		}
 		if (status > 0)
 			break;
 		count(holder, failed_binds);
+		holder->seen.unsure_binds++;
 	}
 	return ok(holder, "BIND_CONN_TO_SESSION", status);
 }
@@ -113,6 +116,7 @@ static bool make_session(struct holder *holder, unsigned int n)
 	made = ok(holder, "CREATE_SESSION",
 		  nfs_create_session(&holder->sessions[n], &holder->client,
 				     birth, &args));
+	holder->seen.sessions += made;
 	nfs_session_set_conn(&holder->sessions[n], holder->fore);
 	/*
 	 * Ganesha notes a session's first 16 connections for good, and takes
@@ -215,7 +219,9 @@ static bool hold_files(struct holder *holder)
 		held->granted =
 			held->file.delegation.type == OPEN_DELEGATE_READ ||
 			held->file.delegation.type == OPEN_DELEGATE_WRITE;
-		if (!held->granted)
+		if (held->granted)
+			holder->seen.granted++;
+		else
 			count(holder, not_granted);
 	}
 	return true;
@@ -261,7 +267,10 @@ static bool return_file(struct holder *holder, struct held *held)
 	if (held->granted)
 		nfs_put_delegreturn(&compound, &held->file.delegation.stateid);
 	nfs_put_close(&compound, 0, &held->file.stateid);
-	return ok(holder, "DELEGRETURN, CLOSE", nfs_compound_finish(&compound));
+	if (!ok(holder, "DELEGRETURN, CLOSE", nfs_compound_finish(&compound)))
+		return false;
+	holder->seen.returned += held->granted;
+	return true;
 }
 
 /* @param all  also what has not been recalled */
@@ -359,6 +368,7 @@ static bool be_born(struct holder *holder)
 	holder->client.responder = holder->responder;
 	holder->looked = 0;
 	holder->npaths = 0;
+	holder->seen = (struct seen){ 0 };
 	holder->opener = opener_new(&(struct opener_params){
 		.server = params->server,
 		.loop = params->loop,
@@ -386,12 +396,41 @@ static bool be_born(struct holder *holder)
 			  nfs_reclaim_complete(&holder->sessions[0]));
 }
 
+/*
+ * Answer what has come since the last turn, and what comes until nothing does: the
+ * server reads a connection's SEQUENCE after the answers that were sent on it.
+ */
+static void settle(struct holder *holder)
+{
+	cb_responder_set_default(holder->responder, &(struct cb_answer){ 0 });
+	for (unsigned int quiet = 0; quiet < SETTLED;) {
+		struct cb_call *call;
+
+		quiet++;
+		while ((call = cb_responder_wait(holder->responder,
+						 holder->looked, 0)) != NULL) {
+			holder->looked++;
+			holder_answer(holder, call);
+			quiet = 0;
+		}
+		for (unsigned int i = 0; i < holder->npaths; i++) {
+			struct path *path = &holder->paths[i];
+
+			if (path->conn && path->session->client)
+				nfs_sequence_on(path->session, path->conn,
+						NULL);
+		}
+	}
+}
+
 static void die(struct holder *holder)
 {
 	struct load *load = holder->load;
 	const char *violation;
 	int status = NFS4_OK;
 
+	if (load->params.schedule->calm)
+		settle(holder);
 	pthread_mutex_lock(&load->lock);
 	opener_add_figures(holder->opener, &load->openers);
 	pthread_mutex_unlock(&load->lock);
@@ -414,7 +453,11 @@ static void die(struct holder *holder)
 	if (!holder->liar &&
 	    cb_responder_violations(holder->responder, &violation))
 		holder_fail(holder, "against the RFC: %s", violation);
+	seen_add_responder(&holder->seen, holder->responder);
 	cb_responder_free(holder->responder);
+	pthread_mutex_lock(&load->lock);
+	seen_add(&load->seen, &holder->seen);
+	pthread_mutex_unlock(&load->lock);
 	count(holder, lives);
 }
 

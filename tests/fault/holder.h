@@ -22,6 +22,7 @@ struct load {
 			restarted, suffered[SCHEDULE_OPENERS];
 	} figures;
 	struct opener_figures openers; /* [L] */
+	struct seen seen; /* [L] */
 	atomic_bool stop;
 	pthread_mutex_t lock;
 	pthread_cond_t turned;
@@ -73,6 +74,8 @@ struct holder {
 	struct cb_call *late[SCHEDULE_MAX_FILES]; /* answers that are put off */
 	unsigned int nlate;
 	bool suffered; /* the opener has */
+
+	struct seen seen; /* of this life */
 };
 
 /** Note what is wrong, if nothing was before, and end the load. */

@@ -95,6 +95,8 @@ void load_figures(struct load *load, struct load_figures *figures)
 		figures->suffered[i] = load->figures.suffered[i];
 	pthread_mutex_lock(&load->lock);
 	figures->openers = load->openers;
+	figures->seen = load->seen;
+	figures->seen.sessions += load->openers.sessions;
 	pthread_mutex_unlock(&load->lock);
 	proxy_figures(load->proxy, &figures->proxy);
 	proxy_figures(load->opener_proxy, &figures->opener_proxy);

@@ -21,6 +21,7 @@
 #include "proxy.h"
 #include "rpc.h"
 #include "schedule.h"
+#include "seen.h"
 #include "server.h"
 
 struct load_params {
@@ -48,6 +49,7 @@ struct load_figures {
 	unsigned int restarted; /* holders, with their delegations */
 	unsigned int suffered[SCHEDULE_OPENERS]; /* the openers */
 	struct opener_figures openers; /* of those that have gone */
+	struct seen seen; /* likewise, by the openers, too */
 	struct proxy_figures proxy; /* of the back channels */
 	struct proxy_figures opener_proxy; /* of the openers' requests */
 };

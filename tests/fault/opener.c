@@ -100,6 +100,7 @@ static bool make_session(struct opener *opener)
 	if (!opener->session)
 		abort();
 	memset(opener->taken, 0, sizeof(opener->taken));
+	opener->figures.sessions++;
 	return ok(opener, "CREATE_SESSION",
 		  nfs_create_session(opener->session, &opener->client,
 				     opener->control, &args));
@@ -467,6 +468,7 @@ void opener_add_figures(const struct opener *opener, struct opener_figures *sum)
 	const struct opener_figures *own = &opener->figures;
 
 	sum->wants += own->wants;
+	sum->sessions += own->sessions;
 	sum->delays += own->delays;
 	sum->sent_again += own->sent_again;
 	sum->busy += own->busy;

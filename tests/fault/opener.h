@@ -36,6 +36,7 @@ struct opener_params {
 /** Over all openers since opener_figures_of() was given zeros. */
 struct opener_figures {
 	unsigned int wants; /* requests, however often they were sent */
+	unsigned int sessions; /* that it made */
 	unsigned int delays; /* answered with NFS4ERR_DELAY */
 	unsigned int sent_again; /* as they were */
 	unsigned int busy; /* of them, while the first was being worked on */

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 
 double admin_metric(const char *path, const char *name)
@@ -15,7 +14,7 @@ double admin_metric(const char *path, const char *name)
 
 	assert_int_equal(
 		admin_ask(admin_connect(path), "GET", "/metrics", &text), 200);
-	if (!admin_find_metric(text, name, &value))
+	if (!admin_sum_metrics(text, name, &value))
 		fail_msg("there is no metric %s", name);
 	free(text);
 	return value;

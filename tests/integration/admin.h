@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The module's administration, asked over HTTP as anybody asks it.
+ * What the module's administration answers, in a test.
  */
 #ifndef ADMIN_H
 #define ADMIN_H

@@ -79,7 +79,7 @@ double metric(const struct crowd *crowd, const char *name)
 	if (!is_module(crowd))
 		return 0;
 	if (admin_ask(admin_connect(path), "GET", "/metrics", &text) != 200 ||
-	    !admin_find_metric(text, name, &value))
+	    !admin_sum_metrics(text, name, &value))
 		fatal("there is no metric %s", name);
 	free(text);
 	return value;

@@ -171,7 +171,8 @@ struct bc_channel *bc_channel_install(nfs41_session_t *session)
 	}
 	channel = channel_new();
 	channel_ref(channel);
-	chan->clnt = &channel->clnt;
+	/* With a barrier, which pairs with bc_channel_session_rcu()'s dependency. */
+	rcu_set_pointer(&chan->clnt, &channel->clnt);
 	chan->type = RPC_CHAN_V41;
 	chan->source.session = session;
 	if (!chan->auth)

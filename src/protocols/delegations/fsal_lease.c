@@ -45,6 +45,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <urcu/pointer.h>
+#include <urcu/system.h>
 #include <urcu/uatomic.h>
 
 /** What is remembered of an FSAL with adopted exports. */
@@ -266,6 +267,8 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 	bool ready = uatomic_read(&entry->ready);
 	fsal_status_t status = fsalstat(ERR_FSAL_NO_ERROR, 0);
 
+	/* Who has met this function, or `ready`, meets what was set before. */
+	cmm_smp_rmb(); /* pairs with both of lease_methods_take()'s */
 	if (letting_go)
 		return ready ? status :
 			       lease_chained(entry, obj_hdl, state, owner,
@@ -331,11 +334,15 @@ static bool bc_fs_supports(struct fsal_export *export,
 {
 	struct lease_fsal *entry = lease_fsal_find(export->fsal);
 
-	/* Pairs with lease_methods_take(): lease_op2 is ours by then. */
 	if ((option == fso_delegations_r || option == fso_delegations_w) &&
 	    uatomic_read(&entry->ready) && !uatomic_read(&leases_disabled) &&
-	    !uatomic_read(&leases_off))
+	    !uatomic_read(&leases_off)) {
+		/* Pairs with lease_methods_take()'s second: Ganesha, which goes
+		 * on to the file's lease_op2, meets ours.
+		 */
+		cmm_smp_rmb();
 		return true;
+	}
 	return entry->original.fs_supports(export, option);
 }
 
@@ -383,13 +390,13 @@ static void lease_methods_take(struct fsal_export *export,
 	pthread_mutex_lock(&leases_lock);
 	if (!entry->lease_op2)
 		entry->lease_op2 = obj_ops->lease_op2;
-	cmm_smp_wmb();
+	cmm_smp_wmb(); /* pairs with bc_fsal_lease_op2()'s */
 	if (obj_ops->lease_op2 == entry->lease_op2)
 		uatomic_set(&obj_ops->lease_op2, bc_fsal_lease_op2);
 	if (obj_ops->lease_op2 == bc_fsal_lease_op2 &&
 	    entry->lease_op2 == defaults.lease_op2 &&
 	    export->exp_ops.fs_supports == bc_fs_supports) {
-		cmm_smp_wmb();
+		cmm_smp_wmb(); /* pairs with bc_fs_supports()' */
 		uatomic_set(&entry->ready, true);
 	}
 	lock_method_take_locked(export, entry, obj_ops);

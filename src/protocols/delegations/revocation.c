@@ -21,6 +21,7 @@
 #include "backchannel.h"
 
 #include <pthread.h>
+#include <urcu/system.h>
 #include <urcu/uatomic.h>
 
 _Static_assert(BC_STATEID_OTHER_SIZE == OTHERSIZE, "stateid4's other");
@@ -67,6 +68,9 @@ static bool free_if_last(state_t *state)
 {
 	if (uatomic_read(&state->state_refcount) != 1)
 		return false;
+	cmm_smp_mb(); /* pairs with dec_nfs4_state_ref()'s decrement: who let go of it
+		       * has done with it
+		       */
 	pthread_mutex_destroy(&state->state_mutex);
 	bc_state_free_memory(state);
 	return true;
