@@ -60,14 +60,15 @@ enable_module() {
 
 is_exported() { showmount --no-headers -e localhost | grep -q '^/srv/data '; }
 
-answers_nfs() { rpcinfo -t localhost nfs 4; }
+# Ganesha registers one program after the other.
+answers() { rpcinfo -t localhost nfs 4 && rpcinfo -t localhost mountd 3; }
 
 launch_server() {
 	rm -f "$log"
 	mkdir -p /run/ganesha # its unit's RuntimeDirectory
 	ganesha.nfsd -F -f "$config" -L "$log" -N NIV_EVENT &
 	server=$!
-	eventually answers_nfs || fail "the server does not answer"
+	eventually answers || fail "the server does not answer"
 }
 
 start_server() {

@@ -27,7 +27,9 @@ def present(module, readelf):
     for name, arguments in re.findall(
             r"Provider: ganesha_backchannel\s+Name: (\w+)\s+Location: [^\n]*\n"
             r"\s+Arguments:([^\n]*)", notes):
-        result.setdefault(name, set()).add(len(arguments.split()))
+        # Each begins with its size; what follows may have spaces: "8@[sp, 16]".
+        result.setdefault(name, set()).add(
+            len(re.findall(r"(?:^|\s)-?\d+@", arguments)))
     return result
 
 
