@@ -20,6 +20,11 @@
 #define WOKEN_WITHIN_MS 400 /* far less than Hold_Conflicts */
 #define ROUNDS_OF_A_LIFE 500 /* bounds the responder's log */
 
+/* How much slower recalls may be: noise of a shared machine. */
+#define SLOWER 3
+#define P50_NOISE 5.0 /* ms */
+#define P99_NOISE 100.0 /* ms */
+
 struct bystander {
 	pthread_t thread;
 	struct bystanders *all;
@@ -29,6 +34,11 @@ struct bystander {
 	struct cb_responder *responder;
 	unsigned int number, opener_number;
 	struct seen seen;
+};
+
+struct series {
+	uint64_t *each; /* ns */
+	unsigned int count, size;
 };
 
 struct bystanders {
@@ -41,9 +51,8 @@ struct bystanders {
 	atomic_bool stop; /* changed under [L] */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a sample, a failure, the end */
-	uint64_t *samples; /* [L] ns */
-	unsigned int nsamples; /* [L] */
-	unsigned int size; /* [L] */
+	struct series recalls; /* [L] */
+	struct series plain; /* [L] */
 	unsigned int late; /* [L] */
 	char failure[256]; /* [L] the first; "" if there is none */
 };
@@ -63,17 +72,18 @@ static bool ok(struct bystander *by, const char *what, int status)
 	return status == NFS4_OK;
 }
 
-static void add_sample(struct bystanders *all, uint64_t ns)
+static void add_sample(struct bystanders *all, struct series *series,
+		       uint64_t ns)
 {
 	pthread_mutex_lock(&all->lock);
-	if (all->nsamples == all->size) {
-		all->size = 2 * all->size + 1024;
-		all->samples = realloc(all->samples,
-				       all->size * sizeof(*all->samples));
-		if (!all->samples)
+	if (series->count == series->size) {
+		series->size = 2 * series->size + 1024;
+		series->each = realloc(series->each,
+				       series->size * sizeof(*series->each));
+		if (!series->each)
 			abort();
 	}
-	all->samples[all->nsamples++] = ns;
+	series->each[series->count++] = ns;
 	pthread_cond_broadcast(&all->changed);
 	pthread_mutex_unlock(&all->lock);
 }
@@ -89,7 +99,7 @@ static bool be_recalled(struct bystander *by, const char *path, unsigned int n)
 	call = cb_responder_wait(by->responder, n, RECALLED_WITHIN_MS);
 	if (!ok(by, "its recall has not come", call ? 0 : -1))
 		return false;
-	add_sample(by->all, call->arrival_ns - sent);
+	add_sample(by->all, &by->all->recalls, call->arrival_ns - sent);
 	return true;
 }
 
@@ -104,6 +114,16 @@ static bool has_woken(struct bystander *by, uint64_t returned)
 		nfs_now_ns() - returned > WOKEN_WITHIN_MS * UINT64_C(1000000);
 	pthread_mutex_unlock(&all->lock);
 	return ok(by, "OPEN after DELEGRETURN", !opened);
+}
+
+static bool be_closed(struct bystander *by, struct nfs_file *held)
+{
+	uint64_t sent = nfs_now_ns();
+
+	if (!ok(by, "CLOSE", nfs_close(&by->session, held)))
+		return false;
+	add_sample(by->all, &by->all->plain, nfs_now_ns() - sent);
+	return true;
 }
 
 static bool take_round(struct bystander *by, unsigned int n)
@@ -127,8 +147,7 @@ static bool take_round(struct bystander *by, unsigned int n)
 		  nfs_delegreturn(&by->session, &held.fh,
 				  &held.delegation.stateid));
 	by->seen.returned += good;
-	good = good && has_woken(by, nfs_now_ns()) &&
-	       ok(by, "CLOSE", nfs_close(&by->session, &held));
+	good = good && has_woken(by, nfs_now_ns()) && be_closed(by, &held);
 	files_give(files, number);
 	return good;
 }
@@ -232,10 +251,10 @@ bool bystanders_wait(struct bystanders *all, unsigned int samples,
 	bool enough;
 
 	pthread_mutex_lock(&all->lock);
-	while (all->nsamples < samples && !all->failure[0] &&
+	while (all->recalls.count < samples && !all->failure[0] &&
 	       nfs_cond_wait(&all->changed, &all->lock, &deadline))
 		;
-	enough = all->nsamples >= samples && !all->failure[0];
+	enough = all->recalls.count >= samples && !all->failure[0];
 	pthread_mutex_unlock(&all->lock);
 	return enough;
 }
@@ -247,24 +266,53 @@ static int compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+/* @param share  of the series, 1: the last @return ms; 0 if there is none */
+static double percentile(const struct series *series, double share)
+{
+	unsigned int n = series->count;
+
+	return n ? series->each[(unsigned int)((n - 1) * share)] / 1e6 : 0;
+}
+
+static void sort(struct series *series)
+{
+	if (series->count)
+		qsort(series->each, series->count, sizeof(*series->each),
+		      compare);
+}
+
 void bystanders_latency(struct bystanders *all, struct latency *latency)
 {
-	unsigned int n;
-
-	*latency = (struct latency){ 0 };
 	pthread_mutex_lock(&all->lock);
-	n = all->nsamples;
-	if (n) {
-		qsort(all->samples, n, sizeof(*all->samples), compare);
-		latency->samples = n;
-		latency->p50 = all->samples[n / 2] / 1e6;
-		latency->p99 = all->samples[n * 99 / 100] / 1e6;
-		latency->worst = all->samples[n - 1] / 1e6;
-	}
-	latency->late = all->late;
+	sort(&all->recalls);
+	sort(&all->plain);
+	*latency = (struct latency){
+		.samples = all->recalls.count,
+		.p50 = percentile(&all->recalls, 0.5),
+		.p99 = percentile(&all->recalls, 0.99),
+		.worst = percentile(&all->recalls, 1),
+		.plain_p50 = percentile(&all->plain, 0.5),
+		.plain_p99 = percentile(&all->plain, 0.99),
+		.late = all->late,
+	};
 	all->late = 0;
-	all->nsamples = 0;
+	all->recalls.count = 0;
+	all->plain.count = 0;
 	pthread_mutex_unlock(&all->lock);
+}
+
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+bool latency_is_worse(const struct latency *before,
+		      const struct latency *during)
+{
+	return during->p50 > SLOWER * larger(before->p50, during->plain_p50) +
+				     P50_NOISE ||
+	       during->p99 > SLOWER * larger(before->p99, during->plain_p99) +
+				     P99_NOISE;
 }
 
 const char *bystanders_failure(struct bystanders *all)
@@ -292,7 +340,8 @@ void bystanders_free(struct bystanders *all)
 {
 	nfs_loop_free(all->loop);
 	free(all->each);
-	free(all->samples);
+	free(all->recalls.each);
+	free(all->plain.each);
 	pthread_mutex_destroy(&all->lock);
 	pthread_cond_destroy(&all->changed);
 	free(all);

@@ -2,7 +2,9 @@
 /*
  * Clients that nothing is done to: each holds a delegation, has it recalled,
  * and returns it, over and over, and measures how long after the conflicting
- * OPEN was sent the recall came, and whether the return wakes who waits.
+ * OPEN was sent the recall came, and whether the return wakes who waits.  Beside that
+ * it measures a request that has nothing to do with callbacks: what the machine and a
+ * busy server cost anybody.
  */
 #ifndef FAULT_BYSTANDER_H
 #define FAULT_BYSTANDER_H
@@ -19,6 +21,7 @@ struct bystanders;
 struct latency {
 	unsigned int samples;
 	double p50, p99, worst; /* ms */
+	double plain_p50, plain_p99; /* ms; of the requests beside them */
 	unsigned int late; /* of them: whose return woke nobody in time */
 };
 
@@ -38,6 +41,12 @@ bool bystanders_wait(struct bystanders *bystanders, unsigned int samples,
 		     int timeout_ms);
 /** The recalls since the start, or since this was called last. */
 void bystanders_latency(struct bystanders *bystanders, struct latency *latency);
+/**
+ * Are recalls slower than they were before, and slower than other requests are now?
+ * By more than threefold, and the noise of a shared machine.
+ */
+bool latency_is_worse(const struct latency *before,
+		      const struct latency *during);
 /** "" while nothing is wrong. Borrowed until they are freed. */
 const char *bystanders_failure(struct bystanders *bystanders);
 void bystanders_stop(struct bystanders *bystanders);

@@ -34,10 +34,6 @@
 #define OPENER 1
 #define PEER 2
 
-/* How much slower bystanders may be than before: noise of a shared machine. */
-#define SLOWER 3
-#define P50_NOISE 5.0 /* ms */
-
 /* KiB that may stay allocated when a peer has gone: Ganesha's caches, its threads. */
 #define KEPT 4096
 
@@ -161,7 +157,7 @@ static void check(struct hostile *h, const struct kind *kind,
 		     server_crashed(h->server));
 	if (row->before.samples < SAMPLES || row->during.samples < SAMPLES)
 		fail(h, kind->name, "too few samples");
-	if (row->during.p50 > SLOWER * row->before.p50 + P50_NOISE)
+	if (latency_is_worse(&row->before, &row->during))
 		fail(h, kind->name, "the bystanders were slower");
 	if (2 * row->during.late > row->during.samples)
 		fail(h, kind->name, "who was held was not woken");

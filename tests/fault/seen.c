@@ -67,6 +67,7 @@ static bool agrees(const char *metrics, const struct statement *statement,
 
 #define COMPLETED(op) "callbacks_completed_total{operation=\"" op "\","
 #define SUBMITTED(op) "callbacks_submitted_total{operation=\"" op "\"}"
+#define GIVEN_UP(why) "callbacks_given_up_total{reason=\"" why "\"}"
 #define WENT_WELL(op) COMPLETED(op) "outcome=\"answered\"}"
 
 static bool all_agree(const char *metrics, const struct seen *seen, bool calm,
@@ -100,12 +101,15 @@ static bool all_agree(const char *metrics, const struct seen *seen, bool calm,
 		/* What was answered had come. */
 		{ WENT_WELL("CB_RECALL"), calm ? seen->recalls : 0,
 		  seen->recalls },
-		{ WENT_WELL("CB_GETATTR"), calm ? got_attrs : 0,
-		  seen->getattrs },
+		/* It is asked for a few seconds, which a busy machine takes. */
+		{ WENT_WELL("CB_GETATTR"), 0, seen->getattrs },
+		{ COMPLETED("CB_GETATTR"), calm ? got_attrs : 0, ULONG_MAX },
 		{ "requests_not_encoded_total", 0, 0 },
 		{ "failovers_total", 0, most },
 		{ "redrives_total", 0, most },
-		{ "callbacks_given_up_total{", 0, most },
+		{ GIVEN_UP("no_answer"), 0, most },
+		{ GIVEN_UP("no_path"), 0, calm ? seen->getattrs : most },
+		{ GIVEN_UP("queue_full"), 0, most },
 		{ "faults_total{", 0, most },
 		{ "paths_lost_total", 0, most },
 	};
