@@ -120,7 +120,7 @@ unsigned int crowd_wait_recalls(struct crowd *crowd, unsigned int count,
 {
 	unsigned int seen = 0, idle = 0;
 
-	while (idle < idle_ms &&
+	while (idle < idle_ms && server_alive(crowd->side.server) &&
 	       (crowd->recalled < count ||
 		crowd->returned + crowd->refused < crowd->recalled)) {
 		unsigned int now = crowd->recalled + crowd->returned;

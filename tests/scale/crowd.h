@@ -33,6 +33,7 @@ struct crowd {
 	unsigned int count;
 	struct link *links;
 	unsigned int nlinks;
+	bool gone; /* the server crashed, and the crowd did not come back */
 	char files[32]; /* what they hold: a name, or one a member with %u */
 
 	/* Of the recalls since crowd_expect_recalls(): */
@@ -93,7 +94,7 @@ void crowd_forget(struct crowd *crowd, unsigned int from, unsigned int end);
 void crowd_expect_recalls(struct crowd *crowd);
 /**
  * Wait until @a count have been recalled, and all of those returned; or nothing has
- * happened for @a idle_ms.
+ * happened for @a idle_ms; or the server is gone.
  * @return how many were recalled
  */
 unsigned int crowd_wait_recalls(struct crowd *crowd, unsigned int count,

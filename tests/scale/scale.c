@@ -119,6 +119,18 @@ static void check_totals(const struct crowd *crowd)
 			     (unsigned int)metric(crowd, none[i]), 0);
 }
 
+static void measure_recalls(struct crowd *crowd, const struct effort *effort)
+{
+	measure_one_file(crowd, effort);
+	if (!crowd->gone)
+		measure_own_files(crowd, effort);
+	check_totals(crowd); /* a restart begins new ones */
+	if (!crowd->gone && crowd->count <= effort->restart_limit)
+		measure_restart(crowd, effort);
+	if (!crowd->gone)
+		measure_outage(crowd, effort);
+}
+
 static void run(struct bench *bench, const struct side *like,
 		unsigned int count, const struct effort *effort)
 {
@@ -130,12 +142,7 @@ static void run(struct bench *bench, const struct side *like,
 	if (is_module(&crowd))
 		measure_watch(&crowd, effort);
 	measure_churn(&crowd);
-	measure_one_file(&crowd, effort);
-	measure_own_files(&crowd, effort);
-	check_totals(&crowd);
-	if (count <= effort->restart_limit)
-		measure_restart(&crowd, effort);
-	measure_outage(&crowd, effort);
+	measure_recalls(&crowd, effort);
 	check_totals(&crowd);
 	crowd_end(&crowd);
 }

@@ -22,7 +22,8 @@ DOC = os.path.join(HERE, "..", "..", "doc")
 def measure(scale):
     """The long one. In memory: what a disk does is not what is asked."""
     figures = os.path.join(os.path.dirname(scale), "figures.json")
-    env = dict(os.environ, TMPDIR=os.environ.get("TMPDIR", "/dev/shm"))
+    env = dict(os.environ, TMPDIR=os.environ.get("TMPDIR", "/dev/shm"),
+               SCALE_LOAD=f"{os.getloadavg()[0]:.2f}")
     with open(figures, "w", encoding="utf-8") as out:
         status = subprocess.run([scale, *LONG], stdout=out, env=env,
                                 check=False).returncode
@@ -30,7 +31,7 @@ def measure(scale):
         return status
     return subprocess.run(
         [sys.executable, "-B", os.path.join(HERE, "scale_report.py"), DOC,
-         figures], check=False).returncode
+         figures], env=env, check=False).returncode
 
 
 def main(scale):
