@@ -39,7 +39,8 @@ cluster_packages=(
 declare -A labs=(
 	[linux]="${lab_packages[*]}"
 	[krb5]="${lab_packages[*]} ${kerberos_packages[*]}"
-	[cluster]="${cluster_packages[*]}")
+	[cluster]="${cluster_packages[*]}"
+	[scale]="python3 gnuplot-nox")
 # shellcheck disable=SC2034
 test_packages=(
 	"${server_packages[@]}" "${lab_packages[@]}" "${kerberos_packages[@]}"

@@ -39,7 +39,7 @@ def line(points):
 class Gateway:
     """A gateway as it was measured.
 
-    client, connection: bytes; renewal: CPU seconds; times: {name: (k, p)}
+    client, connection: bytes; renewal: CPU seconds; times: {name: [(n, s), ...]}
     """
 
     def __init__(self, client, connection, renewal, times):
@@ -47,6 +47,8 @@ class Gateway:
         self.connection = connection
         self.renewal = renewal
         self.times = times
+        self.laws = {name: power_law(points)
+                     for name, points in times.items()}
 
     def memory(self, n):
         """Bytes of n clients with a connection each."""
@@ -58,5 +60,9 @@ class Gateway:
 
     def time(self, name, n):
         """Seconds for n clients."""
-        k, p = self.times[name]
+        k, p = self.laws[name]
         return k * n ** p
+
+    def most(self, name):
+        """The most clients of which that time was measured."""
+        return max(n for n, _ in self.times[name])

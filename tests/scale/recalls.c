@@ -254,12 +254,8 @@ static void recall(struct crowd *crowd, const char *kind, unsigned int files,
 
 void measure_one_file(struct crowd *crowd, const struct effort *effort)
 {
-	unsigned int holders = crowd->count < effort->share_limit ?
-				       crowd->count :
-				       effort->share_limit;
-
-	hold(crowd, "one", 1, holders);
-	recall(crowd, "one", 1, holders, effort);
+	hold(crowd, "one", 1, crowd->count);
+	recall(crowd, "one", 1, crowd->count, effort);
 }
 
 void measure_own_files(struct crowd *crowd, const struct effort *effort)

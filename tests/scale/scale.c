@@ -121,7 +121,8 @@ static void check_totals(const struct crowd *crowd)
 
 static void measure_recalls(struct crowd *crowd, const struct effort *effort)
 {
-	measure_one_file(crowd, effort);
+	if (crowd->count <= effort->share_limit)
+		measure_one_file(crowd, effort);
 	if (!crowd->gone)
 		measure_own_files(crowd, effort);
 	check_totals(crowd); /* a restart begins new ones */

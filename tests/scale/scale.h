@@ -16,7 +16,7 @@ struct effort {
 	unsigned int idle_ms; /* of renewals */
 	unsigned int bystander_recalls; /* of each kind */
 	unsigned int patience_ms; /* without anything happening */
-	unsigned int share_limit; /* that hold one file */
+	unsigned int share_limit; /* clients that all hold one file */
 	unsigned int restart_limit; /* clients; Ganesha finds no more in time */
 };
 
