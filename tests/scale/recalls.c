@@ -228,7 +228,9 @@ static void recall(struct crowd *crowd, const char *kind, unsigned int files,
 	came = crowd_wait_recalls(crowd, holders, effort->patience_ms);
 	done = seconds_since(begun);
 	called = came ? (double)(crowd->last_ns - begun) / NS_PER_S : 0;
-	cpu = side_cpu_ns(&crowd->side) - cpu;
+	cpu = server_alive(crowd->side.server) ?
+		      side_cpu_ns(&crowd->side) - cpu :
+		      0;
 	own = own_cpu_ns() - own;
 	if (files > 1 && came == holders)
 		write_all(&writer, files);

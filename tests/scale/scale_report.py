@@ -98,6 +98,16 @@ def presence(report, sizes):
                                        number("server_us"))))
 
 
+def survived(figure):
+    """Whether all that was recalled came back: or the server had crashed."""
+    return figure["returned"] == figure["clients"]
+
+
+def cpu(figure):
+    """What one recall has cost, where the server is there to say it."""
+    return f"{figure['server_us']:,.0f}" if survived(figure) else "-"
+
+
 def rate(figure):
     """Recalls a second, if there were any."""
     if not figure["called_s"]:
@@ -117,13 +127,13 @@ def recalls(report, sizes):
     for kind, text in KINDS:
         found = rows(sizes, "recall",
                      (number("came"), number("called_s", 2),
-                      number("done_s", 2), rate, number("server_us")),
+                      number("returned"), number("done_s", 2), rate, cpu),
                      kind=kind)
         if not found:
             continue
         report.say(f"**{text[0].upper()}{text[1:]}:**")
-        report.table(["clients", "came", "called back, s", "done, s",
-                      "a second", "server CPU us for one"], found)
+        report.table(["clients", "came", "called back, s", "returned",
+                      "done, s", "a second", "server CPU us for one"], found)
         if kind == "one":
             report.say("How many hold one file is limited here by Ganesha: "
                        "CLOSE of NFSv4.1 looks at each state of the file, "
@@ -138,12 +148,14 @@ def recalls(report, sizes):
                               kind="one"))
     crashes = [f"\"{text}\", {n:,} clients" for kind, text in KINDS
                for n, figure in sizes.of("recall", "stock")
-               if figure["kind"] == kind and figure["came"] < n]
+               if figure["kind"] == kind and not survived(figure)]
     if crashes:
         report.say("**The stock server crashed** (SIGSEGV) while they were "
                    "called back: " + "; ".join(crashes) + ". Its figures "
-                   "there are those of the callbacks before that. "
-                   "[upstream.md](upstream.md) says of what.")
+                   "there are those before that. [upstream.md](upstream.md) "
+                   "has its crashes: after an outage it has no connection to "
+                   "call back on, and with many clients a delegation goes "
+                   "while its recall is being answered.")
     report.say("![times](scale-times.png)")
 
 
