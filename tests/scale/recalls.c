@@ -242,7 +242,7 @@ static void recall(struct crowd *crowd, const char *kind, unsigned int files,
 	       crowd->returned, crowd->refused, crowd->strays, writer.opened,
 	       (double)cpu / 1e3 / holders, (double)own / 1e9 / done);
 	if (side_crashed(&crowd->side, kind)) {
-		crowd->gone = crowd->count > effort->restart_limit;
+		crowd->gone = crowd->count > effort->revive_limit;
 		if (!crowd->gone)
 			come_back(crowd, &writer.peer);
 		return;

@@ -18,6 +18,8 @@ struct effort {
 	unsigned int patience_ms; /* without anything happening */
 	unsigned int share_limit; /* clients that all hold one file */
 	unsigned int restart_limit; /* clients; Ganesha finds no more in time */
+	unsigned int revive_limit; /* that come back after a crash */
+	unsigned int stock_limit; /* clients of stock's that hold anything */
 };
 
 /** Of a module's server @a got is @a wanted, or this is the end. */

@@ -76,6 +76,7 @@ static unsigned long next_page(const char *text)
 	return next ? strtoul(next + strcspn(next, "0123456789"), NULL, 10) : 0;
 }
 
+/* Through all pages, with a look at the metrics before each. */
 static void walk(struct watcher *watcher)
 {
 	unsigned long cursor = 0;
@@ -86,6 +87,7 @@ static void walk(struct watcher *watcher)
 
 		snprintf(url, sizeof(url), "/v1/clients?limit=%u&cursor=%lu",
 			 PAGE, cursor);
+		free(look(watcher, "/metrics", &watcher->metrics));
 		text = look(watcher, url, &watcher->pages);
 		seen += occurrences(text, "\"id\":");
 		cursor = next_page(text);
@@ -99,10 +101,9 @@ static void *watch(void *arg)
 {
 	struct watcher *watcher = arg;
 
-	do {
-		free(look(watcher, "/metrics", &watcher->metrics));
+	do
 		walk(watcher);
-	} while (!watcher->stop);
+	while (!watcher->stop);
 	return NULL;
 }
 
