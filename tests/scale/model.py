@@ -4,25 +4,8 @@
 Simple on purpose: each figure is one formula of n, the clients of a gateway, and
 doc/scale.md has them in words.
 """
-import math
-
 LEASE = 60  # s, Ganesha's own
 RENEWAL = LEASE * 2 / 3  # s, Linux's
-
-
-def power_law(points):
-    """(k, p) of t = k n^p, the line through the points' logarithms.
-
-    points: [(n, t), ...]; one point, or none that grows, is taken for proportional.
-    """
-    points = [(math.log(n), math.log(t)) for n, t in points if t > 0]
-    n_mean = sum(n for n, _ in points) / len(points)
-    t_mean = sum(t for _, t in points) / len(points)
-    spread = sum((n - n_mean) ** 2 for n, _ in points)
-    p = 1.0
-    if spread:
-        p = sum((n - n_mean) * (t - t_mean) for n, t in points) / spread
-    return math.exp(t_mean - p * n_mean), p
 
 
 def line(points):
@@ -36,18 +19,33 @@ def line(points):
     return y_mean - b * x_mean, b
 
 
+def parabola(points):
+    """(a, b) of t = a n + b n², through the two largest of them.
+
+    Where that bends the other way: the line to the dearer of the two.
+    """
+    (few, short), (many, long) = sorted(points)[-2:]
+    b = (long / many - short / few) / (many - few)
+    if b <= 0:
+        return max(short / few, long / many), 0.0
+    return short / few - b * few, b
+
+
 class Gateway:
     """A gateway as it was measured.
 
-    client, connection: bytes; renewal: CPU seconds; times: {name: [(n, s), ...]}
+    client, connection: bytes; renewal: CPU seconds of one; connect: seconds of one
+    connection; times: {name: [(n, s), ...]}, without connecting; connects: those before
+    which each client connects
     """
 
-    def __init__(self, client, connection, renewal, times):
-        self.client = client
-        self.connection = connection
+    def __init__(self, memory, renewal, connect, times, connects):
+        self.client, self.connection = memory
         self.renewal = renewal
+        self.connect = connect
         self.times = times
-        self.laws = {name: power_law(points)
+        self.connects = connects
+        self.laws = {name: parabola(points)
                      for name, points in times.items()}
 
     def memory(self, n):
@@ -59,9 +57,10 @@ class Gateway:
         return n / RENEWAL * self.renewal
 
     def time(self, name, n):
-        """Seconds for n clients."""
-        k, p = self.laws[name]
-        return k * n ** p
+        """Seconds for n clients with a connection each."""
+        a, b = self.laws[name]
+        return a * n + b * n * n + (n * self.connect
+                                    if name in self.connects else 0)
 
     def most(self, name):
         """The most clients of which that time was measured."""
