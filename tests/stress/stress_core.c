@@ -4,9 +4,9 @@
  *
  * Some threads submit callbacks, some play clients that answer well, badly,
  * late, twice or not at all, some end and make connections and sessions and
- * exchange credentials, some send SEQUENCE, one revokes and frees stateids.
- * Whatever happens, each callback completes exactly once, the clients stay
- * sane, and at the end nothing is left.
+ * exchange credentials, some send SEQUENCE, one revokes and frees stateids, some
+ * wait for locks.  Whatever happens, each callback completes exactly once, waiting
+ * for a lock ends once, the clients stay sane, and at the end nothing is left.
  *
  * Arguments: operations per thread, seed.  The seed is printed; with threads
  * it repeats the choices, not their order.
@@ -29,8 +29,12 @@
 #define LISTENERS 1
 #define REVOKERS 1
 #define WATCHERS 1
+#define LOCKERS 2
 #define THREADS                                                                \
-	(SUBMITTERS + RESPONDERS + CHURNERS + LISTENERS + REVOKERS + WATCHERS)
+	(SUBMITTERS + RESPONDERS + CHURNERS + LISTENERS + REVOKERS +           \
+	 WATCHERS + LOCKERS)
+#define FILES 3
+#define OWNERS 4
 #define CB_RECALL 4 /* OP_CB_RECALL */
 
 /* nfsstat4, RFC 5661 15.1 */
@@ -90,6 +94,8 @@ static unsigned long submitted; /* [A] */
 static unsigned long completed[4]; /* [A] by outcome */
 static unsigned long sessions_made; /* [A] */
 static long requests_live, conns_live; /* [A] */
+static pthread_mutex_t files[FILES]; /* each guards its file's locks */
+static long waits_live; /* [A] */
 static __thread bool submitting;
 static __thread struct random faults = { 88172645463325252u };
 
@@ -216,6 +222,34 @@ static void complete(struct bc_call *call, enum bc_outcome outcome,
 	uatomic_add_return(&completed[outcome], 1);
 }
 
+/* Half of all locks are, for those who ask. */
+static bool is_free(void *arg, const struct bc_lock *lock)
+{
+	CHECK(arg == lock->file);
+	return lock->first % 2;
+}
+
+/* A place is that of a file's mutex. */
+static void lock_next(void *place)
+{
+	pthread_mutex_t *file = *(pthread_mutex_t **)place;
+
+	pthread_mutex_lock(file);
+	bc_lock_offer(file, is_free, file);
+	pthread_mutex_unlock(file);
+}
+
+static void lock_place_free(void *place)
+{
+	pthread_mutex_t *file = *(pthread_mutex_t **)place;
+
+	/* Hangs if the caller holds it. */
+	pthread_mutex_lock(file);
+	pthread_mutex_unlock(file);
+	uatomic_sub_return(&waits_live, 1);
+	free(place);
+}
+
 static const struct bc_ops ops = {
 	.log = ignore_log,
 	.tracing = is_tracing,
@@ -226,6 +260,8 @@ static const struct bc_ops ops = {
 	.conn_release = conn_release,
 	.conn_free = conn_free,
 	.complete = complete,
+	.lock_next = lock_next,
+	.lock_place_free = lock_place_free,
 };
 
 /* Sessions and connections ------------------------------------------------- */
@@ -542,6 +578,88 @@ static void watch_step(struct random *random)
 	}
 }
 
+static void wait_for(struct random *random, const struct bc_lock *lock,
+		     pthread_mutex_t *file)
+{
+	static const uint8_t notice[8], open[BC_STATEID_OTHER_SIZE];
+	pthread_mutex_t **place = malloc(sizeof(*place));
+	struct bc_lock_wish wish = {
+		.lock = *lock,
+		.open = open,
+		.minorversion = 1,
+		.notice = notice,
+		.notice_len = sizeof(notice),
+		.place = place,
+		.is_free = pick(random, 2),
+	};
+
+	CHECK(place);
+	*place = file;
+	uatomic_add_return(&waits_live, 1);
+	if (bc_lock_wait(&wish) == BC_LOCK_WAIT_NEW)
+		return;
+	uatomic_sub_return(&waits_live, 1);
+	free(place);
+}
+
+/* All that a server does about a file's locks, with those held. */
+static void lock_locked(struct random *random, const struct bc_lock *lock,
+			pthread_mutex_t *file)
+{
+	struct bc_lock kept;
+
+	switch (pick(random, 8)) {
+	case 0:
+	case 1:
+	case 2:
+		wait_for(random, lock, file);
+		break;
+	case 3:
+		bc_lock_granted(lock);
+		break;
+	case 4:
+		bc_lock_given_up(lock);
+		break;
+	case 5:
+		if (bc_lock_is_kept(lock, &kept))
+			CHECK(kept.first <= lock->last &&
+			      lock->first <= kept.last);
+		break;
+	}
+	bc_lock_offer(file, is_free, file);
+}
+
+static void lock_step(struct random *random)
+{
+	static const uint8_t owners[OWNERS] = { 1, 2, 3, 4 },
+			     open[BC_STATEID_OTHER_SIZE];
+	pthread_mutex_t *file = &files[pick(random, FILES)];
+	struct bc_lock lock = {
+		.file = file,
+		.client = 1 + pick(random, CLIENTS),
+		.owner = &owners[pick(random, OWNERS)],
+		.owner_len = 1,
+		.first = pick(random, 4),
+		.exclusive = pick(random, 2),
+	};
+
+	lock.last = lock.first + pick(random, 4);
+	pthread_mutex_lock(file);
+	lock_locked(random, &lock, file);
+	pthread_mutex_unlock(file);
+	switch (pick(random, 100)) {
+	case 0:
+		bc_lock_closed(file, lock.client, open);
+		break;
+	case 1:
+		bc_lock_client_ended(lock.client);
+		break;
+	case 2:
+		bc_lock_expire(bc_now() + BC_LOCK_KEPT);
+		break;
+	}
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
@@ -557,6 +675,8 @@ static void *worker_main(void *arg)
 static void begin(struct random *random)
 {
 	CHECK(!bc_core_init(&config, &ops));
+	for (int i = 0; i < FILES; i++)
+		pthread_mutex_init(&files[i], NULL);
 	for (int i = 0; i < SESSIONS; i++) {
 		pthread_mutex_init(&sessions[i].lock, NULL);
 		sessions[i].object = session_make(random);
@@ -580,6 +700,7 @@ static void run(struct random *random)
 		{ listen_step, LISTENERS },
 		{ revoke_step, REVOKERS },
 		{ watch_step, WATCHERS },
+		{ lock_step, LOCKERS },
 		/* clang-format on */
 	};
 	struct worker workers[THREADS], *worker = workers;
@@ -621,7 +742,7 @@ static void end(void)
 	bc_core_fini();
 	CHECK(!bc_core.opening);
 	CHECK(!bc_core.back_bound);
-	CHECK(!requests_live && !conns_live);
+	CHECK(!requests_live && !conns_live && !waits_live);
 	for (unsigned long i = 0; i < submitted; i++)
 		CHECK(completions[i] == 1);
 }

@@ -515,7 +515,7 @@ static void test_waiting_ends_when_nobody_asks_any_more(void **state)
 
 static void test_no_more_wait_than_may(void **state)
 {
-	char name[16];
+	char name[16] = "";
 	struct bc_lock lock = all_of(name);
 	unsigned int clients = BC_LOCK_SERVER_WAITERS / BC_LOCK_CLIENT_WAITERS;
 
