@@ -870,7 +870,7 @@ void bc_lock_offer(const void *file,
  */
 bool bc_lock_is_kept(const struct bc_lock *lock, struct bc_lock *kept);
 
-/** A lock was granted: its owner does not wait for any of its bytes alone any more. */
+/** A lock was granted: its owner does not wait any more for what it has with that. */
 void bc_lock_granted(const struct bc_lock *lock);
 
 /** A lock's owner does not wait for just this one any more, RFC 5661, 9.6. */

@@ -112,9 +112,11 @@ static bool overlap(const struct bc_lock *one, const struct bc_lock *other)
 	return one->first <= other->last && other->first <= one->last;
 }
 
-static bool contains(const struct bc_lock *outer, const struct bc_lock *inner)
+/* Whether who has one lock of its owner's need not wait for the other. */
+static bool covers(const struct bc_lock *has, const struct bc_lock *waited)
 {
-	return outer->first <= inner->first && inner->last <= outer->last;
+	return has->first <= waited->first && waited->last <= has->last &&
+	       (has->exclusive || !waited->exclusive);
 }
 
 static bool same_bytes(const struct bc_lock *one, const struct bc_lock *other)
@@ -430,8 +432,7 @@ static uint64_t end_of_owner(const struct bc_lock *lock,
 
 void bc_lock_granted(const struct bc_lock *lock)
 {
-	bc_count_many(BC_COUNT_LOCK_GRANTED,
-		      end_of_owner(lock, contains, true));
+	bc_count_many(BC_COUNT_LOCK_GRANTED, end_of_owner(lock, covers, true));
 }
 
 void bc_lock_given_up(const struct bc_lock *lock)

@@ -10,13 +10,16 @@
 #include "locks.h"
 #include "nfs40.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LEASE 5 /* s */
 #define KEPT 3000 /* ms: a lock for who was told */
+#define AGAIN 2000 /* ms: who is told to try is told so again */
 #define MANY 100 /* who wait for one lock */
 #define CLIENT_WAITERS 1024 /* of a client, at most */
 #define REST UINT64_MAX /* to the end */
@@ -474,6 +477,40 @@ static void test_v40_waiter_asks_again(void **state)
 	nfs40_client_fini(&old);
 }
 
+/* A local program has locked the file, which nobody tells the server: who waits is told
+ * to try, every two seconds, and those behind it are not.
+ */
+static void test_lock_of_a_local_program_is_tried_again(void **state)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct fixture *f = *state;
+	const struct cb_call *first, *again;
+	struct contended contended;
+	char path[256];
+	int fd;
+
+	locks_contend(f, "local", &contended); /* locks are known by now */
+	locks_let_go(f, &contended);
+	snprintf(path, sizeof(path), "%s/local", server_export(f->server));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &all), 0);
+	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	first = fixture_callback(f, 0);
+	locks_check(f, first, &contended);
+	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	assert_waits(&f->session, &contended.mine, "behind", WRITEW_LT);
+	again = await(f, 1, AGAIN + SOON);
+	locks_check(f, again, &contended);
+	assert_true(again->arrival_ns - first->arrival_ns >=
+		    (AGAIN - 100) * UINT64_C(1000000));
+	close(fd);
+	pass_on(&f->session, &contended.mine, LOCKS_WAITER);
+	locks_check_of(f, fixture_callback(f, 2), &contended, "behind");
+	pass_on(&f->session, &contended.mine, "behind");
+	close_both(f, &contended);
+}
+
 /* The waiter's connection, session, client --------------------------------------- */
 
 static void test_told_over_a_connection_bound_later(void **state)
@@ -755,6 +792,7 @@ int main(void)
 		FIXTURE_TEST(test_told_when_the_lockers_lease_is_over),
 		FIXTURE_TEST(test_told_when_a_v40_locker_ends),
 		FIXTURE_TEST(test_v40_waiter_asks_again),
+		FIXTURE_TEST(test_lock_of_a_local_program_is_tried_again),
 		FIXTURE_TEST(test_told_over_a_connection_bound_later),
 		FIXTURE_TEST(test_told_again_when_the_connection_is_lost),
 		FIXTURE_TEST(test_told_on_a_new_session),

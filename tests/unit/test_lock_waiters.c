@@ -407,15 +407,17 @@ static void test_waiter_for_an_unknown_lock_is_told_again(void **state)
 
 /* How waiting ends ------------------------------------------------------------- */
 
-static void test_waiting_ends_with_the_lock_and_what_it_contains(void **state)
+static void test_waiting_ends_with_the_lock_and_what_it_covers(void **state)
 {
 	struct bc_lock all = all_of("a"), part = bytes("a", 5, 6),
-		       less = bytes("a", 5, 5);
+		       less = bytes("a", 5, 5), to_read = all;
 
 	(void)state;
 	wait_for(&part);
 	wait_for_all("b");
 	grant(&less);
+	to_read.exclusive = false;
+	grant(&to_read);
 	assert_int_equal(bc_lock_waiters_count(), 2);
 	grant(&all);
 	assert_int_equal(bc_lock_waiters_count(), 1);
@@ -567,7 +569,7 @@ int main(void)
 		TEST(test_waiter_who_refuses_is_passed_at_once),
 		TEST(test_waiter_is_not_passed_for_an_old_callback),
 		TEST(test_waiter_for_an_unknown_lock_is_told_again),
-		TEST(test_waiting_ends_with_the_lock_and_what_it_contains),
+		TEST(test_waiting_ends_with_the_lock_and_what_it_covers),
 		TEST(test_waiting_ends_when_it_is_given_up),
 		TEST(test_waiting_ends_with_its_open),
 		TEST(test_waiting_ends_with_its_client),
