@@ -245,6 +245,7 @@ static void test_the_rest_needs_a_restart(void **state)
 		       "Multiplex = false; Shield_Restart = false;"
 		       "Shield_Sockets = false; Shield_Revoked = false;"
 		       "Shield_Conflicts = false; Shield_Stateid_Table = false;"
+		       "Machine_Credentials = true;"
 		       "Accept_Build_Id = \"0123\";");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(
@@ -255,13 +256,16 @@ static void test_the_rest_needs_a_restart(void **state)
 	}
 	assert_logged(
 		f,
+		"Machine_Credentials needs a restart of the server: it is false, and true in the configuration");
+	assert_logged(
+		f,
 		"Accept_Build_Id needs a restart of the server: it is \"\", and \"0123\" in the configuration");
 	assert_int_equal(server_log_count(f->server, " now, it was "), 0);
 	assert_settings(f, "\"Multiplex\":true");
 	assert_true(fixture_is_granted(f, "granted"));
 	/* As long as it is so. */
 	reload(f, &first);
-	assert_int_equal(server_log_count(f->server, "needs a restart"), 7);
+	assert_int_equal(server_log_count(f->server, "needs a restart"), 8);
 }
 
 static void test_nothing_is_said_of_nothing(void **state)

@@ -222,6 +222,16 @@ NFS_KRB5 {{
             "sh", "-c", f"klist -c {CACHES}/krb5ccmachine_{NAME}"]).value
         return re.search(rf"principal: (.*)@{NAME}", shown)[1]
 
+    def cache(self, principal):
+        """A ticket of a new principal, for a client on the server's own host;
+        the cache's path."""
+        name = principal.replace("/", "-")
+        path = f"{self.folder}/{name}.cache"
+        self.add(principal, f"{name}.keytab")
+        lab.run("kinit", "-c", f"FILE:{path}", "-k", "-t",
+                self.keytab(f"{name}.keytab"), principal)
+        return path
+
     def ticket(self, guest, name, uid, life=None):
         """Give a user of a guest a ticket; a keytab NAME.keytab has the key.
 

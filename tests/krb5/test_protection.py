@@ -11,8 +11,9 @@ The figures are for how long a second client's open() was blocked.
 import os
 import sys
 
-from realm import TOOLS, Realm, as_user
+from realm import SERVER, TOOLS, Realm, as_user
 
+import gss
 import lab
 import test_mounts as mounts
 from files import (AT_ONCE, ENDS, READ, hold, holds_delegation, make_file,
@@ -156,11 +157,166 @@ def other_principal(world):
     return {"blocked": blocked}
 
 
+# What is on the wire ---------------------------------------------------------
+
+# What Linux asks for.
+ENFORCE = {gss.BIND_CONN_TO_SESSION, gss.EXCHANGE_ID, gss.CREATE_SESSION,
+           gss.DESTROY_SESSION, gss.DESTROY_CLIENTID}
+ALLOW = {gss.CLOSE, gss.COMMIT, gss.DELEGRETURN, gss.LOCKU, gss.OPEN_DOWNGRADE,
+         gss.SECINFO, gss.WRITE, gss.FREE_STATEID, gss.LAYOUTRETURN,
+         gss.SECINFO_NO_NAME, gss.TEST_STATEID}
+ALLOWED = {gss.CLOSE, gss.DELEGRETURN, gss.LOCKU, gss.OPEN_DOWNGRADE,
+           gss.FREE_STATEID, gss.TEST_STATEID}
+OWNER = b"scripted"
+
+
+class Scripted:
+    """A machine and who is not, with one connection to an export that takes
+    privacy alone."""
+
+    def __init__(self, world):
+        realm = Realm(world)
+        realm.serve(sec="krb5p", parameters=PROTECTED)
+        self.connection = gss.Connection(lab.SERVER_ADDRESS)
+        self.machine, self.stranger = (
+            gss.Context(self.connection, realm.cache(f"nfs/{name}"), SERVER)
+            for name in ("machine.lab.test", "stranger.lab.test"))
+        self.clientid = self.session = None
+        self.slot = 0
+
+    def call(self, context, *ops, service=gss.INTEGRITY, connection=None):
+        """A COMPOUND, with a service of its own."""
+        if context:
+            context.service = service
+        return (connection or self.connection).call(context, *ops)
+
+    def refused(self, op, status, request, connection=None):
+        """What only the machine may is refused to a stranger, without integrity,
+        and to nobody at all."""
+        for context, service in ((self.stranger, gss.INTEGRITY),
+                                 (self.stranger, gss.PRIVACY),
+                                 (self.machine, gss.NONE), (None, gss.NONE)):
+            self.call(context, request, service=service,
+                      connection=connection).expect(op, status)
+
+    def exchange(self, protect, service=gss.INTEGRITY):
+        """EXCHANGE_ID; what has been agreed on."""
+        reader = self.call(self.machine, gss.exchange_id(OWNER, protect),
+                           service=service).expect(gss.EXCHANGE_ID)
+        self.clientid, first = reader.long(), reader.word()
+        reader.word()  # flags
+        if reader.word() != gss.SP4_MACH_CRED:
+            raise LabError("no state protection")
+        return first, reader.ops(), reader.ops()
+
+    def create(self, first):
+        """CREATE_SESSION."""
+        request = gss.create_session(self.clientid, first)
+        self.refused(gss.CREATE_SESSION, gss.WRONG_CRED, request)
+        self.session = self.call(self.machine, request).expect(
+            gss.CREATE_SESSION).take(16)
+
+    def compound(self, context, *ops, service=gss.INTEGRITY):
+        """A COMPOUND of the session; the results after SEQUENCE's."""
+        self.slot += 1
+        return self.call(context, gss.sequence(self.session, self.slot), *ops,
+                         service=service).after_sequence()
+
+
+def agreed(world):
+    """Who gets SP4_MACH_CRED, with which operations, and for how long."""
+    scripted = Scripted(world)
+    asked = (ENFORCE, ALLOW)
+    for context in (scripted.machine, None):
+        scripted.call(context, gss.exchange_id(OWNER, asked), service=gss.NONE
+                      ).expect(gss.EXCHANGE_ID, gss.INVAL)
+    for service in (gss.INTEGRITY, gss.PRIVACY):
+        first, enforced, allowed = scripted.exchange(asked, service)
+        if (enforced, allowed) != (ENFORCE, ALLOWED):
+            raise LabError(f"enforced {enforced}, allowed {allowed}")
+    scripted.create(first)
+    # The owner is the machine's now, and what was agreed is not changed.
+    scripted.refused(gss.EXCHANGE_ID, gss.CLID_INUSE,
+                     gss.exchange_id(OWNER, None))
+    scripted.refused(gss.EXCHANGE_ID, gss.CLID_INUSE,
+                     gss.exchange_id(OWNER, None, b"restarts"))
+    before = scripted.clientid
+    if scripted.exchange(None)[1:] != (ENFORCE, ALLOWED):
+        raise LabError("what was agreed has changed")
+    if scripted.clientid != before:
+        raise LabError("the client id has changed")
+    world.server.stop()
+
+
+def maintained(world):
+    """Sessions, their connections and the client id are the machine's alone."""
+    scripted = Scripted(world)
+    scripted.create(scripted.exchange((ENFORCE, ALLOW))[0])
+    scripted.compound(scripted.machine)
+    second = gss.Connection(lab.SERVER_ADDRESS)
+    for context in (scripted.machine, None):
+        scripted.call(context, gss.sequence(scripted.session, 2),
+                      connection=second).expect(gss.SEQUENCE, gss.NOT_BOUND)
+    scripted.refused(gss.BIND_CONN_TO_SESSION, gss.BADSESSION,
+                     gss.bind(scripted.session), second)
+    scripted.call(scripted.machine, gss.bind(scripted.session),
+                  service=gss.PRIVACY, connection=second
+                  ).expect(gss.BIND_CONN_TO_SESSION)
+    scripted.call(scripted.machine, gss.sequence(scripted.session, 2),
+                  connection=second).after_sequence()
+    scripted.refused(gss.DESTROY_SESSION, gss.WRONG_CRED,
+                     gss.destroy_session(scripted.session))
+    scripted.call(scripted.machine, gss.destroy_session(scripted.session)
+                  ).expect(gss.DESTROY_SESSION)
+    end = gss.destroy_clientid(scripted.clientid)
+    scripted.refused(gss.DESTROY_CLIENTID, gss.WRONG_CRED, end)
+    scripted.call(scripted.machine, end).expect(gss.DESTROY_CLIENTID)
+    # Nobody's any more.
+    scripted.call(scripted.stranger, gss.create_session(scripted.clientid, 2)
+                  ).expect(gss.CREATE_SESSION, gss.STALE_CLIENTID)
+    world.server.stop()
+    expect_counted(world, "protection_refusals.connection")
+    expect_counted(world, "protection_refusals.credential")
+
+
+def exempt(world):
+    """What is let through to an export that takes privacy alone: what ends
+    state, of the machine, with integrity, and nothing with it."""
+    scripted = Scripted(world)
+    make_file(world, "file")
+    scripted.create(scripted.exchange((ENFORCE, ALLOW))[0])
+    found = scripted.compound(
+        scripted.machine, gss.words(gss.PUTROOTFH), gss.lookup(b"export"),
+        gss.lookup(b"file"), gss.words(gss.GETFH), service=gss.PRIVACY)
+    for op in (gss.PUTROOTFH, gss.LOOKUP, gss.LOOKUP):
+        found.expect(op)
+    handle = gss.putfh(found.expect(gss.GETFH).opaque())
+    ends = gss.delegreturn()
+    through = scripted.compound(scripted.machine, handle, gss.getattr_size(),
+                                ends)
+    through.expect(gss.PUTFH)
+    attributes = through.expect(gss.GETATTR)
+    attributes.ops(), attributes.opaque()
+    # It has come to DELEGRETURN, with a stateid that is none.
+    through.expect(gss.DELEGRETURN, gss.BAD_STATEID)
+    for context, service, ops in (
+            (scripted.machine, gss.INTEGRITY, [gss.getattr_size()]),
+            (scripted.machine, gss.INTEGRITY, [gss.read(), ends]),
+            (scripted.machine, gss.INTEGRITY, [ends, gss.read()]),
+            (scripted.machine, gss.NONE, [ends]),
+            (scripted.stranger, gss.INTEGRITY, [ends])):
+        scripted.compound(context, handle, *ops, service=service).expect(
+            gss.PUTFH, gss.WRONGSEC)
+    world.server.stop()
+    if (count := world.server.counted["protection_exemptions"]) != 1:
+        raise LabError(f"{count} exemptions")
+
+
 for scenario in (user_without, user, user_of_krb5p_only, server_restarted,
                  other_principal):
     scenario.deadline = 120
 
-SCENARIOS = (user_without, user, user_of_krb5p_only)
+SCENARIOS = (agreed, maintained, exempt, user_without, user, user_of_krb5p_only)
 if os.environ.get("BACKCHANNEL_TEST_LONG"):
     SCENARIOS += (breaks, breaks_of_krb5p_only, nconnect_4, sys_beside,
                   server_restarted, other_principal)
