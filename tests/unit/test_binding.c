@@ -479,6 +479,72 @@ static void test_bind_fore_beyond_what_is_remembered_is_answered(void **state)
 	fake_bind(session, conn);
 }
 
+/* State protection: 18.46.3 ------------------------------------------------- */
+
+static struct bc_session *must_bind_session(uint8_t number)
+{
+	struct bc_session_attrs attrs = fake_attrs(ALICE, number, 16);
+
+	attrs.is_protected = attrs.must_bind = true;
+	return fake_session_add(&attrs);
+}
+
+static void test_must_bind_admits_bound_connections_alone(void **state)
+{
+	struct bc_session *session, *other, *free;
+	struct bc_conn *conn;
+
+	(void)state;
+	session = must_bind_session(1);
+	other = must_bind_session(2);
+	free = fake_session(BOB, 3, 16);
+	conn = fake_conn();
+	assert_true(bc_session_is_protected(session));
+	assert_false(bc_session_is_protected(free));
+	assert_false(bc_session_admits(session, NULL));
+	assert_false(bc_session_admits(session, conn));
+	bind_to(session, conn, BC_BIND_FORE);
+	assert_true(bc_session_admits(session, conn));
+	assert_false(bc_session_admits(other, conn));
+	assert_true(bc_session_admits(free, conn));
+	assert_true(bc_session_admits(free, NULL));
+	fake_down(conn);
+	assert_false(bc_session_admits(session, conn));
+}
+
+/* What a limit takes is the back channel. */
+static void test_must_bind_keeps_what_a_limit_takes(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conns[6];
+
+	(void)state;
+	session = must_bind_session(1);
+	for (int i = 0; i < 6; i++)
+		conns[i] = fake_conn_to(session);
+	assert_int_equal(session->back_bound, fake_config.max_connections);
+	for (int i = 0; i < 6; i++)
+		assert_true(bc_session_admits(session, conns[i]));
+	assert_false(is_bound(session, conns[0]));
+	fake_bind(session, conns[0]);
+	assert_true(is_bound(session, conns[0]));
+	assert_sane_clients();
+}
+
+static void test_must_bind_remembers_all_fore_connections(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn = NULL;
+
+	(void)state;
+	session = must_bind_session(1);
+	for (int i = 0; i < 65; i++) {
+		conn = fake_conn();
+		bind_to(session, conn, BC_BIND_FORE);
+	}
+	assert_true(bc_session_admits(session, conn));
+}
+
 /* Ends --------------------------------------------------------------------- */
 
 static void test_bind_to_closed_session_is_enotconn(void **state)
@@ -640,6 +706,9 @@ int main(void)
 		BIND_TEST(test_bind_right_after_conn_down_is_possible),
 		BIND_TEST(test_bind_fore_does_not_count_against_limit),
 		BIND_TEST(test_bind_fore_beyond_what_is_remembered_is_answered),
+		BIND_TEST(test_must_bind_admits_bound_connections_alone),
+		BIND_TEST(test_must_bind_keeps_what_a_limit_takes),
+		BIND_TEST(test_must_bind_remembers_all_fore_connections),
 		BIND_TEST(test_bind_to_closed_session_is_enotconn),
 		BIND_TEST(test_bind_of_ended_conn_is_enotconn),
 		BIND_TEST(test_bind_of_ending_conn_is_enotconn),
