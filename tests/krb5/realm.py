@@ -102,6 +102,8 @@ class Realm:
         # A machine of Active Directory is nobody to the server: files are
         # everybody's.
         os.umask(0)
+        # What a user's ticket is looked for with is read as that user.
+        os.chmod(world.folder, 0o755)
         lab.run("kdb5_util", "create", "-s", "-r", NAME, "-P", "master")
         self.add(f"nfs/{SERVER}", "server.keytab")
         self.kdc = None
