@@ -402,38 +402,13 @@ static bool excludes_grants(const struct bc_conflict *conflict)
 	return conflict->kind == BC_CONFLICT_CHANGES && !conflict->opens;
 }
 
-/* What its holder is about to return, and the file system has recalled: an open or a
- * look at the attributes on the way to that would wait in the file system for the
- * very return.
+/* What its holder is about to return, and the file system has recalled: an open on the
+ * way to that would wait in the file system for the very return.
  */
 static void let_go_locked(struct fsal_obj_handle *obj, state_t *own)
 {
 	if (own->state_data.deleg.sd_state == DELEG_RECALL_WIP)
 		bc_fsal_lease_let_go_locked(obj, own);
-}
-
-/* A GETATTR before the DELEGRETURN of the same COMPOUND, as Linux sends it. */
-static void let_go_before_return(struct bc_conflict *conflict,
-				 const compound_data_t *data)
-{
-	struct fsal_obj_handle *obj = data->current_obj;
-
-	if (!bc_file_delegable(obj) || !bc_file_delegated(obj))
-		return;
-	for (uint32_t i = data->oppos + 1; i < data->argarray_len; i++) {
-		const struct nfs_argop4 *op = &data->argarray[i];
-		state_t *own;
-
-		if (op->argop != NFS4_OP_DELEGRETURN)
-			continue;
-		STATELOCK_lock(obj);
-		own = bc_file_own_delegation(
-			obj, &conflict->asker,
-			&op->nfs_argop4_u.opdelegreturn.deleg_stateid);
-		if (own)
-			let_go_locked(obj, own);
-		STATELOCK_unlock(obj);
-	}
 }
 
 /* "the stateid must be that of a delegation for the file": CLAIM_DELEGATE_CUR and
@@ -774,10 +749,8 @@ bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	    bc_conflict_on_data_server(data))
 		return true;
 	conflict->asker = bc_asker_of(op, data);
-	if (op->argop == NFS4_OP_GETATTR) {
-		let_go_before_return(conflict, data);
+	if (op->argop == NFS4_OP_GETATTR)
 		return begin_getattr(conflict, data->current_obj);
-	}
 	if (conflict->kind == BC_CONFLICT_NONE &&
 	    !unname_own_delegation(conflict, op, data->current_obj))
 		return true;
