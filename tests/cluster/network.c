@@ -32,8 +32,9 @@ bool network_enter(void)
 		fprintf(stderr, "network: unshare: %s\n", strerror(errno));
 		return false;
 	}
+	/* With an address of its own, not a port's, which may go. */
 	return SCRIPT("ip link set lo up\n"
-		      "ip link add br0 type bridge\n"
+		      "ip link add br0 address 02:00:00:00:00:01 type bridge\n"
 		      "ip link set br0 up\n"
 		      "ip address add $1/24 dev br0\n"
 		      "for n in $(seq 101 200); do\n"
