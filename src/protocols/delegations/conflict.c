@@ -403,11 +403,13 @@ static bool excludes_grants(const struct bc_conflict *conflict)
 }
 
 /* What its holder is about to return, and the file system has recalled: an open on the
- * way to that would wait in the file system for the very return.
+ * way to that would wait in the file system for the very return.  Not what it may have
+ * written under: that is still to come.
  */
 static void let_go_locked(struct fsal_obj_handle *obj, state_t *own)
 {
-	if (own->state_data.deleg.sd_state == DELEG_RECALL_WIP)
+	if (own->state_data.deleg.sd_state == DELEG_RECALL_WIP &&
+	    bc_type_is_read(own->state_data.deleg.sd_type))
 		bc_fsal_lease_let_go_locked(obj, own);
 }
 
