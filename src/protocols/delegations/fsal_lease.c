@@ -323,6 +323,7 @@ static fsal_status_t bc_fsal_lock_op2(struct fsal_obj_handle *obj_hdl,
 {
 	const struct lease_fsal *entry = lease_fsal_find(obj_hdl->fsal);
 
+	cmm_smp_rmb(); /* pairs with lock_method_take_locked()'s first */
 	return bc_lock_op(entry->lock_op2, obj_hdl, state, owner, lock_op,
 			  request_lock, conflicting_lock);
 }
@@ -371,8 +372,9 @@ static void lock_method_take_locked(struct fsal_export *export,
 	     supports(export, fso_lock_support_async_block)))
 		return;
 	entry->lock_op2 = obj_ops->lock_op2;
-	cmm_smp_wmb();
+	cmm_smp_wmb(); /* pairs with bc_fsal_lock_op2()'s */
 	uatomic_set(&obj_ops->lock_op2, bc_fsal_lock_op2);
+	cmm_smp_wmb(); /* pairs with bc_fsal_lease_sees_locks()' */
 	uatomic_set(&entry->sees_locks, true);
 }
 
@@ -525,6 +527,9 @@ bool bc_fsal_lease_sees_locks(void)
 {
 	const struct lease_fsal *entry = lease_fsal_here();
 
-	return entry && uatomic_read(&entry->sees_locks) &&
-	       bc_unexport_adopted(op_ctx->fsal_export->sub_export);
+	if (!entry || !uatomic_read(&entry->sees_locks))
+		return false;
+	/* Ganesha, which goes on to the file's lock_op2, meets ours. */
+	cmm_smp_rmb(); /* pairs with lock_method_take_locked()'s second */
+	return bc_unexport_adopted(op_ctx->fsal_export->sub_export);
 }
