@@ -134,12 +134,15 @@ write_source_entries() {
 }
 
 # Fetches the upstream tarball of a Ganesha package into a folder, without a
-# change to the machine's own apt: entries and lists are private.
+# change to the machine's own apt: entries and lists are private. Entries that are in
+# the folder's sources.list are taken instead of the machine's.
 fetch_tarball() {
 	local version=$1 dir=$2 apt
 	mkdir -p "$dir/sources.list.d" "$dir/lists"
-	: >"$dir/sources.list"
-	write_source_entries "$dir/sources.list.d"
+	if [[ ! -e $dir/sources.list ]]; then
+		: >"$dir/sources.list"
+		write_source_entries "$dir/sources.list.d"
+	fi
 	cat >"$dir/apt.conf" <<-CONF
 		Dir::Etc::sourcelist "$dir/sources.list";
 		Dir::Etc::sourceparts "$dir/sources.list.d";
@@ -190,10 +193,13 @@ use_ganesha_source() {
 	export GANESHA_SOURCE_DIR=$tree
 }
 
+# unpack_ganesha VERSION UPSTREAM TREE [ENTRY...]: apt's, instead of the machine's.
 unpack_ganesha() (
 	version=$1 upstream=$2 tree=$3
+	shift 3
 	dir=$(mktemp -d "$cache/fetch.XXXXXX")
 	trap 'rm -rf "$dir"' EXIT
+	[[ $# -eq 0 ]] || printf '%s\n' "$@" >"$dir/sources.list"
 	fetch_tarball "$version" "$dir"
 	mkdir "$dir/tree"
 	tar -xf "$dir"/nfs-ganesha_*.orig.tar.* -C "$dir/tree" \
