@@ -124,16 +124,14 @@ static bool all_agree(const char *metrics, const struct seen *seen, bool calm,
 bool seen_agrees(const struct server *server, const struct seen *seen,
 		 bool calm, char *text, size_t size)
 {
-	char *metrics;
+	char *metrics = NULL;
 	int status = admin_ask(admin_connect(server_admin_socket(server)),
 			       "GET", "/metrics", &metrics);
-	bool agree = false;
+	bool agree =
+		status == 200 && all_agree(metrics, seen, calm, text, size);
 
-	if (status != 200) {
+	if (status != 200)
 		snprintf(text, size, "/metrics is not to be had: %d", status);
-		return false;
-	}
-	agree = all_agree(metrics, seen, calm, text, size);
 	free(metrics);
 	return agree;
 }
