@@ -146,6 +146,12 @@ struct bc_ops {
 	 */
 	bool (*conn_close_if_stalled)(struct bc_conn *conn);
 
+	/**
+	 * Has the peer ended a connection, whether or not the transport has come
+	 * to read that?  Does not block.
+	 */
+	bool (*conn_has_ended)(struct bc_conn *conn);
+
 	/** The connection is down and unbound: let the transport go. */
 	void (*conn_release)(struct bc_conn *conn);
 
@@ -358,6 +364,7 @@ struct bc_session_status {
 	bool known; /* the session is one of ours, and open */
 	uint32_t flags; /* SEQ4_STATUS_* bits, RFC 5661 18.46.3 */
 	uint32_t standing; /* of its client: BC_STANDING_* */
+	bool doubtful; /* bc_session_ended_paths() may know better */
 };
 
 /**
@@ -371,6 +378,20 @@ struct bc_session_status {
  */
 struct bc_session_status bc_session_heard(const struct bc_session *session,
 					  struct bc_conn *conn);
+
+/**
+ * Have all of a session's paths, or all of its client's, ended without having been
+ * taken for that yet?  Who has lost its connections speaks over a new one at once, and
+ * binds it if it is told to: the next it hears may be half a lease away.
+ *
+ * @return what of BC_SEQ4_CB_PATH_DOWN and BC_SEQ4_CB_PATH_DOWN_SESSION is true, where
+ *         bc_session_heard() did not say so
+ *
+ * Context: any thread that holds a reference to the session, and no lock.  For a
+ * SEQUENCE on a connection that is not bound, once in a while (`doubtful`): looks at
+ * sockets.
+ */
+uint32_t bc_session_ended_paths(struct bc_session *session);
 
 /**
  * Complete with BC_OUTCOME_DEFER every callback of a client that has no session.

@@ -29,6 +29,8 @@
  * next ones are answered the same, and may be bound otherwise later.
  */
 #define FORE_BOUND_MAX 64
+/* Of a client that has more paths not all will have ended at once. */
+#define PATHS_LOOKED_AT 16
 
 /* One that waits for its reply to go out counts: the client's next SEQUENCE
  * may be here before the reply's sender looks at the binding again.
@@ -151,6 +153,60 @@ struct bc_conn *bc_binding_path_locked(const struct bc_session *session)
 		}
 	}
 	return best;
+}
+
+/** A client's paths, as they are looked at without its lock. */
+struct paths {
+	struct path {
+		struct bc_conn *conn; /* +1 ref */
+		bool is_own; /* of the session that is looked at */
+	} each[PATHS_LOOKED_AT];
+	unsigned int count;
+	bool all; /* there are no more */
+};
+
+static void find_paths(struct bc_session *session, struct paths *paths)
+{
+	struct bc_client *client = session->client;
+	struct bc_binding *binding;
+
+	*paths = (struct paths){ .all = true };
+	pthread_mutex_lock(&client->lock);
+	cds_list_for_each_entry(binding, &client->back_list, client_link) {
+		if (!is_path(binding))
+			continue;
+		if (paths->count == PATHS_LOOKED_AT) {
+			paths->all = false;
+			break;
+		}
+		urcu_ref_get(&binding->conn->ref);
+		paths->each[paths->count++] = (struct path){
+			.conn = binding->conn,
+			.is_own = binding->session == session,
+		};
+	}
+	pthread_mutex_unlock(&client->lock);
+}
+
+uint32_t bc_session_ended_paths(struct bc_session *session)
+{
+	uint32_t flags = BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION;
+	struct paths paths;
+
+	find_paths(session, &paths);
+	if (!paths.all)
+		flags = 0;
+	for (unsigned int i = 0; i < paths.count; i++) {
+		struct bc_conn *conn = paths.each[i].conn;
+
+		if (flags && !uatomic_read(&conn->down) &&
+		    !bc_core.ops->conn_has_ended(conn))
+			flags &= paths.each[i].is_own ?
+					 0 :
+					 ~(uint32_t)BC_SEQ4_CB_PATH_DOWN;
+		bc_conn_put(conn);
+	}
+	return flags;
 }
 
 struct bc_binding *bc_client_unasked_locked(const struct bc_client *client)

@@ -23,6 +23,7 @@
 
 /* How exactly it is kept when a client was heard at all: SEQUENCE writes it seldom. */
 #define SPOKE_PRECISION UINT64_C(1000000000) /* ns */
+#define DOUBTED_EVERY UINT64_C(1000000000) /* ns */
 
 static int session_match(struct cds_lfht_node *node, const void *key)
 {
@@ -285,6 +286,20 @@ static bool has_revoked(const struct bc_client *client)
 	return any;
 }
 
+/* The paths of who speaks over a connection that is not bound; if it does so all the
+ * time, they are looked at now and then.
+ */
+static bool are_doubtful(const struct bc_session *session, uint64_t now)
+{
+	uint64_t *looked = &session->client->looked;
+
+	if (!uatomic_read(&session->paths) ||
+	    now - uatomic_read(looked) < DOUBTED_EVERY)
+		return false;
+	uatomic_set(looked, now);
+	return true;
+}
+
 struct bc_session_status bc_session_heard(const struct bc_session *session,
 					  struct bc_conn *conn)
 {
@@ -296,8 +311,10 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 		uatomic_set(&conn->activity, now);
 	if (!session || !uatomic_read(&session->open))
 		return status;
-	if (!bound)
+	if (!bound) {
 		uatomic_set(&session->client->heard, now);
+		status.doubtful = are_doubtful(session, now);
+	}
 	if (now - uatomic_read(&session->client->spoke) > SPOKE_PRECISION)
 		uatomic_set(&session->client->spoke, now);
 	status.known = true;

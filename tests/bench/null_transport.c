@@ -68,6 +68,12 @@ static bool conn_close_if_stalled(struct bc_conn *conn)
 	return false;
 }
 
+static bool conn_has_ended(struct bc_conn *conn)
+{
+	(void)conn;
+	return false;
+}
+
 static void conn_release(struct bc_conn *conn)
 {
 	bc_conn_put(conn); /* the transport's */
@@ -95,6 +101,7 @@ static const struct bc_ops ops = {
 	.request_free = request_free,
 	.send = keep,
 	.conn_close_if_stalled = conn_close_if_stalled,
+	.conn_has_ended = conn_has_ended,
 	.conn_release = conn_release,
 	.conn_free = conn_free,
 	.complete = complete,

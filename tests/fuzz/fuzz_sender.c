@@ -237,8 +237,8 @@ static void heard_unbound(void)
 {
 	struct bc_session *session = some_session();
 
-	if (session)
-		bc_session_heard(session, NULL);
+	if (session && bc_session_heard(session, NULL).doubtful)
+		bc_session_ended_paths(session);
 }
 
 static void stall(void)

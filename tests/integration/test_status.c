@@ -53,12 +53,44 @@ static void test_path_down_is_of_all_sessions_the_other_of_its_own(void **state)
 	nfs_session_fini(&other);
 }
 
+#define CLIENTS 300
+
+/* A client that has lost its connection speaks over the next one at once.  It is told
+ * in the first answer, whoever of the server's threads has come how far by then; not
+ * half a lease later.
+ */
+static void test_first_words_elsewhere_are_answered_with_the_truth(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		struct nfs_client client;
+		struct nfs_session session;
+		struct nfs_conn *first, *second;
+
+		nfs_client_init(&client, f->loop, server_port(f->server),
+				1000 + i);
+		assert_int_equal(nfs_client_mount(&client, &session), NFS4_OK);
+		first = nfs_conn_get(session.conn);
+		second = nfs_client_connect(&client);
+		assert_non_null(second);
+		nfs_conn_close(first, NFS_CLOSE_FIN);
+		nfs_session_set_conn(&session, second);
+		assert_int_equal(flags_of(&session), DOWN);
+		nfs_client_unmount(&session);
+		nfs_conn_put(first);
+		nfs_conn_end(&second);
+	}
+}
+
 int main(void)
 {
 	const struct server_params params = { .module = true };
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(
 			test_path_down_is_of_all_sessions_the_other_of_its_own),
+		FIXTURE_TEST(
+			test_first_words_elsewhere_are_answered_with_the_truth),
 	};
 
 	return fixture_run(tests, &params);

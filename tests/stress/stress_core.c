@@ -205,6 +205,12 @@ static bool conn_close_if_stalled(struct bc_conn *conn)
 	return true;
 }
 
+static bool conn_has_ended(struct bc_conn *conn)
+{
+	(void)conn;
+	return pick(&faults, 2);
+}
+
 static void conn_free(struct bc_conn *conn)
 {
 	uatomic_sub_return(&conns_live, 1);
@@ -257,6 +263,7 @@ static const struct bc_ops ops = {
 	.request_free = request_free,
 	.send = send_request,
 	.conn_close_if_stalled = conn_close_if_stalled,
+	.conn_has_ended = conn_has_ended,
 	.conn_release = conn_release,
 	.conn_free = conn_free,
 	.complete = complete,
@@ -494,6 +501,8 @@ static void listen_step(struct random *random)
 	struct bc_session *found = bc_session_get(session->id);
 
 	CHECK(status.known || !status.flags);
+	if (status.doubtful)
+		bc_session_ended_paths(session);
 	CHECK(!found || found == session);
 	if (found)
 		bc_session_put(found);

@@ -63,6 +63,7 @@ static struct {
 	struct bc_conn *conns[FAKE_CONNS_MAX]; /* counted */
 	unsigned int num_conns;
 	struct bc_conn *stalled; /* atomic */
+	struct bc_conn *ended; /* atomic */
 	long requests_live; /* [A] */
 	long conns_live; /* [A] */
 	bool tracing; /* [A] */
@@ -242,6 +243,12 @@ static bool fake_conn_close_if_stalled(struct bc_conn *conn)
 	return true;
 }
 
+/* Nobody has read that yet. */
+static bool fake_conn_has_ended(struct bc_conn *conn)
+{
+	return conn == uatomic_read(&fake.ended);
+}
+
 static void fake_conn_free(struct bc_conn *conn)
 {
 	uatomic_dec(&fake.conns_live);
@@ -302,6 +309,7 @@ const struct bc_ops fake_ops = {
 	.request_free = fake_request_free,
 	.send = fake_send,
 	.conn_close_if_stalled = fake_conn_close_if_stalled,
+	.conn_has_ended = fake_conn_has_ended,
 	.conn_release = fake_conn_release,
 	.conn_free = fake_conn_free,
 	.complete = fake_complete,
@@ -321,6 +329,7 @@ void fake_start(const struct bc_config *config)
 	fake.request_failures = 0;
 	fake.num_conns = 0;
 	fake.stalled = NULL;
+	fake.ended = NULL;
 	fake.tracing = false;
 	fake.num_traces = 0;
 }
@@ -477,6 +486,11 @@ void fake_down(struct bc_conn *conn)
 {
 	bc_conn_down(conn);
 	fake_flush();
+}
+
+void fake_end(struct bc_conn *conn)
+{
+	uatomic_set(&fake.ended, conn);
 }
 
 void fake_stall(struct bc_conn *conn)

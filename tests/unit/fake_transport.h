@@ -113,6 +113,9 @@ void fake_heard(struct bc_conn *conn);
 /** The session's client is heard on a connection that is not bound. */
 void fake_heard_unbound(const struct bc_session *session);
 
+/** Its peer has ended a connection, and nobody has noticed; NULL: none. */
+void fake_end(struct bc_conn *conn);
+
 /** From now on nothing that is sent on @a conn is acknowledged. */
 void fake_stall(struct bc_conn *conn);
 

@@ -660,6 +660,57 @@ static void test_conn_down_ends_paths_of_all_its_clients(void **state)
 	assert_true(cds_list_empty(&conn->bindings));
 }
 
+static void test_ended_paths_are_told_before_they_are_noticed(void **state)
+{
+	struct bc_session *one, *two;
+	struct bc_conn *conn;
+
+	(void)state;
+	one = fake_path(ALICE, 1, 16, &conn);
+	two = fake_session(ALICE, 2, 16);
+	assert_int_equal(bc_session_ended_paths(one), 0);
+	fake_end(conn);
+	assert_int_equal(bc_session_ended_paths(one), NO_PATH);
+	/* The other one's path is the client's, too. */
+	fake_bind(two, fake_conn());
+	assert_int_equal(bc_session_ended_paths(one),
+			 BC_SEQ4_CB_PATH_DOWN_SESSION);
+	assert_int_equal(bc_session_ended_paths(two), 0);
+	fake_bind(one, fake_conn());
+	assert_int_equal(bc_session_ended_paths(one), 0);
+	assert_int_equal(fake_flags(one), 0);
+}
+
+static const struct bc_config takes_17 = { .max_connections = 17 };
+
+static void test_ended_paths_of_many_are_not_looked_for(void **state)
+{
+	struct bc_conn *conns[17];
+	struct bc_session *session;
+
+	(void)state;
+	session = fake_paths(conns, 17);
+	assert_int_equal(session->paths, 17);
+	assert_int_equal(bc_session_ended_paths(session), 0);
+}
+
+static void
+test_paths_are_doubtful_where_the_client_is_heard_unbound(void **state)
+{
+	struct bc_conn *conn;
+	struct bc_session *session = fake_path(ALICE, 1, 16, &conn);
+
+	(void)state;
+	assert_false(bc_session_heard(session, conn).doubtful);
+	assert_true(bc_session_heard(session, NULL).doubtful);
+	assert_false(bc_session_heard(session, NULL).doubtful); /* so soon */
+	session->client->looked -= 2000000000;
+	assert_true(bc_session_heard(session, NULL).doubtful);
+	fake_down(conn);
+	session->client->looked -= 2000000000;
+	assert_false(bc_session_heard(session, NULL).doubtful);
+}
+
 static void test_session_closed_leaves_conn_to_the_others(void **state)
 {
 	struct bc_session *one, *two;
@@ -714,6 +765,11 @@ int main(void)
 		BIND_TEST(test_bind_of_ending_conn_is_enotconn),
 		BIND_TEST(test_bind_racing_with_conn_down_leaves_nothing),
 		BIND_TEST(test_conn_down_ends_paths_of_all_its_clients),
+		BIND_TEST(test_ended_paths_are_told_before_they_are_noticed),
+		FAKE_TEST(test_ended_paths_of_many_are_not_looked_for,
+			  &takes_17),
+		BIND_TEST(
+			test_paths_are_doubtful_where_the_client_is_heard_unbound),
 		BIND_TEST(test_session_closed_leaves_conn_to_the_others),
 	};
 

@@ -255,6 +255,22 @@ test_recv_tells_the_end_when_nobody_polls_for_the_writer(void **state)
 }
 
 /* One that nobody gave up is not the next connection's. */
+static void test_end_is_seen_behind_what_is_unread(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	stream(fds);
+	assert_false(bc_socket_has_ended(fds[0]));
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_false(bc_socket_has_ended(fds[0]));
+	shutdown(fds[1], SHUT_WR);
+	assert_true(bc_socket_has_ended(fds[0]));
+	assert_false(bc_socket_has_ended(fds[1]));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void test_connection_begins_without_a_writer(void **state)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT };
@@ -368,6 +384,7 @@ int main(void)
 			test_recv_tells_the_end_after_1_s_without_a_writer),
 		cmocka_unit_test(
 			test_recv_tells_the_end_when_nobody_polls_for_the_writer),
+		cmocka_unit_test(test_end_is_seen_behind_what_is_unread),
 		cmocka_unit_test(test_connection_begins_without_a_writer),
 		cmocka_unit_test(test_poll_that_fails_is_none),
 		cmocka_unit_test(

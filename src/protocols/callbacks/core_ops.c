@@ -44,6 +44,7 @@ const struct bc_ops bc_core_ops = {
 	.request_free = bc_transport_request_free,
 	.send = bc_transport_send,
 	.conn_close_if_stalled = bc_transport_conn_close_if_stalled,
+	.conn_has_ended = bc_transport_conn_has_ended,
 	.conn_release = bc_transport_conn_release,
 	.conn_free = bc_transport_conn_free,
 	.complete = bc_completion_run,

@@ -81,6 +81,19 @@ static bool may_come_over(const SEQUENCE4args *args,
 	return admitted;
 }
 
+/* The client may have lost the paths that it still seems to have. */
+static uint32_t look_at_paths(const compound_data_t *data)
+{
+	struct bc_session *session = bc_compound_session_get(data);
+	uint32_t flags;
+
+	if (!session)
+		return 0;
+	flags = bc_session_ended_paths(session);
+	bc_session_put(session);
+	return flags;
+}
+
 enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *resp)
 {
@@ -105,6 +118,8 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	rcu_read_unlock();
 	if (!status.known)
 		return result;
+	if (status.doubtful)
+		status.flags |= look_at_paths(data);
 	*flags = (*flags & ~own_flags()) | status.flags;
 
 	/* An OPEN that follows asks this before it grants a delegation. */

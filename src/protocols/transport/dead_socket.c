@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdint.h>
 #include <time.h>
 #include <urcu/uatomic.h>
@@ -76,6 +77,13 @@ static bool is_stream(int fd)
 
 	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
 	       type == SOCK_STREAM;
+}
+
+bool bc_socket_has_ended(int fd)
+{
+	struct pollfd poll_for = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&poll_for, 1, 0) > 0;
 }
 
 static ssize_t message_length(const struct msghdr *msg)

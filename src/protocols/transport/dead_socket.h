@@ -17,6 +17,7 @@
 #ifndef BC_DEAD_SOCKET_H
 #define BC_DEAD_SOCKET_H
 
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -47,6 +48,14 @@ ssize_t bc_socket_sendmsg(int fd, const struct msghdr *msg, int flags);
  * Context: any thread. Waits for nothing that recv() does not wait for.
  */
 ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags);
+
+/**
+ * Has the peer ended or reset the connection, whatever there still is to be read before
+ * that?
+ *
+ * Context: any thread; does not block.
+ */
+bool bc_socket_has_ended(int fd);
 
 /**
  * epoll_ctl(), which tells what ntirpc does for a writer: it polls a duplicate of the

@@ -27,6 +27,7 @@
  * and destroy wrapped.
  */
 #include "transport/transport.h"
+#include "transport/dead_socket.h"
 #include "transport/retransmission.h"
 
 #include "ganesha/ntirpc.h"
@@ -423,6 +424,19 @@ bool bc_transport_conn_close_if_stalled(struct bc_conn *conn)
 	}
 	pthread_mutex_unlock(&connection->lock);
 	return close;
+}
+
+bool bc_transport_conn_has_ended(struct bc_conn *conn)
+{
+	struct connection *connection = connection_of(conn);
+	bool ended;
+
+	/* As above. */
+	pthread_mutex_lock(&connection->lock);
+	ended = connection->clnt &&
+		bc_socket_has_ended(connection->xprt->xp_fd);
+	pthread_mutex_unlock(&connection->lock);
+	return ended;
 }
 
 void bc_transport_conn_release(struct bc_conn *conn)

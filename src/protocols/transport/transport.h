@@ -17,6 +17,7 @@ struct bc_request *bc_transport_request_new(size_t body_len);
 void bc_transport_request_free(struct bc_request *req);
 int bc_transport_send(struct bc_request *req);
 bool bc_transport_conn_close_if_stalled(struct bc_conn *conn);
+bool bc_transport_conn_has_ended(struct bc_conn *conn);
 void bc_transport_conn_release(struct bc_conn *conn);
 void bc_transport_conn_free(struct bc_conn *conn);
 
