@@ -2,7 +2,7 @@
 """The manuals and the sample configuration say what the sources say.
 
 Each parameter of the BACKCHANNEL block, with its range, values and default; each
-command and option of the command line; one version everywhere. The administrators'
+command and option of the command line, and what `set` switches; one version everywhere. The administrators'
 manual: each parameter and metric, commands that are none, lines that are in no log.
 """
 import contextlib
@@ -20,6 +20,8 @@ CONFIG_PAGE = "doc/man/ganesha-backchannel-config.8"
 TOOL_PAGE = "doc/man/ganesha-backchannel.8"
 SAMPLE = "doc/ganesha.conf.sample"
 MANUAL = "doc/manual.md"
+TOOL = "tools/ganesha-backchannel"
+COMPLETION = "tools/ganesha-backchannel.bash-completion"
 
 problems = []
 
@@ -94,6 +96,13 @@ def at_restart():
     return set(re.findall(r'"(\w+)"', table))
 
 
+def settings():
+    """What `set` knows; what SIGHUP does not change needs a restart here, too."""
+    table = re.search(r" settings\[\] = \{(.*?)\n\};",
+                      read("src/protocols/module/administration.c"), re.DOTALL)[1]
+    return re.findall(r'\{ "(\w+)"', table)
+
+
 def metrics():
     """The families of /metrics, without the prefix and _total."""
     text = read("src/admin/metrics.c")
@@ -118,7 +127,7 @@ def version():
 def tool():
     """The tool's argparse.ArgumentParser."""
     loader = importlib.machinery.SourceFileLoader(
-        "tool", str(ROOT / "tools/ganesha-backchannel"))
+        "tool", str(ROOT / TOOL))
     spec = importlib.util.spec_from_loader("tool", loader)
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
@@ -191,6 +200,26 @@ def check_tool_page():
         r"-+\w+", " ".join(heads).replace("\\-", "-")), options)
 
 
+def check_settings():
+    """What `set` knows: in the manual pages, the manual, the tool's help and bash's."""
+    everything = settings()
+    switched = set(everything) - at_restart()
+    entry = read(TOOL_PAGE).partition('.BI set " NAME VALUE"')[2].partition(".SH")[0]
+    compare_names(f"{TOOL_PAGE}: set",
+                  re.findall(r"^\.BR? ([A-Z]\w+)", entry, re.MULTILINE), everything)
+    before = read(CONFIG_PAGE).partition('.BR "ganesha-backchannel set"')[0]
+    compare_names(f"{CONFIG_PAGE}: set", re.findall(
+        r"^\.BR? ([A-Z]\w+)", before.rpartition(".PP\n")[2], re.MULTILINE), switched)
+    compare_names(f"{MANUAL}: set", re.findall(r"`ganesha-backchannel set (\w+) ",
+                                               read(MANUAL)), switched)
+    command = next(action.choices["set"] for action in tool()._actions if action.choices)
+    compare_names(f"{TOOL}: set --help", re.findall(
+        r"\b[A-Z]\w+", next(action.help for action in command._actions
+                            if action.dest == "name")), everything)
+    words = re.search(r"'1 set'.*?'(.*?)'", read(COMPLETION), re.DOTALL)
+    compare_names(f"{COMPLETION}: set", words[1].split() if words else [], everything)
+
+
 def rows(head):
     """The first column of the manual's table with that head, without backticks."""
     table = read(MANUAL).partition(f"\n| {head} |")[2].partition("\n\n")[0]
@@ -246,6 +275,7 @@ def main():
     check_config_page(true)
     check_sample(true)
     check_tool_page()
+    check_settings()
     check_manual_names(true)
     check_manual_commands()
     check_manual_log()
