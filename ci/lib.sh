@@ -197,7 +197,7 @@ use_ganesha_source() {
 unpack_ganesha() (
 	version=$1 upstream=$2 tree=$3
 	shift 3
-	dir=$(mktemp -d "$cache/fetch.XXXXXX")
+	dir=$(mktemp -d "$cache/fetch.XXXXXX") || die "cannot write to $cache"
 	trap 'rm -rf "$dir"' EXIT
 	[[ $# -eq 0 ]] || printf '%s\n' "$@" >"$dir/sources.list"
 	fetch_tarball "$version" "$dir"
@@ -206,7 +206,7 @@ unpack_ganesha() (
 		--strip-components=1
 	found=$(ganesha_tree_version "$dir/tree")
 	[[ $found == "$upstream" ]] ||
-		die "fetched Ganesha '$found' where $upstream is installed"
+		die "fetched Ganesha '$found' where $upstream was asked for"
 	mv -T "$dir/tree" "$tree"
 )
 
