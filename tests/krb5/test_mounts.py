@@ -9,7 +9,6 @@ restart.
 
 The figures are for how long a second client's open() was blocked.
 """
-import os
 import signal
 import sys
 
@@ -224,10 +223,9 @@ for scenario in (server_restarted, server_killed):
     scenario.deadline = 120
 
 SCENARIOS = (krb5, krb5i, krb5p)
-if os.environ.get("BACKCHANNEL_TEST_LONG"):
-    SCENARIOS += (host_principal, active_directory, no_keytab,
-                  principal_changes, sys_then_krb5, krb5_then_sys, nconnect_4,
-                  server_restarted, server_killed)
+LONG = (host_principal, active_directory, no_keytab, principal_changes,
+        sys_then_krb5, krb5_then_sys, nconnect_4, server_restarted,
+        server_killed)
 
 if __name__ == "__main__":
-    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:], TOOLS))
+    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:], TOOLS, LONG))

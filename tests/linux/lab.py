@@ -728,19 +728,30 @@ def parameters_of(options):
                     for name, value in parameters.items() if value)
 
 
-def run_scenarios(scenarios, argv, more_tools=()):
+def say_left_out(scenarios):
+    """What ci/test shows of those that did not run."""
+    program = os.path.abspath(sys.argv[0])
+    label = os.path.basename(os.path.dirname(program))
+    for scenario in scenarios:
+        print(f"SKIPPED: {os.path.basename(program)} {scenario.__name__} takes "
+              f"long: ci/test --long {label}", flush=True)
+
+
+def run_scenarios(scenarios, argv, more_tools=(), long=()):
     """The main program of a file of scenarios; returns its exit status.
 
     @scenarios  functions; a function's name is the scenario's
+    @long       further ones, which run if they are named, or with
+                BACKCHANNEL_TEST_LONG in the environment
     @more_tools as why_not()'s
     @argv       [--multiplex=false] [--hold=MS] [--notify=false] [--record=FILE]
                 [NAME...]; all, if none is named.  MS: Hold_Conflicts; --notify:
                 Notify_Locks.  FILE gets a JSON line for each.  --inside=FOLDER NAME is
                 run_apart()'s own.
     """
-    by_name = {scenario.__name__: scenario for scenario in scenarios}
+    by_name = {scenario.__name__: scenario for scenario in (*scenarios, *long)}
     options = dict(word.split("=", 1) for word in argv if word[:2] == "--")
-    names = [word for word in argv if word[:2] != "--"] or list(by_name)
+    names = [word for word in argv if word[:2] != "--"]
     if "--inside" in options:
         return run_inside(by_name[names[0]], options["--inside"],
                           parameters_of(options), options.get("--record"))
@@ -754,6 +765,11 @@ def run_scenarios(scenarios, argv, more_tools=()):
         return 1
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    if not names and os.environ.get("BACKCHANNEL_TEST_LONG"):
+        names = list(by_name)
+    elif not names:
+        names = [scenario.__name__ for scenario in scenarios]
+        say_left_out(long)
     failed = []
     for name in names:
         print(f"{name}: ", end="", flush=True)

@@ -352,6 +352,4 @@ SCENARIOS = (healthy, healthy_often, stat_of_written, reset, black_hole, link_do
 LONG = (link_down_30, link_down_90)
 
 if __name__ == "__main__":
-    if os.environ.get("BACKCHANNEL_TEST_LONG"):
-        SCENARIOS += LONG
-    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))
+    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:], long=LONG))

@@ -91,8 +91,7 @@ def editor(world):
 
 
 SCENARIOS = (without_module, healthy, closed, reset, editor)
-if os.environ.get("BACKCHANNEL_TEST_LONG"):
-    SCENARIOS += (multiplex_off,)
+LONG = (multiplex_off,)
 
 if __name__ == "__main__":
-    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:]))
+    sys.exit(lab.run_scenarios(SCENARIOS, sys.argv[1:], long=LONG))

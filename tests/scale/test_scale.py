@@ -42,9 +42,12 @@ def main(scale):
         return SKIPPED
     long = os.environ.get("BACKCHANNEL_TEST_LONG")
     if long and not shutil.which("gnuplot"):
-        print("scale: not measured: there is no gnuplot; "
-              "ci/lab --long scale installs it")
+        print("SKIPPED: scale is not measured: there is no gnuplot; "
+              "ci/lab --long scale installs it", flush=True)
         long = None
+    elif not long:
+        print("SKIPPED: up to 100,000 clients take long: ci/test --long scale",
+              flush=True)
     if not long:
         return subprocess.run([scale, "--short", *SHORT],
                               check=False).returncode
