@@ -555,7 +555,8 @@ def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = next(line.split(":")[1].strip() for line in file
                      if line.startswith("model name"))
-    return (f"{os.cpu_count()} x {model}, Linux {os.uname().release}; "
+    kernel = os.uname().release.split("-")[0]  # what follows is its builder's
+    return (f"{os.cpu_count()} x {model}, Linux {kernel}; "
             f"nfs-ganesha {version('nfs-ganesha')}, libntirpc "
             f"{version('libntirpc4.3')}, liburcu {version('liburcu8')}, "
             f"libc {version('libc6')}")

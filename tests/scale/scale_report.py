@@ -337,7 +337,8 @@ def draw_times(sizes):
 
 HEAD = """# Scale
 
-Written by `ci/lab --long scale`, on: {machine}. Load of the machine when it began: {load}.
+Written by `ci/lab --long scale`, on: {machine}. Load of the machine when it began: {load}, on \
+{cpus} CPUs. Measured with 4.3 alone.
 
 One server and its clients on one machine, over loopback; the clients are \
 sessions of the tests' own, in one process (`tests/scale`). Module and stock are \
@@ -370,6 +371,7 @@ def main(doc, path):
     with open(f"{doc}/scale.md", "w", encoding="utf-8") as file:
         print(HEAD.format(machine=machine(),
                           load=os.environ.get("SCALE_LOAD", "not known"),
+                          cpus=os.cpu_count(),
                           files=resource.getrlimit(
                               resource.RLIMIT_NOFILE)[1]), file=file)
         print("\n".join(report.lines).rstrip(), file=file)
