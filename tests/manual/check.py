@@ -2,8 +2,9 @@
 """The manuals and the sample configuration say what the sources say.
 
 Each parameter of the BACKCHANNEL block, with its range, values and default; each
-command and option of the command line, and what `set` switches; one version everywhere. The administrators'
-manual: each parameter and metric, commands that are none, lines that are in no log.
+command and option of the command line, and what `set` switches; one version
+everywhere. The administrators' manual: each parameter and metric, commands that are
+none, lines that are in no log.
 """
 import contextlib
 import importlib.machinery
