@@ -411,6 +411,39 @@ int nfs_lookup(struct nfs_session *session, const char *path, struct nfs_fh *fh)
 	return status;
 }
 
+int nfs_lock(struct nfs_session *session, const struct nfs_file *file,
+	     const char *owner, enum nfs_lock_type4 type, struct nfs_res *res)
+{
+	struct nfs_compound compound;
+	const struct nfs_res *lock;
+	int status;
+
+	nfs_compound_init(&compound, session);
+	nfs_put_putfh(&compound, &file->fh);
+	nfs_put_lock(&compound, type, session->client->clientid, owner,
+		     &file->stateid, 0);
+	status = nfs_compound_call(&compound);
+	lock = nfs_compound_res(&compound, OP_LOCK);
+	if (lock && res) {
+		*res = *lock;
+		if (res->status == NFS4ERR_DENIED)
+			res->denied.owner = NULL;
+	}
+	nfs_compound_fini(&compound);
+	return status;
+}
+
+int nfs_locku(struct nfs_session *session, const struct nfs_file *file,
+	      const struct nfs_stateid *lock)
+{
+	struct nfs_compound compound;
+
+	nfs_compound_init(&compound, session);
+	nfs_put_putfh(&compound, &file->fh);
+	nfs_put_locku(&compound, WRITE_LT, lock);
+	return nfs_compound_finish(&compound);
+}
+
 int nfs_read(struct nfs_session *session, const struct nfs_fh *fh,
 	     const struct nfs_stateid *stateid, uint64_t offset, void *data,
 	     uint32_t *len)

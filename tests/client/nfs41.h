@@ -25,6 +25,7 @@
 
 struct cb_responder;
 struct nfs_compound;
+struct nfs_res;
 
 struct nfs_stateid {
 	uint32_t seqid;
@@ -254,6 +255,15 @@ int nfs_open_with(struct nfs_session *session, const char *path,
 int nfs_close(struct nfs_session *session, const struct nfs_file *file);
 int nfs_lookup(struct nfs_session *session, const char *path,
 	       struct nfs_fh *fh);
+/**
+ * Lock all of an open file, as a new lock owner.
+ * @param res  LOCK's, without who has the lock if it is denied (may be NULL)
+ */
+int nfs_lock(struct nfs_session *session, const struct nfs_file *file,
+	     const char *owner, enum nfs_lock_type4 type, struct nfs_res *res);
+/** Unlock all of it. */
+int nfs_locku(struct nfs_session *session, const struct nfs_file *file,
+	      const struct nfs_stateid *lock);
 /** @param len  in: room in @a data, out: bytes read */
 int nfs_read(struct nfs_session *session, const struct nfs_fh *fh,
 	     const struct nfs_stateid *stateid, uint64_t offset, void *data,

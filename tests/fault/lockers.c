@@ -167,36 +167,6 @@ static bool open_file(struct locker *locker, unsigned int number,
 			   file));
 }
 
-static int lock(struct locker *locker, const struct nfs_file *file,
-		struct nfs_stateid *stateid)
-{
-	struct nfs_compound compound;
-	const struct nfs_res *res;
-	int status;
-
-	nfs_compound_init(&compound, &locker->session);
-	nfs_put_putfh(&compound, &file->fh);
-	nfs_put_lock(&compound, WRITEW_LT, locker->client.clientid, "locker",
-		     &file->stateid, 0);
-	status = nfs_compound_call(&compound);
-	res = nfs_compound_res(&compound, OP_LOCK);
-	if (status == NFS4_OK)
-		*stateid = res->stateid;
-	nfs_compound_fini(&compound);
-	return status;
-}
-
-static int unlock(struct locker *locker, const struct nfs_file *file,
-		  const struct nfs_stateid *stateid)
-{
-	struct nfs_compound compound;
-
-	nfs_compound_init(&compound, &locker->session);
-	nfs_put_putfh(&compound, &file->fh);
-	nfs_put_locku(&compound, WRITE_LT, stateid);
-	return nfs_compound_finish(&compound);
-}
-
 /* It waits until it is told of a lock, of whichever. */
 static void await(struct locker *locker)
 {
@@ -210,13 +180,14 @@ static void await(struct locker *locker)
 
 /* @return false: the run is over */
 static bool get_lock(struct locker *locker, unsigned int number,
-		     struct nfs_file *file, struct nfs_stateid *stateid)
+		     struct nfs_file *file, struct nfs_res *lock)
 {
 	const uint64_t until = nfs_now_ns() + WITHIN_MS * UINT64_C(1000000);
 	int status;
 
 	locker->called = cb_responder_count(locker->responder);
-	while ((status = lock(locker, file, stateid)) == NFS4ERR_DENIED) {
+	while ((status = nfs_lock(&locker->session, file, "locker", WRITEW_LT,
+				  lock)) == NFS4ERR_DENIED) {
 		if (atomic_load(&stop))
 			return false;
 		if (nfs_now_ns() > until)
@@ -248,15 +219,16 @@ static bool have_lock(struct locker *locker, atomic_uint *holder)
 static void turn(struct locker *locker)
 {
 	unsigned int number = random_below(locker, FILES);
-	struct nfs_stateid stateid;
 	struct nfs_file file;
+	struct nfs_res lock;
 
 	if (!open_file(locker, number, &file))
 		return;
-	if (get_lock(locker, number, &file, &stateid)) {
+	if (get_lock(locker, number, &file, &lock)) {
 		atomic_fetch_add(&turns, 1);
 		if (!have_lock(locker, &holders[number]) ||
-		    !ok(locker, "LOCKU", unlock(locker, &file, &stateid)))
+		    !ok(locker, "LOCKU",
+			nfs_locku(&locker->session, &file, &lock.stateid)))
 			return;
 	}
 	if (!atomic_load(&failed))

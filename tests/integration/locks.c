@@ -4,37 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-int locks_lock(struct nfs_session *session, const struct nfs_file *file,
-	       const char *owner, enum nfs_lock_type4 type,
-	       struct nfs_res *result)
-{
-	struct nfs_compound compound;
-	const struct nfs_res *res;
-	int status;
-
-	nfs_compound_init(&compound, session);
-	nfs_put_putfh(&compound, &file->fh);
-	nfs_put_lock(&compound, type, session->client->clientid, owner,
-		     &file->stateid, 0);
-	status = nfs_compound_call(&compound);
-	res = nfs_compound_res(&compound, OP_LOCK);
-	if (res && result)
-		*result = *res;
-	nfs_compound_fini(&compound);
-	return status;
-}
-
-int locks_unlock(struct nfs_session *session, const struct nfs_file *file,
-		 const struct nfs_stateid *lock)
-{
-	struct nfs_compound compound;
-
-	nfs_compound_init(&compound, session);
-	nfs_put_putfh(&compound, &file->fh);
-	nfs_put_locku(&compound, WRITE_LT, lock);
-	return nfs_compound_finish(&compound);
-}
-
 void locks_open(struct nfs_session *session, const char *name,
 		struct nfs_file *file)
 {
@@ -62,8 +31,8 @@ void locks_contend(struct fixture *f, const char *name,
 	server_make_file(f->server, name, "contents");
 	locks_open(&f->session, name, &contended->mine);
 	locks_open(&f->opener_session, name, &contended->theirs);
-	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
-				    "locker", WRITE_LT, &res),
+	assert_int_equal(nfs_lock(&f->opener_session, &contended->theirs,
+				  "locker", WRITE_LT, &res),
 			 NFS4_OK);
 	contended->lock = res.stateid;
 }
@@ -72,15 +41,15 @@ void locks_wait(struct fixture *f, const char *name,
 		struct contended *contended)
 {
 	locks_contend(f, name, contended);
-	assert_int_equal(locks_lock(&f->session, &contended->mine, LOCKS_WAITER,
-				    WRITEW_LT, NULL),
+	assert_int_equal(nfs_lock(&f->session, &contended->mine, LOCKS_WAITER,
+				  WRITEW_LT, NULL),
 			 NFS4ERR_DENIED);
 }
 
 void locks_let_go(struct fixture *f, const struct contended *contended)
 {
-	assert_int_equal(locks_unlock(&f->opener_session, &contended->theirs,
-				      &contended->lock),
+	assert_int_equal(nfs_locku(&f->opener_session, &contended->theirs,
+				   &contended->lock),
 			 NFS4_OK);
 }
 
@@ -90,12 +59,12 @@ void locks_assert_nobody_is_told(struct fixture *f,
 	struct nfs_res res;
 
 	locks_let_go(f, contended);
-	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
-				    "locker", WRITE_LT, &res),
+	assert_int_equal(nfs_lock(&f->opener_session, &contended->theirs,
+				  "locker", WRITE_LT, &res),
 			 NFS4_OK);
-	assert_int_equal(locks_unlock(&f->opener_session, &contended->theirs,
-				      &res.stateid),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_locku(&f->opener_session, &contended->theirs, &res.stateid),
+		NFS4_OK);
 	assert_int_equal(cb_responder_count(f->responder), 0);
 }
 
@@ -137,21 +106,20 @@ void locks_take(struct fixture *f, const struct contended *contended)
 {
 	struct nfs_res res;
 
-	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
-				    "other", WRITE_LT, NULL),
+	assert_int_equal(nfs_lock(&f->opener_session, &contended->theirs,
+				  "other", WRITE_LT, NULL),
 			 NFS4ERR_DENIED);
-	assert_int_equal(locks_lock(&f->session, &contended->mine, LOCKS_WAITER,
-				    WRITEW_LT, &res),
+	assert_int_equal(nfs_lock(&f->session, &contended->mine, LOCKS_WAITER,
+				  WRITEW_LT, &res),
 			 NFS4_OK);
-	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
-				    "other", WRITE_LT, NULL),
+	assert_int_equal(nfs_lock(&f->opener_session, &contended->theirs,
+				  "other", WRITE_LT, NULL),
 			 NFS4ERR_DENIED);
 	assert_int_equal(nfs_write(&f->session, &contended->mine.fh,
 				   &res.stateid, 0, "mine", 4),
 			 NFS4_OK);
-	assert_int_equal(
-		locks_unlock(&f->session, &contended->mine, &res.stateid),
-		NFS4_OK);
+	assert_int_equal(nfs_locku(&f->session, &contended->mine, &res.stateid),
+			 NFS4_OK);
 	assert_int_equal(nfs_close(&f->session, &contended->mine), NFS4_OK);
 	assert_int_equal(nfs_close(&f->opener_session, &contended->theirs),
 			 NFS4_OK);

@@ -17,13 +17,6 @@ struct contended {
 	struct nfs_stateid lock; /* theirs */
 };
 
-/** LOCK of all of a file. @param result  LOCK's; or NULL */
-int locks_lock(struct nfs_session *session, const struct nfs_file *file,
-	       const char *owner, enum nfs_lock_type4 type,
-	       struct nfs_res *result);
-int locks_unlock(struct nfs_session *session, const struct nfs_file *file,
-		 const struct nfs_stateid *lock);
-
 /** Open file @a name to read and write it, without a delegation. */
 void locks_open(struct nfs_session *session, const char *name,
 		struct nfs_file *file);

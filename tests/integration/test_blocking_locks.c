@@ -112,8 +112,8 @@ static void test_notify_all_who_wait_to_read(void **state)
 
 	locks_contend(f, "readers", &contended);
 	for (unsigned int i = 0; i < 3; i++)
-		assert_int_equal(locks_lock(&f->session, &contended.mine,
-					    owners[i], READW_LT, NULL),
+		assert_int_equal(nfs_lock(&f->session, &contended.mine,
+					  owners[i], READW_LT, NULL),
 				 NFS4ERR_DENIED);
 	locks_let_go(f, &contended);
 	for (unsigned int i = 0; i < 3; i++) {
@@ -122,8 +122,8 @@ static void test_notify_all_who_wait_to_read(void **state)
 		for (unsigned int n = 0; n < 3; n++)
 			calls += locks_is_of(fixture_callback(f, n), owners[i]);
 		assert_int_equal(calls, 1);
-		assert_int_equal(locks_lock(&f->session, &contended.mine,
-					    owners[i], READW_LT, NULL),
+		assert_int_equal(nfs_lock(&f->session, &contended.mine,
+					  owners[i], READW_LT, NULL),
 				 NFS4_OK);
 	}
 	assert_int_equal(cb_responder_count(f->responder), 3);
@@ -141,9 +141,9 @@ static void test_notify_next_when_the_first_does_not_come(void **state)
 	struct contended contended;
 
 	locks_wait(f, "reserved", &contended);
-	assert_int_equal(locks_lock(&f->session, &contended.mine, "next",
-				    WRITEW_LT, NULL),
-			 NFS4ERR_DENIED);
+	assert_int_equal(
+		nfs_lock(&f->session, &contended.mine, "next", WRITEW_LT, NULL),
+		NFS4ERR_DENIED);
 	locks_let_go(f, &contended);
 	locks_check(f, fixture_callback(f, 0), &contended);
 	while (cb_responder_count(f->responder) < 2 && nfs_now_ns() < until) {
@@ -153,9 +153,9 @@ static void test_notify_next_when_the_first_does_not_come(void **state)
 		cb_responder_wait(f->responder, 1, LEASE * 200);
 	}
 	locks_check_of(f, fixture_callback(f, 1), &contended, "next");
-	assert_int_equal(locks_lock(&f->session, &contended.mine, "next",
-				    WRITEW_LT, NULL),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_lock(&f->session, &contended.mine, "next", WRITEW_LT, NULL),
+		NFS4_OK);
 	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);
@@ -168,8 +168,8 @@ static void test_notify_not_after_the_waiter_has_given_up(void **state)
 	struct contended contended;
 
 	locks_wait(f, "given-up", &contended);
-	assert_int_equal(locks_lock(&f->session, &contended.mine, LOCKS_WAITER,
-				    WRITE_LT, NULL),
+	assert_int_equal(nfs_lock(&f->session, &contended.mine, LOCKS_WAITER,
+				  WRITE_LT, NULL),
 			 NFS4ERR_DENIED);
 	locks_assert_nobody_is_told(f, &contended);
 	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
@@ -224,14 +224,14 @@ static void test_notify_no_client_of_v40(void **state)
 			 NFS4ERR_DENIED);
 	locks_let_go(f, &contended);
 	/* It is kept for nobody. */
-	assert_int_equal(locks_lock(&f->opener_session, &contended.theirs,
-				    "locker", WRITE_LT, &res),
+	assert_int_equal(nfs_lock(&f->opener_session, &contended.theirs,
+				  "locker", WRITE_LT, &res),
 			 NFS4_OK);
 	assert_int_equal(nfs40_lock(&old, &file, LOCKS_WAITER, WRITEW_LT),
 			 NFS4ERR_DENIED);
-	assert_int_equal(locks_unlock(&f->opener_session, &contended.theirs,
-				      &res.stateid),
-			 NFS4_OK);
+	assert_int_equal(
+		nfs_locku(&f->opener_session, &contended.theirs, &res.stateid),
+		NFS4_OK);
 	assert_int_equal(nfs40_lock(&old, &file, LOCKS_WAITER, WRITEW_LT),
 			 NFS4_OK);
 	assert_int_equal(cb_responder_count(f->responder), 0);
@@ -253,8 +253,8 @@ static void test_denied_waiter_is_told_of_what(void **state)
 
 	locks_contend(f, "denied", &contended);
 	for (unsigned int asked = 0; asked < 2; asked++) {
-		assert_int_equal(locks_lock(&f->session, &contended.mine,
-					    LOCKS_WAITER, WRITEW_LT, &res),
+		assert_int_equal(nfs_lock(&f->session, &contended.mine,
+					  LOCKS_WAITER, WRITEW_LT, &res),
 				 NFS4ERR_DENIED);
 		assert_int_equal(res.denied.offset, 0);
 		assert_true(res.denied.length == UINT64_MAX);
@@ -287,11 +287,11 @@ static void test_denied_without_waiting_is_told_of_it(void **state)
 	server_make_file(own.server, "described", "contents");
 	locks_open(&own.session, "described", &contended.mine);
 	locks_open(&own.opener_session, "described", &contended.theirs);
-	assert_int_equal(locks_lock(&own.opener_session, &contended.theirs,
-				    "locker", READ_LT, NULL),
+	assert_int_equal(nfs_lock(&own.opener_session, &contended.theirs,
+				  "locker", READ_LT, NULL),
 			 NFS4_OK);
-	assert_int_equal(locks_lock(&own.session, &contended.mine, LOCKS_WAITER,
-				    WRITEW_LT, &res),
+	assert_int_equal(nfs_lock(&own.session, &contended.mine, LOCKS_WAITER,
+				  WRITEW_LT, &res),
 			 NFS4ERR_DENIED);
 	assert_int_equal(res.denied.type, READ_LT);
 	assert_true(res.denied.clientid == own.opener.clientid);

@@ -365,12 +365,12 @@ static void wait_for_lock(struct fixture *f, const char *locker,
 	server_make_file(f->server, name, "contents");
 	locks_open_in(&f->session, waiter, name, &contended->mine);
 	locks_open_in(&f->opener_session, locker, name, &contended->theirs);
-	assert_int_equal(locks_lock(&f->opener_session, &contended->theirs,
-				    "locker", WRITE_LT, &res),
+	assert_int_equal(nfs_lock(&f->opener_session, &contended->theirs,
+				  "locker", WRITE_LT, &res),
 			 NFS4_OK);
 	contended->lock = res.stateid;
-	assert_int_equal(locks_lock(&f->session, &contended->mine, LOCKS_WAITER,
-				    WRITEW_LT, NULL),
+	assert_int_equal(nfs_lock(&f->session, &contended->mine, LOCKS_WAITER,
+				  WRITEW_LT, NULL),
 			 NFS4ERR_DENIED);
 }
 

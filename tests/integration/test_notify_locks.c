@@ -84,7 +84,7 @@ static void assert_waits(struct nfs_session *session,
 			 const struct nfs_file *file, const char *owner,
 			 enum nfs_lock_type4 type)
 {
-	assert_int_equal(locks_lock(session, file, owner, type, NULL),
+	assert_int_equal(nfs_lock(session, file, owner, type, NULL),
 			 NFS4ERR_DENIED);
 }
 
@@ -94,9 +94,9 @@ static void pass_on(struct nfs_session *session, const struct nfs_file *file,
 {
 	struct nfs_res res;
 
-	assert_int_equal(locks_lock(session, file, owner, WRITEW_LT, &res),
+	assert_int_equal(nfs_lock(session, file, owner, WRITEW_LT, &res),
 			 NFS4_OK);
-	assert_int_equal(locks_unlock(session, file, &res.stateid), NFS4_OK);
+	assert_int_equal(nfs_locku(session, file, &res.stateid), NFS4_OK);
 }
 
 /* Nobody more is told: all that is due at once has been sent before an answer. */
@@ -165,7 +165,7 @@ static void test_waiter_is_known_by_its_stateid(void **state)
 	assert_int_equal(lock_bytes(&f->session, &contended.mine, LOCKS_WAITER,
 				    WRITE_LT, 0, REST, &mine),
 			 NFS4_OK);
-	assert_int_equal(locks_unlock(&f->session, &contended.mine, &mine),
+	assert_int_equal(nfs_locku(&f->session, &contended.mine, &mine),
 			 NFS4_OK);
 	assert_int_equal(lock_again(&f->opener_session, &contended.theirs,
 				    WRITE_LT, &contended.lock),
@@ -178,7 +178,7 @@ static void test_waiter_is_known_by_its_stateid(void **state)
 	assert_int_equal(
 		lock_again(&f->session, &contended.mine, WRITEW_LT, &mine),
 		NFS4_OK);
-	assert_int_equal(locks_unlock(&f->session, &contended.mine, &mine),
+	assert_int_equal(nfs_locku(&f->session, &contended.mine, &mine),
 			 NFS4_OK);
 	close_both(f, &contended);
 }
@@ -257,8 +257,8 @@ static void test_all_who_wait_to_read_are_told(void **state)
 		for (unsigned int n = 0; n < 3; n++)
 			calls += locks_is_of(fixture_callback(f, n), owners[i]);
 		assert_int_equal(calls, 1);
-		assert_int_equal(locks_lock(&f->session, &contended.mine,
-					    owners[i], READW_LT, NULL),
+		assert_int_equal(nfs_lock(&f->session, &contended.mine,
+					  owners[i], READW_LT, NULL),
 				 NFS4_OK);
 	}
 	assert_told(f, 3);
@@ -289,12 +289,12 @@ static void test_bytes_that_are_free(void **state)
 				    WRITEW_LT, 100, 1, NULL),
 			 NFS4ERR_DENIED);
 	assert_int_equal(
-		locks_unlock(&f->opener_session, &contended.theirs, &second),
+		nfs_locku(&f->opener_session, &contended.theirs, &second),
 		NFS4_OK);
 	locks_check_of(f, fixture_callback(f, 0), &contended, "high");
 	assert_told(f, 1);
 	assert_int_equal(
-		locks_unlock(&f->opener_session, &contended.theirs, &first),
+		nfs_locku(&f->opener_session, &contended.theirs, &first),
 		NFS4_OK);
 	locks_check_of(f, fixture_callback(f, 1), &contended, "both");
 	/* What is kept is what was asked for. */
@@ -416,7 +416,7 @@ static void test_told_when_the_lockers_lease_is_over(void **state)
 	locks_contend(f, "lease", &contended);
 	locks_let_go(f, &contended);
 	locks_open(&session, "lease", &file);
-	assert_int_equal(locks_lock(&session, &file, "gone", WRITE_LT, NULL),
+	assert_int_equal(nfs_lock(&session, &file, "gone", WRITE_LT, NULL),
 			 NFS4_OK);
 	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
 	locks_check(f, await(f, 0, 3 * LEASE * 1000), &contended);
