@@ -273,6 +273,20 @@ int nfs_client_mount(struct nfs_client *client, struct nfs_session *session)
 	return status;
 }
 
+int nfs_client_restart(struct nfs_session *session, struct nfs_conn *conn)
+{
+	struct nfs_client *client = session->client;
+	int status;
+
+	client->verifier[0]++;
+	status = nfs_exchange_id(client, conn);
+	if (status)
+		return status;
+	nfs_session_fini(session);
+	status = nfs_create_session(session, client, conn, NULL);
+	return status ? status : nfs_reclaim_complete(session);
+}
+
 void nfs_client_unmount(struct nfs_session *session)
 {
 	nfs_destroy_session(session, NULL);

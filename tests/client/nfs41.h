@@ -184,6 +184,13 @@ int nfs_session_recover(struct nfs_session *session);
  * connection: what most tests begin with.
  */
 int nfs_client_mount(struct nfs_client *client, struct nfs_session *session);
+/**
+ * The session's client as a new instance, with another verifier: EXCHANGE_ID,
+ * CREATE_SESSION with the defaults, RECLAIM_COMPLETE, over @a conn, of which the
+ * caller has a reference. What the client had ends; @a session is the new instance's
+ * then, and to be finished as before, also after an error.
+ */
+int nfs_client_restart(struct nfs_session *session, struct nfs_conn *conn);
 /** DESTROY_SESSION and DESTROY_CLIENTID as far as possible, and fini. */
 void nfs_client_unmount(struct nfs_session *session);
 

@@ -110,19 +110,6 @@ static bool remake(struct locker *locker)
 				     locker->conn, NULL));
 }
 
-static bool restart(struct locker *locker)
-{
-	nfs_session_fini(&locker->session);
-	locker->client.verifier[0]++;
-	return ok(locker, "EXCHANGE_ID",
-		  nfs_exchange_id(&locker->client, locker->conn)) &&
-	       ok(locker, "CREATE_SESSION",
-		  nfs_create_session(&locker->session, &locker->client,
-				     locker->conn, NULL)) &&
-	       ok(locker, "RECLAIM_COMPLETE",
-		  nfs_reclaim_complete(&locker->session));
-}
-
 /* Sometimes. @return what it was; SUFFERINGS: nothing */
 static enum suffering suffer(struct locker *locker, atomic_uint *holder)
 {
@@ -144,7 +131,8 @@ static enum suffering suffer(struct locker *locker, atomic_uint *holder)
 	case RESTARTS:
 		if (holder)
 			atomic_store(holder, 0);
-		restart(locker);
+		ok(locker, "restart",
+		   nfs_client_restart(&locker->session, locker->conn));
 		break;
 	case SUFFERINGS:
 		break;

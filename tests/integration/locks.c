@@ -125,15 +125,10 @@ void locks_take(struct fixture *f, const struct contended *contended)
 			 NFS4_OK);
 }
 
-void locks_restart_client(struct nfs_client *client,
-			  struct nfs_session *session)
+void locks_restart_client(struct nfs_session *session)
 {
-	struct nfs_conn *conn = nfs_client_connect(client);
+	struct nfs_conn *conn = nfs_client_connect(session->client);
 
-	nfs_session_fini(session);
-	client->verifier[0]++;
-	assert_int_equal(nfs_exchange_id(client, conn), 0);
-	assert_int_equal(nfs_create_session(session, client, conn, NULL), 0);
-	assert_int_equal(nfs_reclaim_complete(session), NFS4_OK);
+	assert_int_equal(nfs_client_restart(session, conn), NFS4_OK);
 	nfs_conn_put(conn);
 }

@@ -49,8 +49,7 @@ void locks_check_of(struct fixture *f, const struct cb_call *call,
 /** Who was told takes the lock, and nobody else gets it meanwhile; both close. */
 void locks_take(struct fixture *f, const struct contended *contended);
 
-/** All that a client has, and waits for, ends. */
-void locks_restart_client(struct nfs_client *client,
-			  struct nfs_session *session);
+/** All that the session's client has, and waits for, ends; over a new connection. */
+void locks_restart_client(struct nfs_session *session);
 
 #endif

@@ -97,7 +97,7 @@ static void test_notify_when_the_locker_restarts(void **state)
 	struct contended contended;
 
 	locks_wait(f, "locker-restarts", &contended);
-	locks_restart_client(&f->opener, &f->opener_session);
+	locks_restart_client(&f->opener_session);
 	locks_check(f, fixture_callback(f, 0), &contended);
 	locks_open(&f->opener_session, "locker-restarts", &contended.theirs);
 	locks_take(f, &contended);
@@ -195,7 +195,7 @@ static void test_notify_not_after_the_waiter_has_restarted(void **state)
 	struct contended contended;
 
 	locks_wait(f, "restarted", &contended);
-	locks_restart_client(&f->holder, &f->session);
+	locks_restart_client(&f->session);
 	locks_assert_nobody_is_told(f, &contended);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);

@@ -262,7 +262,7 @@ static void test_all_who_wait_to_read_are_told(void **state)
 				 NFS4_OK);
 	}
 	assert_told(f, 3);
-	locks_restart_client(&f->holder, &f->session);
+	locks_restart_client(&f->session);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);
 }
@@ -305,8 +305,8 @@ static void test_bytes_that_are_free(void **state)
 				    "other", WRITE_LT, 10, 1, NULL),
 			 NFS4ERR_DENIED);
 	assert_told(f, 2);
-	locks_restart_client(&f->opener, &f->opener_session);
-	locks_restart_client(&f->holder, &f->session);
+	locks_restart_client(&f->opener_session);
+	locks_restart_client(&f->session);
 }
 
 static void test_downgrade_tells_who_waits_to_read(void **state)
@@ -322,7 +322,7 @@ static void test_downgrade_tells_who_waits_to_read(void **state)
 			 NFS4_OK);
 	locks_check_of(f, fixture_callback(f, 0), &contended, "reader");
 	assert_told(f, 1);
-	locks_restart_client(&f->holder, &f->session);
+	locks_restart_client(&f->session);
 	locks_let_go(f, &contended);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);
@@ -392,7 +392,7 @@ static void test_told_when_the_locker_restarts(void **state)
 	struct contended contended;
 
 	locks_wait(f, "locker-restarts", &contended);
-	locks_restart_client(&f->opener, &f->opener_session);
+	locks_restart_client(&f->opener_session);
 	locks_check(f, fixture_callback(f, 0), &contended);
 	locks_open(&f->opener_session, "locker-restarts", &contended.theirs);
 	locks_take(f, &contended);
@@ -596,7 +596,7 @@ static void test_next_is_told_when_the_first_restarts(void **state)
 	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
 	locks_let_go(f, &contended);
 	assert_told(f, 0);
-	locks_restart_client(&first, &session);
+	locks_restart_client(&session);
 	locks_check(f, fixture_callback(f, 0), &contended);
 	locks_take(f, &contended);
 	nfs_client_unmount(&session);
@@ -632,7 +632,7 @@ static void test_not_told_after_restarting(void **state)
 	struct contended contended;
 
 	locks_wait(f, "restarted", &contended);
-	locks_restart_client(&f->holder, &f->session);
+	locks_restart_client(&f->session);
 	locks_assert_nobody_is_told(f, &contended);
 	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
 			 NFS4_OK);

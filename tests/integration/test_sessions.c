@@ -50,14 +50,8 @@ static void reboot(struct fixture *f)
 	struct nfs_conn *conn = fixture_connect(f, &f->holder);
 	uint64_t clientid = f->holder.clientid;
 
-	f->holder.verifier[0]++;
-	assert_int_equal(nfs_exchange_id(&f->holder, conn), NFS4_OK);
+	assert_int_equal(nfs_client_restart(&f->session, conn), NFS4_OK);
 	assert_int_not_equal(f->holder.clientid, clientid);
-	nfs_session_fini(&f->session);
-	assert_int_equal(
-		nfs_create_session(&f->session, &f->holder, conn, NULL),
-		NFS4_OK);
-	assert_int_equal(nfs_reclaim_complete(&f->session), NFS4_OK);
 }
 
 static void assert_opener_gets_many(struct fixture *f, const char *prefix)
