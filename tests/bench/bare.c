@@ -5,11 +5,11 @@
  * but answer.
  */
 #include "bench.h"
+#include "sort.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -81,13 +81,6 @@ static struct nfs_conn *echo_start(struct bench *bench, pid_t *pid)
 	return conn;
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 void bare_round_trips(const struct side *side, const char *name,
 		      struct nfs_conn *conn, unsigned int depth)
 {
@@ -105,7 +98,7 @@ void bare_round_trips(const struct side *side, const char *name,
 	server = side ? side_cpu_ns(side) - server : 0;
 	if (pipeline.lost)
 		fatal("%u NULL calls got no answer", pipeline.lost);
-	qsort(rtt_ns, CALLS, sizeof(*rtt_ns), compare);
+	nfs_sort_u64(rtt_ns, CALLS);
 	record("\"what\":\"bare\",\"side\":\"%s\",\"depth\":%u,\"rate\":%.0f,"
 	       "\"p50_us\":%.2f,\"p99_us\":%.2f,\"server_us\":%.2f,\"client_cpu\":%.3f",
 	       name, depth, CALLS * NS_PER_S / (double)ns,

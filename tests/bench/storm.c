@@ -6,6 +6,7 @@
  * nothing but the callback path is at work.
  */
 #include "storm.h"
+#include "sort.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,13 +96,6 @@ static void run_storm(struct bench *bench, struct side *side, uint32_t nslots,
 	storm_end(&storm);
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* One slot's round trips: from our answer to the next callback. */
 static void record_gaps(struct storm *storm, unsigned int count)
 {
@@ -113,7 +107,7 @@ static void record_gaps(struct storm *storm, unsigned int count)
 	for (unsigned int i = 0; i < n; i++)
 		gaps[i] = answers_get(&storm->answers, i + 1).arrival_ns -
 			  answers_get(&storm->answers, i).answered_ns;
-	qsort(gaps, n, sizeof(*gaps), compare);
+	nfs_sort_u64(gaps, n);
 	record("\"what\":\"gap\",\"count\":%u,\"p50_us\":%.2f,"
 	       "\"p99_us\":%.2f",
 	       count, (double)gaps[n / 2] / 1e3,

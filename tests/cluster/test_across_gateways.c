@@ -4,9 +4,9 @@
  * path the holder has, and nobody sees old data.  RFC 5661 10.2, 10.4, 2.10.3.1.
  */
 #include "cluster.h"
+#include "sort.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ROUNDS 10 /* of what is measured */
@@ -141,16 +141,9 @@ static void check_truncation(struct cluster *c, const char *file)
 	assert_int_equal(nfs_close(&c->session, &opened), NFS4_OK);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
 static void print_times(const char *what, double *ms, unsigned int count)
 {
-	qsort(ms, count, sizeof(*ms), compare);
+	nfs_sort_double(ms, count);
 	print_message("%s: %.1f (%.1f) ms\n", what, ms[count / 2],
 		      ms[count - 1]);
 }

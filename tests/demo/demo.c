@@ -9,11 +9,11 @@
  */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "round.h"
 #include "scenarios.h"
+#include "sort.h"
 
 #define ROUNDS 5 /* of what is timed */
 #define LIMIT_MS 50. /* for the median of the module's */
@@ -46,13 +46,6 @@ static struct column module = {
 	.title = "module",
 	.setting = "Multiplex = true",
 };
-
-static int compare_ms(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
 
 static double median_ms(const struct cell *cell)
 {
@@ -108,7 +101,7 @@ static void run_cell(struct cell *cell, const struct scenario *scenario,
 		cell->ms[cell->rounds++] = round.ms;
 	} while (cell->rounds < rounds && cell->end == ROUND_OK &&
 		 !cell->wrong);
-	qsort(cell->ms, cell->rounds, sizeof(cell->ms[0]), compare_ms);
+	nfs_sort_double(cell->ms, cell->rounds);
 	describe(cell, scenario, &round);
 }
 

@@ -15,6 +15,7 @@
 #include "nfs41.h"
 #include "opener.h"
 #include "responder.h"
+#include "sort.h"
 
 #define RECALLED_WITHIN_MS 20000
 #define WOKEN_WITHIN_MS 400 /* far less than Hold_Conflicts */
@@ -259,13 +260,6 @@ bool bystanders_wait(struct bystanders *all, unsigned int samples,
 	return enough;
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return left < right ? -1 : left > right;
-}
-
 /* @param share  of the series, 1: the last @return ms; 0 if there is none */
 static double percentile(const struct series *series, double share)
 {
@@ -274,18 +268,11 @@ static double percentile(const struct series *series, double share)
 	return n ? series->each[(unsigned int)((n - 1) * share)] / 1e6 : 0;
 }
 
-static void sort(struct series *series)
-{
-	if (series->count)
-		qsort(series->each, series->count, sizeof(*series->each),
-		      compare);
-}
-
 void bystanders_latency(struct bystanders *all, struct latency *latency)
 {
 	pthread_mutex_lock(&all->lock);
-	sort(&all->recalls);
-	sort(&all->plain);
+	nfs_sort_u64(all->recalls.each, all->recalls.count);
+	nfs_sort_u64(all->plain.each, all->plain.count);
 	*latency = (struct latency){
 		.samples = all->recalls.count,
 		.p50 = percentile(&all->recalls, 0.5),

@@ -5,9 +5,9 @@
  * 18.36; statement 18.
  */
 #include "fixture.h"
+#include "sort.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define FEW 10
@@ -98,16 +98,9 @@ static double cost_us(struct fixture *f, struct nfs_conn *conn,
 	return (double)(server_cpu_ns(f) - before) / 1e3 / REQUESTS;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double median(double *values)
 {
-	qsort(values, TURNS, sizeof(*values), compare);
+	nfs_sort_double(values, TURNS);
 	return values[TURNS / 2];
 }
 

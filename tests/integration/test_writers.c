@@ -5,6 +5,7 @@
  */
 #include "fixture.h"
 #include "slow.h"
+#include "sort.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -104,13 +105,6 @@ static uint64_t busy_round(struct fixture *f, const struct nfs_file *busy,
 	return took / opens;
 }
 
-static int in_order(const void *a, const void *b)
-{
-	uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
-
-	return (first > second) - (first < second);
-}
-
 static void test_busy_connection_holds_up_no_submitter(void **state)
 {
 	struct fixture *f = *state;
@@ -133,7 +127,7 @@ static void test_busy_connection_holds_up_no_submitter(void **state)
 		fixture_callback(f, i);
 	}
 	slow.socket->port = 0;
-	qsort(took, ROUNDS, sizeof(*took), in_order);
+	nfs_sort_u64(took, ROUNDS);
 	print_message("an OPEN meanwhile: %.1f .. %.1f .. %.1f ms\n",
 		      took[0] / 1e6, took[ROUNDS / 2] / 1e6,
 		      took[ROUNDS - 1] / 1e6);

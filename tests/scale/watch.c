@@ -6,6 +6,7 @@
 #include "admin_http.h"
 #include "holder.h"
 #include "scale.h"
+#include "sort.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,16 +31,9 @@ struct watcher {
 	unsigned int seen; /* clients in the last walk through all pages */
 };
 
-static int by_value(const void *one, const void *other)
-{
-	double a = *(const double *)one, b = *(const double *)other;
-
-	return a < b ? -1 : a > b;
-}
-
 static double quantile(double *values, unsigned int count, double part)
 {
-	qsort(values, count, sizeof(*values), by_value);
+	nfs_sort_double(values, count);
 	return values[(unsigned int)(part * (count - 1))];
 }
 
