@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ganesha.h"
@@ -44,6 +45,7 @@ struct server {
 	const char *const *wrapper;
 	const char *const *env;
 	int start_timeout_ms;
+	time_t started; /* s; when it was initialised */
 	pid_t pid;
 	int pidfd; /* -1: no process */
 	int status; /* of waitpid(), when pidfd is -1 */
@@ -640,8 +642,10 @@ static int launch(struct server *server)
 	if (error)
 		return error;
 	if (server_wait_log(server, INITIALISED, before + 1,
-			    server->start_timeout_ms))
+			    server->start_timeout_ms)) {
+		server->started = time(NULL);
 		return 0;
+	}
 	fprintf(stderr, "server: %s\n",
 		server_alive(server) ? "not initialised in time" :
 				       "ended while starting");
@@ -652,8 +656,12 @@ static int launch(struct server *server)
 
 int server_restart(struct server *server)
 {
+	const struct timespec next = { .tv_sec = server->started + 1 };
+
 	if (server_alive(server))
 		return -EBUSY;
+	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL))
+		;
 	return launch(server);
 }
 

@@ -56,7 +56,10 @@ struct server *server_start(const struct server_params *params);
  * @return as server_crashed(): 0 for a clean end
  */
 int server_stop(struct server *server);
-/** After server_stop() or a crash: the same folder, port and configuration. */
+/**
+ * After server_stop() or a crash: the same folder, port and configuration. Not in the
+ * second in which it was started before, by which Ganesha tells its instances apart.
+ */
 int server_restart(struct server *server);
 /**
  * Stop it and remove its folder. Aborts the test if a sanitizer in the module

@@ -363,18 +363,24 @@ static void test_crash_is_noticed_and_restart_works(void **state)
 	struct server *other = server_start(&params);
 	struct nfs_client client;
 	struct nfs_session session;
+	uint64_t former;
 
 	(void)state;
 	assert_non_null(other);
 	assert_true(server_port(other) != server_port(server));
 	assert_int_equal(server_crashed(other), 0);
+	nfs_client_init(&client, loop, server_port(other), 0);
+	assert_int_equal(nfs_client_mount(&client, &session), 0);
+	nfs_session_fini(&session);
+	former = client.clientid;
 	assert_int_equal(server_signal(other, SIGKILL), 0);
 	assert_true(server_wait_exit(other, NFS_TIMEOUT));
 	assert_int_equal(server_crashed(other), SIGKILL);
 	assert_int_equal(server_fds(other), -1);
 	assert_int_equal(server_restart(other), 0);
-	nfs_client_init(&client, loop, server_port(other), 0);
 	assert_int_equal(nfs_client_mount(&client, &session), 0);
+	/* Another instance, by the second in which it began. */
+	assert_int_not_equal(client.clientid >> 32, former >> 32);
 	nfs_client_unmount(&session);
 	assert_int_equal(server_signal(other, SIGHUP), 0);
 	assert_int_equal(server_stop(other), 0);

@@ -169,14 +169,9 @@ void cluster_restart_gateway(struct cluster *c, unsigned int n)
 	struct renewer renewer = {
 		.session = n ? &c->session : &c->opener_session,
 	};
-	/* By the second Ganesha tells its instances apart. */
-	struct timespec next = { .tv_sec = time(NULL) + 1 };
-	uint64_t start;
+	uint64_t start = nfs_now_ns();
 	int status;
 
-	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL))
-		;
-	start = nfs_now_ns();
 	pthread_create(&renewer.thread, NULL, renew, &renewer);
 	status = server_restart(c->gateway[n].server);
 	renewer.stop = true;

@@ -64,8 +64,8 @@ int fixture_start(struct fixture *fixture, const struct server_params *params);
 int fixture_stop(struct fixture *fixture);
 
 /**
- * Stop the server and start it again, in another second: by that it tells its
- * instances apart, and so do its client ids, session ids and stateids.
+ * Stop the server and start it again: another instance, which client ids, session
+ * ids and stateids tell from the former one.
  * @return 0, or how it ended instead of cleanly, or -errno
  */
 int fixture_restart(struct fixture *fixture);

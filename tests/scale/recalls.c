@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define WRITER_DEPTH 32 /* OPENs under way */
 #define RETRY_MS 100 /* after NFS4ERR_DELAY, as Linux */
@@ -79,15 +78,6 @@ static void hold(struct crowd *crowd, const char *kind, unsigned int files,
 }
 
 /* ---- After the server was started anew ---- */
-
-/* The server's instances are told apart by the second in which they began. */
-static void next_second(void)
-{
-	struct timespec next = { .tv_sec = time(NULL) + 1 };
-
-	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL))
-		;
-}
 
 static bool in_grace(struct crowd *crowd, struct peer *peer)
 {
@@ -332,7 +322,6 @@ void measure_restart(struct crowd *crowd, const struct effort *effort)
 	all_or_fatal(crowd, "signal of the server's end",
 		     (unsigned int)server_stop(crowd->side.server), 0);
 	stopped = seconds_since(begun);
-	next_second();
 	begun = nfs_now_ns();
 	if (server_restart(crowd->side.server))
 		fatal("the %s server cannot be started anew", crowd->side.name);
