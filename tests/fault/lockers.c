@@ -244,12 +244,10 @@ static void start(struct locker *locker, unsigned int number,
 	};
 	nfs_client_init(&locker->client, loop, server_port(server), number + 1);
 	locker->client.responder = locker->responder;
-	locker->conn = nfs_client_connect(&locker->client);
-	if (!locker->conn || nfs_exchange_id(&locker->client, locker->conn) ||
-	    nfs_create_session(&locker->session, &locker->client, locker->conn,
-			       NULL) ||
-	    nfs_reclaim_complete(&locker->session) ||
-	    pthread_create(&locker->thread, NULL, run, locker))
+	if (nfs_client_mount(&locker->client, &locker->session))
+		abort();
+	locker->conn = nfs_conn_get(locker->session.conn);
+	if (pthread_create(&locker->thread, NULL, run, locker))
 		abort();
 }
 
