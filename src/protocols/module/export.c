@@ -120,6 +120,14 @@ static void tell_refused(const struct gsh_export *export,
 			 sub_export->fsal->name, refused);
 }
 
+/* If bc_fsal_lease_adopts(): of a Ganesha that does not fit nothing is looked at. */
+static void adopt(const struct gsh_export *export,
+		  struct fsal_export *sub_export)
+{
+	bc_fsal_lease_adopt(sub_export);
+	tell_refused(export, sub_export);
+}
+
 fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 			       struct config_error_type *err_type,
 			       const struct fsal_up_vector *up_ops)
@@ -140,8 +148,8 @@ fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 		return status;
 	}
 	fsal_put(fsal_hdl);
-	bc_fsal_lease_adopt(op_ctx->fsal_export);
-	tell_refused(op_ctx->ctx_export, op_ctx->fsal_export);
+	if (bc_fsal_lease_adopts())
+		adopt(op_ctx->ctx_export, op_ctx->fsal_export);
 	return status;
 }
 
@@ -180,8 +188,8 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 			tell_no_reload();
 		/* Ganesha gives its own reference back after an error only. */
 		fsal_put(fsal_hdl);
-		bc_fsal_lease_adopt(original);
-		tell_refused(op_ctx->ctx_export, original);
+		if (bc_fsal_lease_adopts())
+			adopt(op_ctx->ctx_export, original);
 	}
 	fsal_put(subfsal);
 	return status;
