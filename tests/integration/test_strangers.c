@@ -5,7 +5,6 @@
  * 18.36; statement 18.
  */
 #include "fixture.h"
-#include "sort.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -98,18 +97,18 @@ static double cost_us(struct fixture *f, struct nfs_conn *conn,
 	return (double)(server_cpu_ns(f) - before) / 1e3 / REQUESTS;
 }
 
-static double median(double *values)
+/* What else the machine does only adds: the least is what the server did. */
+static void keep_least(double *least, double cost)
 {
-	nfs_sort_double(values, TURNS);
-	return values[TURNS / 2];
+	if (!*least || cost < *least)
+		*least = cost;
 }
 
 static void test_strangers_cost_the_same_beside_many(void **state)
 {
 	static struct fixture few, many;
 	struct nfs_conn *to_few, *to_many;
-	double beside_few[TURNS], beside_many[TURNS], ratio[TURNS];
-	double result;
+	double beside_few = 0, beside_many = 0;
 
 	(void)state;
 	begin(&few, FEW);
@@ -117,18 +116,15 @@ static void test_strangers_cost_the_same_beside_many(void **state)
 	to_few = fixture_connect(&few, &few.opener);
 	to_many = fixture_connect(&many, &many.opener);
 	for (unsigned int turn = 0; turn < TURNS; turn++) {
-		beside_few[turn] = cost_us(&few, to_few, turn);
-		beside_many[turn] = cost_us(&many, to_many, turn);
-		ratio[turn] = beside_many[turn] / beside_few[turn];
+		keep_least(&beside_few, cost_us(&few, to_few, turn));
+		keep_least(&beside_many, cost_us(&many, to_many, turn));
 	}
-	result = median(ratio);
 	print_message("CREATE_SESSION of a stranger: %.1f us of the server's "
-		      "CPU beside %d clients, %.1f beside %d, ratio %.2f\n",
-		      median(beside_few), FEW, median(beside_many), MANY,
-		      result);
+		      "CPU beside %d clients, %.1f beside %d\n",
+		      beside_few, FEW, beside_many, MANY);
 	fixture_end(&few);
 	fixture_end(&many);
-	assert_true(result < RATIO);
+	assert_true(beside_many < RATIO * beside_few);
 }
 
 int main(void)
