@@ -124,6 +124,7 @@ static void test_each_has_one_and_the_last_lets_the_writer_in(void **state)
 		assert_int_equal(give_back(sharer), NFS4ERR_BAD_STATEID);
 	}
 	fixture_assert_opens(f, "few");
+	assert_int_equal(server_log_count(f->server, "delegations mended"), 0);
 	for (unsigned int i = 0; i < FEW; i++)
 		leave(&sharers[i]);
 }

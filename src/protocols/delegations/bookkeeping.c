@@ -122,16 +122,20 @@ static void mend_recall(state_t *state)
 	mended("a recall that nobody made");
 }
 
-/* A delegation in DELEGRETURN may be counted twice just now. */
+/* A delegation in DELEGRETURN may be counted twice just now.  One that was returned while
+ * there were several still is, where Ganesha has not the lock: no fault of Ganesha's.
+ */
 static void mend_count(struct state_file *file, uint32_t count,
 		       uint32_t returning)
 {
 	uint32_t *counted = &file->fdeleg_stats.fds_curr_delegations;
+	bool too_low = *counted < count;
 
-	if (*counted >= count && *counted <= count + returning)
+	if (!too_low && *counted <= count + returning)
 		return;
 	uatomic_set(counted, count + returning);
-	mended("their count");
+	if (too_low || BC_RETURN_COUNTS_LOCKED)
+		mended("their count");
 }
 
 /* Its end is Ganesha's: _state_del_locked() lets go of the client then.
@@ -250,6 +254,13 @@ void bc_bookkeeping_ended_locked(const struct fsal_obj_handle *obj,
 	while (left < 2 &&
 	       (state = bc_file_next_delegation(obj, state)) != NULL)
 		left += state != ended;
+	/* Ganesha has lowered it already: what is left are some that were returned while
+	 * there were several.
+	 */
+	if (left == 0 && !BC_RETURN_COUNTS_LOCKED)
+		uatomic_set(
+			&obj->state_hdl->file.fdeleg_stats.fds_curr_delegations,
+			0);
 	if (left < 2)
 		bc_waiting_wake(obj);
 }
@@ -307,16 +318,14 @@ static void return_end_locked(struct fsal_obj_handle *obj,
 void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
 			       const stateid4 *stateid, bool returned)
 {
-	uint32_t *counted =
-		&obj->state_hdl->file.fdeleg_stats.fds_curr_delegations;
-
 	STATELOCK_lock(obj);
-	if (returned && bc_file_shared(obj, NULL)) {
-		uatomic_set(counted, *counted - returning_more);
+	/* What it counted more stays: who has counted anew meanwhile has taken it away
+	 * already, and too low is what the count must not be.
+	 */
+	if (returned && bc_file_shared(obj, NULL))
 		bc_bookkeeping_mend_shared_locked(obj);
-	} else {
+	else
 		return_end_locked(obj, stateid);
-	}
 	bc_bookkeeping_ended_locked(obj, NULL);
 	STATELOCK_unlock(obj);
 }
