@@ -257,14 +257,12 @@ static void await_file(struct bc_conflict *conflict,
 }
 
 /* Where the file system itself recalls, whoever opens the file waits in it until the
- * delegation is back, and nobody could return it: Ganesha opens with st_lock held.
+ * delegations are back, the asker's own as well, and nobody could return one: Ganesha
+ * opens with st_lock held.
  */
-static bool opens_what_is_recalled(const struct bc_conflict *conflict,
-				   const state_t *state)
+static bool may_wait_in_file_system(const struct bc_conflict *conflict)
 {
-	return conflict->opens &&
-	       state->state_data.deleg.sd_state == DELEG_RECALL_WIP &&
-	       bc_fsal_lease_is_chained();
+	return conflict->opens && bc_fsal_lease_is_chained();
 }
 
 /* Whether delegations conflict; they are recalled then.
@@ -274,23 +272,25 @@ static bool opens_what_is_recalled(const struct bc_conflict *conflict,
 static bool look_at_delegations(struct bc_conflict *conflict,
 				struct fsal_obj_handle *obj, state_t **own)
 {
+	bool may_wait = may_wait_in_file_system(conflict);
 	bool found = false, recall = false;
 	state_t *state = NULL;
 
 	*own = NULL;
 	await_file(conflict, obj);
-	if (conflict->kind != BC_CONFLICT_CHANGES &&
+	if (conflict->kind != BC_CONFLICT_CHANGES && !may_wait &&
 	    bc_file_shared(obj, NULL)) {
 		bc_bookkeeping_mend_shared_locked(obj);
 		return false;
 	}
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
-		if (bc_asker_holds(&conflict->asker, state) &&
-		    can_pass_own(conflict, state)) {
-			*own = state;
-		} else if (opens_what_is_recalled(conflict, state)) {
+		if (may_wait &&
+		    state->state_data.deleg.sd_state == DELEG_RECALL_WIP) {
 			found = true;
+		} else if (bc_asker_holds(&conflict->asker, state) &&
+			   can_pass_own(conflict, state)) {
+			*own = state;
 		} else if (conflict->kind == BC_CONFLICT_CHANGES ||
 			   bc_type_is_write(state->state_data.deleg.sd_type)) {
 			found = true;
@@ -661,6 +661,12 @@ static bool begin_getattr(struct bc_conflict *conflict,
 	if (!bc_file_delegated(obj))
 		return true;
 	STATELOCK_lock(obj);
+	/* Linux asks with each OPEN: not all of who reads are looked at for that. */
+	if (bc_file_shared(obj, NULL)) {
+		bc_bookkeeping_mend_shared_locked(obj);
+		STATELOCK_unlock(obj);
+		return true;
+	}
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
 		if (!bc_type_is_write(state->state_data.deleg.sd_type))
