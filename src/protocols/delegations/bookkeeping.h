@@ -21,6 +21,7 @@
 #define BC_DELEG_GOING 0x102 /* its export is removed: it is taken back now */
 #define BC_DELEG_GONE                                                          \
 	0x103 /* that is done; only Ganesha's state is still there */
+#define BC_DELEG_LET_GO 0x104 /* recalled; its holder has begun to give it up */
 
 /**
  * Is this a file that can be delegated, and are delegations laid out as known?

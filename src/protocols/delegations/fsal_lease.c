@@ -44,6 +44,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <strings.h>
 #include <urcu/pointer.h>
 #include <urcu/system.h>
 #include <urcu/uatomic.h>
@@ -57,6 +58,7 @@ struct lease_fsal {
 	fsal_status_t (*lease_op2)(struct fsal_obj_handle *obj_hdl,
 				   struct state_t *state, void *owner,
 				   fsal_deleg_t deleg);
+	bool one_lease; /* [K] of a file, behind all of its delegations */
 	bool ready; /* [A] it has no delegations: lease_op2 is answered here */
 	bc_lock_op2 lock_op2; /* [K] once that of its files is ours */
 	bool sees_locks; /* [A] it is: what waits for a lock can be told */
@@ -208,13 +210,33 @@ static fsal_status_t lease_ask(state_t *state, state_owner_t *owner,
 		       fsalstat(ERR_FSAL_NO_ERROR, 0);
 }
 
-/* The file system's own lease. */
+/* Whether another delegation of the file is one that its holder has not let go. */
+static bool others_need_lease(const state_t *but)
+{
+	state_t *state = NULL;
+
+	if (bc_layout_of_delegations() != BC_LAYOUT_FITS)
+		return false;
+	while ((state = bc_file_next_delegation(but->state_obj, state)) != NULL)
+		if (state != but &&
+		    state->state_data.deleg.sd_state != BC_DELEG_LET_GO)
+			return true;
+	return false;
+}
+
+/* The file system's own lease.  One that is behind all delegations of a file is given
+ * back with the last: without it the file system would tell nobody of a conflict.
+ */
 static fsal_status_t lease_chained(const struct lease_fsal *entry,
 				   struct fsal_obj_handle *obj, state_t *state,
 				   void *owner, fsal_deleg_t deleg)
 {
-	fsal_status_t status = entry->lease_op2(obj, state, owner, deleg);
+	fsal_status_t status;
 
+	if (deleg == FSAL_DELEG_NONE && entry->one_lease &&
+	    others_need_lease(state))
+		return fsalstat(ERR_FSAL_NO_ERROR, 0);
+	status = entry->lease_op2(obj, state, owner, deleg);
 	if (deleg != FSAL_DELEG_NONE && FSAL_IS_ERROR(status))
 		bc_count(BC_COUNT_REFUSED_FSAL);
 	return status;
@@ -446,6 +468,8 @@ static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 	entry = gsh_calloc(1, sizeof(*entry));
 	entry->fsal = export->fsal;
 	entry->original = export->exp_ops;
+	entry->one_lease = BC_CEPH_HAS_ONE_LEASE &&
+			   !strcasecmp(export->fsal->name, "CEPH");
 	entry->next = lease_fsals;
 	rcu_assign_pointer(lease_fsals, entry);
 	return entry;

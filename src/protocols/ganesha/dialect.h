@@ -225,6 +225,11 @@ static inline bool bc_client_is_parked(const nfs_client_id_t *client)
  */
 #define BC_RETRIES_AT_THE_END (BC_GANESHA >= 5)
 
+/** FSAL CEPH has one lease for all delegations of a file, on the descriptor that is
+ * everybody's: who gives one back gives all back.
+ */
+#define BC_CEPH_HAS_ONE_LEASE (BC_GANESHA < 9)
+
 /** DELEGRETURN lowers the file's count of delegations with its st_lock held.  That
  * is when the number of delegated files is lowered, too, which is limited.
  */
