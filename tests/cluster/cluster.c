@@ -412,31 +412,41 @@ void cluster_return(struct cluster *c, const struct nfs_file *file)
 	assert_int_equal(nfs_close(&c->session, file), NFS4_OK);
 }
 
-void cluster_claim(struct cluster *c, const struct nfs_file *file,
-		   const char *owner, struct nfs_file *claimed)
+void cluster_send_claim(struct nfs_compound *open, struct nfs_session *session,
+			const struct nfs_file *file, const char *owner)
 {
 	const struct nfs_open_args args = {
 		.share_access = OPEN4_SHARE_ACCESS_READ,
 		.claim = CLAIM_DELEG_CUR_FH,
 		.delegation = file->delegation.stateid,
-		.clientid = c->holder.clientid,
+		.clientid = session->client->clientid,
 		.owner = owner,
 	};
-	struct nfs_compound open;
-	const struct nfs_res *res;
-	int status;
 
-	nfs_compound_init(&open, &c->session);
-	nfs_put_putfh(&open, &file->fh);
-	nfs_put_open(&open, &args);
-	nfs_put_getattr(&open);
-	status = nfs_compound_call(&open);
-	res = nfs_compound_res(&open, OP_OPEN);
-	*claimed = (struct nfs_file){ .fh = file->fh };
-	if (!status)
-		claimed->stateid = res->open.stateid;
-	nfs_compound_fini(&open);
-	assert_int_equal(status, NFS4_OK);
+	nfs_compound_init(open, session);
+	nfs_put_putfh(open, &file->fh);
+	nfs_put_open(open, &args);
+	nfs_put_getfh(open);
+	nfs_put_getattr(open);
+	assert_int_equal(nfs_compound_send(open), 0);
+}
+
+void cluster_claimed(struct nfs_compound *open, struct nfs_file *claimed)
+{
+	*claimed = (struct nfs_file){ 0 };
+	assert_int_equal(nfs_compound_wait(open, SOON), NFS4_OK);
+	claimed->stateid = nfs_compound_res(open, OP_OPEN)->open.stateid;
+	claimed->fh = nfs_compound_res(open, OP_GETFH)->fh;
+	nfs_compound_fini(open);
+}
+
+void cluster_claim(struct cluster *c, const struct nfs_file *file,
+		   const char *owner, struct nfs_file *claimed)
+{
+	struct nfs_compound open;
+
+	cluster_send_claim(&open, &c->session, file, owner);
+	cluster_claimed(&open, claimed);
 }
 
 void cluster_send_open(struct cluster *c, struct nfs_compound *open,

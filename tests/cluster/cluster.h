@@ -127,6 +127,13 @@ void cluster_open_delegated(struct cluster *c, const char *name,
  */
 void cluster_claim(struct cluster *c, const struct nfs_file *file,
 		   const char *owner, struct nfs_file *claimed);
+/** The same of any holder, of which the answer is not waited for; nfs_compound_wait() and
+ * cluster_claimed() do.
+ */
+void cluster_send_claim(struct nfs_compound *open, struct nfs_session *session,
+			const struct nfs_file *file, const char *owner);
+/** It has ended well: what was opened. */
+void cluster_claimed(struct nfs_compound *open, struct nfs_file *claimed);
 /** Return the delegation of @a file, as the holder, and close it. */
 void cluster_return(struct cluster *c, const struct nfs_file *file);
 /** The same, without closing it. Linux looks at its attributes first. */

@@ -162,6 +162,54 @@ static void test_a_holders_other_open_waits_for_its_return(void **state)
 	assert_read_ends(&own);
 }
 
+/* Both have it open in the name of another user, too. */
+static void test_holders_claim_when_each_has_begun(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_compound open, first, other;
+	struct nfs_file file, claimed, others_claimed;
+	struct second second;
+
+	hold_both(c, "claims", &file, &second);
+	recall_both(c, "claims", &open);
+	cluster_send_claim(&first, &c->session, &file, "another user");
+	cluster_assert_waits(&first);
+	cluster_send_claim(&other, &second.session, &second.file,
+			   "another user");
+	cluster_claimed(&other, &others_claimed);
+	cluster_claimed(&first, &claimed);
+	cluster_return(c, &file);
+	return_second(&second);
+	cluster_assert_ends(c, &open, SOON);
+	cluster_write(&c->opener_session, "claims", 1);
+	cluster_assert_open_data(&c->session, &claimed, "claims", 1, DATA_SIZE);
+	cluster_assert_open_data(&second.session, &others_claimed, "claims", 1,
+				 DATA_SIZE);
+	assert_int_equal(nfs_close(&c->session, &claimed), NFS4_OK);
+	assert_int_equal(nfs_close(&second.session, &others_claimed), NFS4_OK);
+	leave(&second);
+}
+
+/* It has nothing to claim. */
+static void test_a_holder_claims_when_the_other_has_returned(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_compound open, claim;
+	struct nfs_file file, claimed;
+	struct second second;
+
+	hold_both(c, "claim", &file, &second);
+	recall_both(c, "claim", &open);
+	cluster_send_claim(&claim, &c->session, &file, "another user");
+	cluster_assert_waits(&claim);
+	return_second(&second);
+	cluster_claimed(&claim, &claimed);
+	cluster_return(c, &file);
+	cluster_assert_ends(c, &open, SOON);
+	assert_int_equal(nfs_close(&c->session, &claimed), NFS4_OK);
+	leave(&second);
+}
+
 int main(void)
 {
 	static const struct cluster_params params = { 0 };
@@ -170,6 +218,8 @@ int main(void)
 		CLUSTER_TEST(test_the_writer_waits_for_both),
 		CLUSTER_TEST(test_an_open_beside_them_waits_for_both),
 		CLUSTER_TEST(test_a_holders_other_open_waits_for_its_return),
+		CLUSTER_TEST(test_holders_claim_when_each_has_begun),
+		CLUSTER_TEST(test_a_holder_claims_when_the_other_has_returned),
 	};
 
 	return cluster_run(tests, ALL_QUICK, &params);

@@ -232,6 +232,15 @@ static bool needs_recall(struct bc_conflict *conflict, state_t *state)
 	return true;
 }
 
+/* By Ganesha, until it is returned. */
+static bool is_recalled(const state_t *state)
+{
+	uint32_t deleg_state = state->state_data.deleg.sd_state;
+
+	return deleg_state == DELEG_RECALL_WIP ||
+	       deleg_state == BC_DELEG_LET_GO;
+}
+
 /* The asker's own does not conflict if it can pass Ganesha's check. */
 static bool can_pass_own(const struct bc_conflict *conflict, const state_t *own)
 {
@@ -285,8 +294,7 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 	}
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
-		if (may_wait &&
-		    state->state_data.deleg.sd_state == DELEG_RECALL_WIP) {
+		if (may_wait && is_recalled(state)) {
 			found = true;
 		} else if (bc_asker_holds(&conflict->asker, state) &&
 			   can_pass_own(conflict, state)) {
@@ -402,15 +410,48 @@ static bool excludes_grants(const struct bc_conflict *conflict)
 	return conflict->kind == BC_CONFLICT_CHANGES && !conflict->opens;
 }
 
-/* What its holder is about to return, and the file system has recalled: an open on the
- * way to that would wait in the file system for the very return.  Not what it may have
- * written under: that is still to come.
+/* Whether others still have what the file system waits for as well; they are recalled.
+ * Context: st_lock is held.
  */
-static void let_go_locked(struct fsal_obj_handle *obj, state_t *own)
+static bool others_keep(struct bc_conflict *conflict,
+			struct fsal_obj_handle *obj, const state_t *own)
 {
-	if (own->state_data.deleg.sd_state == DELEG_RECALL_WIP &&
-	    bc_type_is_read(own->state_data.deleg.sd_type))
-		bc_fsal_lease_let_go_locked(obj, own);
+	bool keep = false, recall = false;
+	state_t *state = NULL;
+
+	bc_bookkeeping_mend_locked(obj);
+	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
+		if (state == own ||
+		    state->state_data.deleg.sd_state == BC_DELEG_LET_GO)
+			continue;
+		keep = true;
+		recall = needs_recall(conflict, state) || recall;
+	}
+	if (recall)
+		bc_recall_start_locked(obj, NULL);
+	return keep;
+}
+
+/* What its holder is about to return, and the file system has recalled: an open on the
+ * way to that would wait in the file system for the very return, and for those of all
+ * others: it comes again until they have let go, too.  Not what it may have written
+ * under: that is still to come.
+ */
+static void let_go_locked(struct bc_conflict *conflict,
+			  struct fsal_obj_handle *obj, state_t *own)
+{
+	struct state_deleg *deleg = &own->state_data.deleg;
+
+	if (!is_recalled(own) || !bc_type_is_read(deleg->sd_type) ||
+	    !bc_fsal_lease_is_chained())
+		return;
+	if (deleg->sd_state == DELEG_RECALL_WIP) {
+		deleg->sd_state = (enum deleg_state)BC_DELEG_LET_GO;
+		bc_waiting_wake(obj);
+	}
+	await_file(conflict, obj);
+	conflict->found = others_keep(conflict, obj, own);
+	bc_fsal_lease_let_go_locked(obj, own);
 }
 
 /* "the stateid must be that of a delegation for the file": CLAIM_DELEGATE_CUR and
@@ -428,8 +469,8 @@ static bool check_claim(struct bc_conflict *conflict,
 		 !bc_type_is_write(own->state_data.deleg.sd_type))
 		conflict->refused = NFS4ERR_OPENMODE;
 	else
-		let_go_locked(obj, own);
-	return conflict->refused == NFS4_OK;
+		let_go_locked(conflict, obj, own);
+	return bc_conflict_status(conflict) == NFS4_OK;
 }
 
 /* Before the last word, which is not asked for in all versions. */

@@ -44,7 +44,7 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <strings.h>
+#include <string.h>
 #include <urcu/pointer.h>
 #include <urcu/system.h>
 #include <urcu/uatomic.h>
