@@ -23,7 +23,8 @@ MUTUAL = 2  # GSS_C_MUTUAL_FLAG
 
 CLOSE, COMMIT, DELEGRETURN, GETATTR, GETFH, LOCKU, LOOKUP = 4, 5, 8, 9, 10, 14, 15
 OPEN_DOWNGRADE, PUTFH, PUTROOTFH, READ, SECINFO, WRITE = 21, 22, 24, 25, 33, 38
-BIND_CONN_TO_SESSION, EXCHANGE_ID, CREATE_SESSION, DESTROY_SESSION = 41, 42, 43, 44
+BACKCHANNEL_CTL, BIND_CONN_TO_SESSION, EXCHANGE_ID = 40, 41, 42
+CREATE_SESSION, DESTROY_SESSION = 43, 44
 FREE_STATEID, LAYOUTRETURN, SECINFO_NO_NAME, SEQUENCE, TEST_STATEID = 45, 51, 52, 53, 55
 DESTROY_CLIENTID = 57
 
@@ -32,6 +33,7 @@ BAD_STATEID, BADSESSION, STALE_CLIENTID = 10025, 10052, 10022
 NOT_BOUND, WRONG_CRED = 10055, 10082
 
 SP4_NONE, SP4_MACH_CRED = 0, 1
+FORE, BACK = 1, 2  # channels
 
 
 # GSS --------------------------------------------------------------------------
@@ -317,9 +319,13 @@ def create_session(clientid, sequence):
             + words(0x40000000, 1, AUTH_NONE))
 
 
-def bind(session):
-    """To the fore channel."""
-    return words(BIND_CONN_TO_SESSION) + session + words(1, 0)
+def bind(session, channel=FORE):
+    return words(BIND_CONN_TO_SESSION) + session + words(channel, 0)
+
+
+def backchannel_ctl(program):
+    """With AUTH_NONE."""
+    return words(BACKCHANNEL_CTL, program, 1, AUTH_NONE)
 
 
 def sequence(session, number):
@@ -345,6 +351,14 @@ def putfh(handle):
 
 def delegreturn(stateid=bytes(16)):
     return words(DELEGRETURN) + stateid
+
+
+def free_stateid(stateid=bytes(16)):
+    return words(FREE_STATEID) + stateid
+
+
+def test_stateid(stateid=bytes(16)):
+    return words(TEST_STATEID, 1) + stateid
 
 
 def getattr_size():

@@ -175,6 +175,7 @@ ALLOW = {gss.CLOSE, gss.COMMIT, gss.DELEGRETURN, gss.LOCKU, gss.OPEN_DOWNGRADE,
 ALLOWED = {gss.CLOSE, gss.DELEGRETURN, gss.LOCKU, gss.OPEN_DOWNGRADE,
            gss.FREE_STATEID, gss.TEST_STATEID}
 OWNER = b"scripted"
+PROGRAM = 0x40000777
 
 
 class Scripted:
@@ -197,12 +198,15 @@ class Scripted:
             context.service = service
         return (connection or self.connection).call(context, *ops)
 
+    def others(self):
+        """Who is not the machine: a stranger, the machine without integrity,
+        and nobody at all."""
+        return ((self.stranger, gss.INTEGRITY), (self.stranger, gss.PRIVACY),
+                (self.machine, gss.NONE), (None, gss.NONE))
+
     def refused(self, op, status, request, connection=None):
-        """What only the machine may is refused to a stranger, without integrity,
-        and to nobody at all."""
-        for context, service in ((self.stranger, gss.INTEGRITY),
-                                 (self.stranger, gss.PRIVACY),
-                                 (self.machine, gss.NONE), (None, gss.NONE)):
+        """What only the machine may is refused to others."""
+        for context, service in self.others():
             self.call(context, request, service=service,
                       connection=connection).expect(op, status)
 
@@ -233,13 +237,13 @@ class Scripted:
 def agreed(world):
     """Who gets SP4_MACH_CRED, with which operations, and for how long."""
     scripted = Scripted(world)
-    asked = (ENFORCE, ALLOW)
+    asked = (ENFORCE | {gss.BACKCHANNEL_CTL}, ALLOW)
     for context in (scripted.machine, None):
         scripted.call(context, gss.exchange_id(OWNER, asked), service=gss.NONE
                       ).expect(gss.EXCHANGE_ID, gss.INVAL)
     for service in (gss.INTEGRITY, gss.PRIVACY):
         first, enforced, allowed = scripted.exchange(asked, service)
-        if (enforced, allowed) != (ENFORCE, ALLOWED):
+        if (enforced, allowed) != (asked[0], ALLOWED):
             raise LabError(f"enforced {enforced}, allowed {allowed}")
     scripted.create(first)
     # The owner is the machine's now, and what was agreed is not changed.
@@ -248,7 +252,7 @@ def agreed(world):
     scripted.refused(gss.EXCHANGE_ID, gss.CLID_INUSE,
                      gss.exchange_id(OWNER, None, b"restarts"))
     before = scripted.clientid
-    if scripted.exchange(None)[1:] != (ENFORCE, ALLOWED):
+    if scripted.exchange(None)[1:] != (asked[0], ALLOWED):
         raise LabError("what was agreed has changed")
     if scripted.clientid != before:
         raise LabError("the client id has changed")
@@ -260,17 +264,26 @@ def maintained(world):
     scripted = Scripted(world)
     scripted.create(scripted.exchange((ENFORCE, ALLOW))[0])
     scripted.compound(scripted.machine)
+    # From the machine's own address, where Bind_Policy would let them.
+    back = gss.Connection(lab.SERVER_ADDRESS)
+    scripted.call(scripted.machine, gss.bind(scripted.session, gss.BACK),
+                  connection=back).expect(gss.BIND_CONN_TO_SESSION)
+    control = gss.backchannel_ctl(PROGRAM)
+    for context, service in scripted.others():
+        scripted.compound(context, control, service=service).expect(
+            gss.BACKCHANNEL_CTL, gss.INVAL)
+    scripted.compound(scripted.machine, control).expect(gss.BACKCHANNEL_CTL)
     second = gss.Connection(lab.SERVER_ADDRESS)
+    number = gss.sequence(scripted.session, scripted.slot + 1)
     for context in (scripted.machine, None):
-        scripted.call(context, gss.sequence(scripted.session, 2),
-                      connection=second).expect(gss.SEQUENCE, gss.NOT_BOUND)
+        scripted.call(context, number, connection=second).expect(
+            gss.SEQUENCE, gss.NOT_BOUND)
     scripted.refused(gss.BIND_CONN_TO_SESSION, gss.BADSESSION,
                      gss.bind(scripted.session), second)
     scripted.call(scripted.machine, gss.bind(scripted.session),
                   service=gss.PRIVACY, connection=second
                   ).expect(gss.BIND_CONN_TO_SESSION)
-    scripted.call(scripted.machine, gss.sequence(scripted.session, 2),
-                  connection=second).after_sequence()
+    scripted.call(scripted.machine, number, connection=second).after_sequence()
     scripted.refused(gss.DESTROY_SESSION, gss.WRONG_CRED,
                      gss.destroy_session(scripted.session))
     scripted.call(scripted.machine, gss.destroy_session(scripted.session)
@@ -308,6 +321,14 @@ def exempt(world):
     through.expect(gss.DELEGRETURN, gss.BAD_STATEID)
     for context, service, ops in (
             (scripted.machine, gss.INTEGRITY, [gss.getattr_size()]),
+            (scripted.machine, gss.INTEGRITY,
+             [gss.getattr_size(), gss.test_stateid()]),
+            (scripted.machine, gss.INTEGRITY,
+             [gss.getattr_size(), gss.free_stateid()]),
+            (scripted.machine, gss.INTEGRITY,
+             [gss.getattr_size(), handle, gss.getattr_size(), ends]),
+            (scripted.machine, gss.INTEGRITY,
+             [gss.getattr_size(), gss.getattr_size(), ends]),
             (scripted.machine, gss.INTEGRITY, [gss.read(), ends]),
             (scripted.machine, gss.INTEGRITY, [ends, gss.read()]),
             (scripted.machine, gss.NONE, [ends]),

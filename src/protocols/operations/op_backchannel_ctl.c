@@ -7,7 +7,7 @@
  */
 #include "operations/compound.h"
 #include "operations/operations.h"
-#include "operations/principal.h"
+#include "operations/protection.h"
 
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -37,7 +37,7 @@ static nfsstat4 set_security(struct bc_session *session,
 {
 	struct bc_security *security;
 
-	if (!bc_principal_may_bind(session, data, "BACKCHANNEL_CTL"))
+	if (!bc_protection_may_bind(session, data, "BACKCHANNEL_CTL"))
 		return NFS4ERR_INVAL;
 	if (names_gss_handle(args))
 		return NFS4ERR_NOENT;

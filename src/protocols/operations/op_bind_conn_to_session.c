@@ -4,7 +4,6 @@
  */
 #include "operations/compound.h"
 #include "operations/operations.h"
-#include "operations/principal.h"
 #include "operations/protection.h"
 
 #include "transport/transport.h"
@@ -60,18 +59,6 @@ static bool valid_dir(channel_dir_from_client4 dir)
 	       dir == CDFC4_FORE_OR_BOTH || dir == CDFC4_BACK_OR_BOTH;
 }
 
-/* "If SP4_MACH_CRED is used, RPCSEC_GSS MUST be used with the integrity or privacy
- * services, using the principal that created the client ID." 18.34.3.  Bind_Policy
- * is for all others.
- */
-static bool may_bind(const struct bc_session *session,
-		     const compound_data_t *data, const char *operation)
-{
-	if (bc_session_is_protected(session))
-		return bc_protection_admits_to(session, data->req, operation);
-	return bc_principal_may_bind(session, data, operation);
-}
-
 /* Of our sessions those that the sender may bind to, +1 ref.  The check comes
  * before Ganesha's part, which renews the lease and notes the address.
  *
@@ -83,7 +70,8 @@ static nfsstat4 session_to_bind(const BIND_CONN_TO_SESSION4args *args,
 				struct bc_session **session)
 {
 	*session = bc_session_named(args->bctsa_sessid);
-	if (!*session || may_bind(*session, data, "BIND_CONN_TO_SESSION"))
+	if (!*session ||
+	    bc_protection_may_bind(*session, data, "BIND_CONN_TO_SESSION"))
 		return NFS4_OK;
 	bc_session_put(*session);
 	return NFS4ERR_BADSESSION;

@@ -19,24 +19,35 @@
 
 #include <urcu-bp.h>
 
-/* Does a COMPOUND end state, and nothing else?  Linux asks for a file's attributes
- * with it.
+/* Of what a machine may be allowed, what ends state of a file. */
+static bool ends_state_of_file(nfs_opnum4 opcode)
+{
+	return opcode == NFS4_OP_CLOSE || opcode == NFS4_OP_DELEGRETURN ||
+	       opcode == NFS4_OP_LOCKU || opcode == NFS4_OP_OPEN_DOWNGRADE;
+}
+
+/* Does a COMPOUND end state of one file, and nothing else?  Linux asks for its
+ * attributes with that.
  */
 static bool ends_state(const compound_data_t *data,
 		       const state_protect_ops4 *agreed)
 {
-	bool ends = false;
+	unsigned int files = 0, attributes = 0, ends = 0;
 
 	for (uint32_t i = 0; i < data->argarray_len; i++) {
 		nfs_opnum4 opcode = data->argarray[i].argop;
 
-		if (bc_protection_has(&agreed->spo_must_allow, opcode))
-			ends = true;
-		else if (opcode != NFS4_OP_SEQUENCE &&
-			 opcode != NFS4_OP_PUTFH && opcode != NFS4_OP_GETATTR)
+		if (opcode == NFS4_OP_PUTFH)
+			files++;
+		else if (opcode == NFS4_OP_GETATTR)
+			attributes++;
+		else if (ends_state_of_file(opcode) &&
+			 bc_protection_has(&agreed->spo_must_allow, opcode))
+			ends++;
+		else if (opcode != NFS4_OP_SEQUENCE)
 			return false;
 	}
-	return ends;
+	return files == 1 && attributes <= 1 && ends > 0;
 }
 
 /* Does a machine end state of its own client? */

@@ -205,6 +205,14 @@ bool bc_protection_admits_to(const struct bc_session *session,
 	return false;
 }
 
+bool bc_protection_may_bind(const struct bc_session *session,
+			    const compound_data_t *data, const char *operation)
+{
+	if (bc_session_is_protected(session))
+		return bc_protection_admits_to(session, data->req, operation);
+	return bc_principal_may_bind(session, data, operation);
+}
+
 /* "After the client ID is confirmed, as long as the lease associated with the
  * client ID is unexpired, a subsequent EXCHANGE_ID operation that uses the same
  * eia_clientowner.co_owner as the first EXCHANGE_ID MUST also use the same
@@ -281,12 +289,14 @@ static void agree_on(const bitmap4 *asked, const nfs_opnum4 *ops, size_t count,
 
 /* "If the client requests one or more operations in the set { ... }, then the
  * result spo_must_enforce MUST include the operations the client requested from
- * that set." 18.35.3.  Ganesha supports no DELEGPURGE, whoever sends it.
+ * that set." 18.35.3.  Ganesha supports no DELEGPURGE, whoever sends it.  And what
+ * leads callbacks elsewhere, which a client should ask for, too (2.10.11.3).
  */
 static const nfs_opnum4 enforced[] = {
 	NFS4_OP_DELEGPURGE,	 NFS4_OP_BIND_CONN_TO_SESSION,
 	NFS4_OP_EXCHANGE_ID,	 NFS4_OP_CREATE_SESSION,
 	NFS4_OP_DESTROY_SESSION, NFS4_OP_DESTROY_CLIENTID,
+	NFS4_OP_BACKCHANNEL_CTL,
 };
 
 /* What ends state, and no more: Linux sends with the machine's credential whatever

@@ -82,6 +82,19 @@ bool bc_protection_is_machine(const struct bc_session *session,
 bool bc_protection_admits_to(const struct bc_session *session,
 			     const struct svc_req *req, const char *operation);
 
+/**
+ * May an operation's sender have a session's callbacks sent elsewhere?  "If
+ * SP4_MACH_CRED is used, RPCSEC_GSS MUST be used with the integrity or privacy
+ * services, using the principal that created the client ID." 18.34.3.  Bind_Policy
+ * is for all others.  A refusal is counted and logged.
+ *
+ * @param[in] operation  its name, for the log
+ *
+ * Context: an operation's handler.
+ */
+bool bc_protection_may_bind(const struct bc_session *session,
+			    const compound_data_t *data, const char *operation);
+
 /** The client id has ended. Context: any thread; no lock of Ganesha's is held. */
 void bc_protection_forget(clientid4 clientid);
 
