@@ -34,6 +34,17 @@ static bool agree(const EXCHANGE_ID4args *args, const compound_data_t *data,
 		       agreed);
 }
 
+/* "Update but Wrong Principal ... The server returns NFS4ERR_PERM" 18.35.4, and
+ * else: "If none of the above situations apply, the server MUST return
+ * NFS4ERR_CLID_INUSE." 2.4.1
+ */
+static nfsstat4 not_the_owners(const EXCHANGE_ID4args *args)
+{
+	return args->eia_flags & EXCHGID4_FLAG_UPD_CONFIRMED_REC_A ?
+		       NFS4ERR_PERM :
+		       NFS4ERR_CLID_INUSE;
+}
+
 enum nfs_req_result bc_op_exchange_id(struct nfs_argop4 *op,
 				      compound_data_t *data,
 				      struct nfs_resop4 *resp)
@@ -45,11 +56,8 @@ enum nfs_req_result bc_op_exchange_id(struct nfs_argop4 *op,
 	state_protect_ops4 agreed;
 	enum nfs_req_result result;
 
-	/* "If none of the above situations apply, the server MUST return
-	 * NFS4ERR_CLID_INUSE." 2.4.1
-	 */
 	if (!bc_protection_admits_owner(&args->eia_clientowner, data->req))
-		return bc_operation_fail(op, resp, NFS4ERR_CLID_INUSE);
+		return bc_operation_fail(op, resp, not_the_owners(args));
 	/* "... the client MUST send the EXCHANGE_ID request with RPCSEC_GSS as the
 	 * security flavor, and with a service of RPC_GSS_SVC_INTEGRITY or
 	 * RPC_GSS_SVC_PRIVACY." 18.35.3
