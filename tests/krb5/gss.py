@@ -28,11 +28,12 @@ CREATE_SESSION, DESTROY_SESSION = 43, 44
 FREE_STATEID, LAYOUTRETURN, SECINFO_NO_NAME, SEQUENCE, TEST_STATEID = 45, 51, 52, 53, 55
 DESTROY_CLIENTID = 57
 
-OK, INVAL, WRONGSEC, CLID_INUSE = 0, 22, 10016, 10017
+OK, PERM, INVAL, WRONGSEC, CLID_INUSE = 0, 1, 22, 10016, 10017
 BAD_STATEID, BADSESSION, STALE_CLIENTID = 10025, 10052, 10022
 NOT_BOUND, WRONG_CRED = 10055, 10082
 
 SP4_NONE, SP4_MACH_CRED = 0, 1
+UPDATE = 0x40000000  # EXCHGID4_FLAG_UPD_CONFIRMED_REC_A
 FORE, BACK = 1, 2  # channels
 
 
@@ -303,12 +304,12 @@ class Results:
 
 # Operations ---------------------------------------------------------------------
 
-def exchange_id(owner, protect, verifier=b"verifier"):
+def exchange_id(owner, protect, verifier=b"verifier", flags=0):
     """@protect  None, or (what to enforce, what to allow): SP4_MACH_CRED"""
     asked = (words(SP4_MACH_CRED) + bitmap(*protect[0]) + bitmap(*protect[1])
              if protect else words(SP4_NONE))
-    return (words(EXCHANGE_ID) + verifier + opaque(owner) + words(0) + asked
-            + words(0))
+    return (words(EXCHANGE_ID) + verifier + opaque(owner) + words(flags)
+            + asked + words(0))
 
 
 def create_session(clientid, sequence):

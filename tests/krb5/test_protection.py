@@ -176,6 +176,7 @@ ALLOWED = {gss.CLOSE, gss.DELEGRETURN, gss.LOCKU, gss.OPEN_DOWNGRADE,
            gss.FREE_STATEID, gss.TEST_STATEID}
 OWNER = b"scripted"
 PROGRAM = 0x40000777
+UNCONFIRMED = 8  # client ids of one owner and principal
 
 
 class Scripted:
@@ -210,9 +211,10 @@ class Scripted:
             self.call(context, request, service=service,
                       connection=connection).expect(op, status)
 
-    def exchange(self, protect, service=gss.INTEGRITY):
-        """EXCHANGE_ID; what has been agreed on."""
-        reader = self.call(self.machine, gss.exchange_id(OWNER, protect),
+    def exchange(self, protect, service=gss.INTEGRITY, context=None):
+        """EXCHANGE_ID, the machine's or another's; what has been agreed on."""
+        reader = self.call(context or self.machine,
+                           gss.exchange_id(OWNER, protect),
                            service=service).expect(gss.EXCHANGE_ID)
         self.clientid, first = reader.long(), reader.word()
         reader.word()  # flags
@@ -251,11 +253,30 @@ def agreed(world):
                      gss.exchange_id(OWNER, None))
     scripted.refused(gss.EXCHANGE_ID, gss.CLID_INUSE,
                      gss.exchange_id(OWNER, None, b"restarts"))
+    scripted.refused(gss.EXCHANGE_ID, gss.PERM,
+                     gss.exchange_id(OWNER, None, flags=gss.UPDATE))
     before = scripted.clientid
     if scripted.exchange(None)[1:] != (asked[0], ALLOWED):
         raise LabError("what was agreed has changed")
     if scripted.clientid != before:
         raise LabError("the client id has changed")
+    world.server.stop()
+
+
+def unconfirmed(world):
+    """Who asks in a loop and confirms nothing has so many client ids, and costs
+    nobody else his."""
+    scripted = Scripted(world)
+    clientids = []
+    for context in [scripted.machine] + (UNCONFIRMED + 1) * [scripted.stranger]:
+        scripted.exchange((ENFORCE, ALLOW), context=context)
+        clientids.append(scripted.clientid)
+    kept, ended, *others = clientids
+    for clientid, status in ((kept, gss.WRONG_CRED),
+                             (ended, gss.STALE_CLIENTID),
+                             *((other, gss.WRONG_CRED) for other in others)):
+        scripted.call(None, gss.create_session(clientid, 1), service=gss.NONE
+                      ).expect(gss.CREATE_SESSION, status)
     world.server.stop()
 
 
@@ -344,7 +365,8 @@ for scenario in (user_without, user, user_of_krb5p_only, server_restarted,
                  other_principal):
     scenario.deadline = 120
 
-SCENARIOS = (agreed, maintained, exempt, user_without, user, user_of_krb5p_only)
+SCENARIOS = (agreed, unconfirmed, maintained, exempt, user_without, user,
+             user_of_krb5p_only)
 LONG = (breaks, breaks_of_krb5p_only, nconnect_4, sys_beside, server_restarted,
         other_principal)
 

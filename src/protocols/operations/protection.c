@@ -15,8 +15,10 @@
  *   that.  Otherwise nobody does: each new agreement looks at the two that were
  *   looked at least recently, and ends those whose client id Ganesha does not have
  *   any more.  One that is not confirmed is kept for two leases: Ganesha keeps it for
- *   one.
- * Invariant: no client id that Ganesha knows loses its agreement.
+ *   one, and ends it at the next EXCHANGE_ID of its owner to the same address; so of
+ *   one owner and principal there are UNCONFIRMED_MAX at most.
+ * Invariant: no client id that Ganesha knows loses its agreement, unless its own
+ *   principal has asked for UNCONFIRMED_MAX others since and confirmed none.
  */
 #include "operations/protection.h"
 
@@ -38,6 +40,8 @@
 
 #define BUCKETS 4096 /* of both tables; a power of two */
 #define LOOKED_AT 2 /* agreements, for each that is made */
+#define UNCONFIRMED_MAX                                                        \
+	8 /* a server's addresses, of which it is asked at once */
 
 /* [P]: guarded by agreements_lock. */
 struct agreement {
@@ -142,17 +146,20 @@ bool bc_protection_is_proof(const struct svc_req *req)
 		cred->gc_svc == RPCSEC_GSS_SVC_PRIVACY);
 }
 
-static bool is_machine(const struct agreement *agreement,
-		       const struct svc_req *req)
+/* Who proves who it is; of nobody else there is an agreement. */
+static void prover_of(const struct svc_req *req, struct bc_principal *prover)
 {
-	struct bc_principal principal;
+	prover->len = 0;
+	if (bc_protection_is_proof(req))
+		bc_principal_of(req, prover);
+}
 
-	if (!bc_protection_is_proof(req))
-		return false;
-	bc_principal_of(req, &principal);
-	return principal.len == agreement->principal_len &&
-	       !memcmp(principal.bytes, agreement->bytes + agreement->owner_len,
-		       principal.len);
+static bool is_machine(const struct agreement *agreement,
+		       const struct bc_principal *prover)
+{
+	return prover->len == agreement->principal_len &&
+	       !memcmp(prover->bytes, agreement->bytes + agreement->owner_len,
+		       prover->len);
 }
 
 static void tell_refused(clientid4 clientid, const char *operation)
@@ -168,13 +175,15 @@ static void tell_refused(clientid4 clientid, const char *operation)
 bool bc_protection_admits(clientid4 clientid, const struct svc_req *req,
 			  const char *operation)
 {
+	struct bc_principal prover;
 	struct agreement *agreement;
 	bool admitted;
 
+	prover_of(req, &prover);
 	pthread_mutex_lock(&agreements_lock);
 	agreement = find_locked(clientid);
 	/* Of one that has ended Ganesha says so, and its client begins anew. */
-	admitted = !agreement || is_machine(agreement, req) ||
+	admitted = !agreement || is_machine(agreement, &prover) ||
 		   is_over_locked(agreement);
 	pthread_mutex_unlock(&agreements_lock);
 	if (!admitted)
@@ -186,13 +195,11 @@ bool bc_protection_admits(clientid4 clientid, const struct svc_req *req,
 bool bc_protection_is_machine(const struct bc_session *session,
 			      const struct svc_req *req)
 {
-	struct bc_principal principal;
+	struct bc_principal prover;
 
-	if (!bc_protection_is_proof(req))
-		return false;
-	bc_principal_of(req, &principal);
-	return bc_session_same_principal(session, principal.bytes,
-					 principal.len);
+	prover_of(req, &prover);
+	return prover.len > 0 &&
+	       bc_session_same_principal(session, prover.bytes, prover.len);
 }
 
 bool bc_protection_admits_to(const struct bc_session *session,
@@ -242,12 +249,15 @@ bool bc_protection_admits_owner(const client_owner4 *owner,
 				const struct svc_req *req)
 {
 	const struct agreement *agreement;
+	struct bc_principal prover;
 	clientid4 refused = 0;
 
+	prover_of(req, &prover);
 	pthread_mutex_lock(&agreements_lock);
 	prepare_locked();
 	cds_list_for_each_entry(agreement, bucket_of_owner(owner), by_owner) {
-		if (!is_owner(agreement, owner) || is_machine(agreement, req) ||
+		if (!is_owner(agreement, owner) ||
+		    is_machine(agreement, &prover) ||
 		    !has_lease(agreement->clientid))
 			continue;
 		refused = agreement->clientid;
@@ -324,6 +334,26 @@ static void look_at_oldest_locked(void)
 	}
 }
 
+/* Make room for one more that is not confirmed.  The first in the list is the last
+ * that was made.
+ */
+static void limit_unconfirmed_locked(const client_owner4 *owner,
+				     const struct bc_principal *principal)
+{
+	struct agreement *agreement, *next;
+	unsigned int unconfirmed = 0;
+
+	cds_list_for_each_entry_safe(agreement, next, bucket_of_owner(owner),
+				     by_owner) {
+		if (!is_owner(agreement, owner) ||
+		    !is_machine(agreement, principal))
+			continue;
+		if (is_over_locked(agreement) ||
+		    (!agreement->confirmed && ++unconfirmed == UNCONFIRMED_MAX))
+			end_locked(agreement);
+	}
+}
+
 static struct agreement *agreement_new(clientid4 clientid,
 				       const client_owner4 *owner,
 				       const struct bc_principal *principal,
@@ -366,6 +396,7 @@ int bc_protection_agree(clientid4 clientid, const client_owner4 *owner,
 	pthread_mutex_lock(&agreements_lock);
 	prepare_locked();
 	look_at_oldest_locked();
+	limit_unconfirmed_locked(owner, &principal);
 	cds_list_add(&agreement->by_id,
 		     bucket(ids, &clientid, sizeof(clientid)));
 	cds_list_add(&agreement->by_owner, bucket_of_owner(owner));
