@@ -70,8 +70,11 @@ static nfsstat4 session_to_bind(const BIND_CONN_TO_SESSION4args *args,
 				struct bc_session **session)
 {
 	*session = bc_session_named(args->bctsa_sessid);
-	if (!*session ||
-	    bc_protection_may_bind(*session, data, "BIND_CONN_TO_SESSION"))
+	if (!*session)
+		return bc_protection_is_lost(args->bctsa_sessid) ?
+			       NFS4ERR_BADSESSION :
+			       NFS4_OK;
+	if (bc_protection_may_bind(*session, data, "BIND_CONN_TO_SESSION"))
 		return NFS4_OK;
 	bc_session_put(*session);
 	return NFS4ERR_BADSESSION;

@@ -21,7 +21,8 @@ enum nfs_req_result bc_op_destroy_session(struct nfs_argop4 *op,
 	/* "... the RPCSEC_GSS principal that created the session MUST be the one
 	 * that destroys the session, using RPCSEC_GSS privacy or integrity."
 	 */
-	if (bc_protection_admits_to(session, data->req, "DESTROY_SESSION"))
+	if (bc_protection_admits_to(args->dsa_sessionid, session, data->req,
+				    "DESTROY_SESSION"))
 		result = bc_operation_original(op, data, resp);
 	else
 		result = bc_operation_fail(op, resp, NFS4ERR_WRONG_CRED);

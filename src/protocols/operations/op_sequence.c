@@ -5,6 +5,7 @@
 #include "operations/compound.h"
 #include "operations/held.h"
 #include "operations/operations.h"
+#include "operations/protection.h"
 
 #include "ganesha/configuration.h"
 #include "ganesha/layout.h"
@@ -62,23 +63,26 @@ static enum nfs_req_result run_original(struct nfs_argop4 *op,
 /* Before a slot is taken: nothing is to be remembered of the request.  Where no
  * client has state protection, nothing is looked up.
  */
-static bool may_come_over(const SEQUENCE4args *args,
-			  const compound_data_t *data)
+static nfsstat4 check_connection(const SEQUENCE4args *args,
+				 const compound_data_t *data)
 {
 	struct bc_session *session;
 	bool admitted;
 
 	if (!bc_module_config.machine_credentials)
-		return true;
+		return NFS4_OK;
 	session = bc_session_named(args->sa_sessionid);
 	if (!session)
-		return true;
+		return bc_protection_is_lost(args->sa_sessionid) ?
+			       NFS4ERR_BADSESSION :
+			       NFS4_OK;
 	admitted = bc_session_admits(session,
 				     bc_transport_conn_of(data->req->rq_xprt));
 	bc_session_put(session);
-	if (!admitted)
-		bc_count(BC_COUNT_PROTECTION_CONNECTION);
-	return admitted;
+	if (admitted)
+		return NFS4_OK;
+	bc_count(BC_COUNT_PROTECTION_CONNECTION);
+	return NFS4ERR_CONN_NOT_BOUND_TO_SESSION;
 }
 
 /* The client may have lost the paths that it still seems to have. */
@@ -102,11 +106,12 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	enum nfs_req_result result;
 	struct bc_session_status status;
 	nfs_client_id_t *client;
+	nfsstat4 checked;
 	bool trusted;
 
-	if (!may_come_over(&op->nfs_argop4_u.opsequence, data))
-		return bc_operation_fail(op, resp,
-					 NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	checked = check_connection(&op->nfs_argop4_u.opsequence, data);
+	if (checked != NFS4_OK)
+		return bc_operation_fail(op, resp, checked);
 	result = run_original(op, data, resp);
 	/* A replay has the answer of the first time. */
 	if (result != NFS_REQ_OK || res->sr_status != NFS4_OK ||

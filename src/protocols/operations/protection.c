@@ -202,22 +202,46 @@ bool bc_protection_is_machine(const struct bc_session *session,
 	       bc_session_same_principal(session, prover.bytes, prover.len);
 }
 
-bool bc_protection_admits_to(const struct bc_session *session,
+/* The client's own, which Ganesha's ids of sessions begin with. */
+static clientid4 clientid_in(const sessionid4 id)
+{
+	clientid4 clientid;
+
+	memcpy(&clientid, id, sizeof(clientid));
+	return clientid;
+}
+
+bool bc_protection_admits_to(const sessionid4 id,
+			     const struct bc_session *session,
 			     const struct svc_req *req, const char *operation)
 {
-	if (!session || !bc_session_is_protected(session) ||
+	if (!session)
+		return bc_protection_admits(clientid_in(id), req, operation);
+	if (!bc_session_is_protected(session) ||
 	    bc_protection_is_machine(session, req))
 		return true;
 	tell_refused(bc_session_clientid(session), operation);
 	return false;
 }
 
+/* Where the layout does not fit, no session is ours. */
+bool bc_protection_is_lost(const sessionid4 id)
+{
+	state_protect_ops4 agreed;
+
+	return bc_layout() != BC_LAYOUT_MISFIT &&
+	       bc_protection_find(clientid_in(id), &agreed);
+}
+
 bool bc_protection_may_bind(const struct bc_session *session,
 			    const compound_data_t *data, const char *operation)
 {
-	if (bc_session_is_protected(session))
-		return bc_protection_admits_to(session, data->req, operation);
-	return bc_principal_may_bind(session, data, operation);
+	if (!bc_session_is_protected(session))
+		return bc_principal_may_bind(session, data, operation);
+	if (bc_protection_is_machine(session, data->req))
+		return true;
+	tell_refused(bc_session_clientid(session), operation);
+	return false;
 }
 
 /* "After the client ID is confirmed, as long as the lease associated with the

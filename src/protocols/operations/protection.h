@@ -77,10 +77,23 @@ bool bc_protection_is_machine(const struct bc_session *session,
 /**
  * As bc_protection_admits(), by a session of the client's.
  *
- * @param[in] session  NULL: none of ours
+ * @param[in] id
+ * @param[in] session  of that id; NULL: none of ours
  */
-bool bc_protection_admits_to(const struct bc_session *session,
+bool bc_protection_admits_to(const sessionid4 id,
+			     const struct bc_session *session,
 			     const struct svc_req *req, const char *operation);
+
+/**
+ * Is a session lost?  It is its protected client's, but could not be made known to
+ * the core: nobody knows which connections are its.  Who is told that it is not
+ * there makes another.
+ *
+ * @param[in] id  of a session that is not ours
+ *
+ * Context: an operation's handler.
+ */
+bool bc_protection_is_lost(const sessionid4 id);
 
 /**
  * May an operation's sender have a session's callbacks sent elsewhere?  "If
