@@ -169,6 +169,17 @@ static bool was_bound(const CREATE_SESSION4resok *resok)
 	return bound;
 }
 
+/* A protected client's session that is not ours, which is used by nobody. */
+static bool is_lost(const CREATE_SESSION4resok *resok)
+{
+	struct bc_session *session = bc_session_named(resok->csr_sessionid);
+
+	if (!session)
+		return bc_protection_is_lost(resok->csr_sessionid);
+	bc_session_put(session);
+	return false;
+}
+
 /* "csr_flags ... CREATE_SESSION4_FLAG_CONN_BACK_CHAN" is repeated only if the
  * back channel is bound, 18.36.3.
  */
@@ -259,6 +270,11 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	/* Its session is there, also if we cannot serve it. */
 	if (res->csr_status == NFS4_OK)
 		bc_waiting_holder_back(args->csa_clientid);
+	/* Its client starts over.  Told of it by SEQUENCE alone, Linux would make
+	 * another session, and leave out RECLAIM_COMPLETE.
+	 */
+	if (res->csr_status == NFS4_OK && is_lost(resok))
+		result = bc_operation_fail(op, resp, NFS4ERR_STALE_CLIENTID);
 	if (security)
 		bc_security_put(security);
 	return result;

@@ -86,8 +86,7 @@ bool bc_protection_admits_to(const sessionid4 id,
 
 /**
  * Is a session lost?  It is its protected client's, but could not be made known to
- * the core: nobody knows which connections are its.  Who is told that it is not
- * there makes another.
+ * the core: nobody knows which connections are its, and nobody is to use it.
  *
  * @param[in] id  of a session that is not ours
  *
