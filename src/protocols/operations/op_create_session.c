@@ -251,6 +251,8 @@ enum nfs_req_result bc_op_create_session(struct nfs_argop4 *op,
 	if (!bc_protection_admits(args->csa_clientid, data->req,
 				  "CREATE_SESSION"))
 		return bc_operation_fail(op, resp, NFS4ERR_WRONG_CRED);
+	if (bc_protection_is_outdated(args->csa_clientid))
+		return bc_operation_fail(op, resp, NFS4ERR_STALE_CLIENTID);
 
 	usable = choose_security(args, &security);
 	if (usable == TOO_SMALL && asks_for_back(args))

@@ -17,8 +17,9 @@
  *   any more.  One that is not confirmed is kept for two leases: Ganesha keeps it for
  *   one, and ends it at the next EXCHANGE_ID of its owner to the same address; so of
  *   one owner and principal there are UNCONFIRMED_MAX at most.
- * Invariant: no client id that Ganesha knows loses its agreement, unless its own
- *   principal has asked for UNCONFIRMED_MAX others since and confirmed none.
+ * Invariant: no client id that Ganesha knows and may yet confirm loses its
+ *   agreement (bc_protection_is_outdated()), unless its own principal has asked for
+ *   UNCONFIRMED_MAX others since and confirmed none.
  */
 #include "operations/protection.h"
 
@@ -62,6 +63,10 @@ static struct cds_list_head ids[BUCKETS]; /* [P] */
 static struct cds_list_head owners[BUCKETS]; /* [P] */
 static CDS_LIST_HEAD(agreements); /* [P] looked at least recently: the first */
 static bool prepared; /* [P] the buckets are */
+/* [P] Ids that are not confirmed, up to this one, are older than two leases:
+ * Ganesha counts them up.
+ */
+static clientid4 outdated;
 
 static void prepare_locked(void)
 {
@@ -118,9 +123,13 @@ static bool is_over_locked(struct agreement *agreement)
 		agreement->confirmed = true;
 		return false;
 	}
-	return agreement->confirmed ||
-	       bc_now() - agreement->made >
-		       bc_settings_lease() * UINT64_C(2000);
+	if (agreement->confirmed)
+		return true;
+	if (bc_now() - agreement->made <= bc_settings_lease() * UINT64_C(2000))
+		return false;
+	if (outdated < agreement->clientid)
+		outdated = agreement->clientid;
+	return true;
 }
 
 static void end_locked(struct agreement *agreement)
@@ -129,6 +138,22 @@ static void end_locked(struct agreement *agreement)
 	cds_list_del(&agreement->by_owner);
 	cds_list_del(&agreement->in_order);
 	free(agreement);
+}
+
+bool bc_protection_is_outdated(clientid4 clientid)
+{
+	struct hash_latch latch;
+	bool may_be;
+
+	pthread_mutex_lock(&agreements_lock);
+	may_be = clientid <= outdated;
+	pthread_mutex_unlock(&agreements_lock);
+	if (!may_be)
+		return false;
+	if (!bc_client_record_acquire(clientid, &latch))
+		return true;
+	bc_client_record_release(&latch);
+	return false;
 }
 
 /* Credentials ---------------------------------------------------------------- */

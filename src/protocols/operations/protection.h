@@ -107,6 +107,15 @@ bool bc_protection_is_lost(const sessionid4 id);
 bool bc_protection_may_bind(const struct bc_session *session,
 			    const compound_data_t *data, const char *operation);
 
+/**
+ * Is a client id, which is not confirmed, so old that its agreement has been ended?
+ * Ganesha ends it earlier; if it has been kept from that, the id is not to be
+ * confirmed any more, without its protection.
+ *
+ * Context: an operation's handler; holds no lock of Ganesha's.
+ */
+bool bc_protection_is_outdated(clientid4 clientid);
+
 /** The client id has ended. Context: any thread; no lock of Ganesha's is held. */
 void bc_protection_forget(clientid4 clientid);
 
