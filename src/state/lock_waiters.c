@@ -50,7 +50,7 @@ struct waiter {
 	struct cds_list_head of_client; /* [W] of its chain */
 	struct cds_list_head of_all; /* [W] by asked */
 	struct cds_list_head of_turn; /* [W] not WAITS: by since */
-	struct cds_list_head link; /* its finder's, who has a reference */
+	struct cds_list_head link; /* bc_lock_offer()'s, that has a reference */
 	struct cds_list_head before; /* [W] of others, in bc_lock_offer() */
 	const struct bc_call *call; /* [W] that told it last; only compared */
 	struct bc_work work; /* once it waits no more */
@@ -520,20 +520,37 @@ static uint64_t end_told_locked(uint64_t now)
 	return number;
 }
 
-/* Those are told once more, who have a lock in their way that nobody knows. */
-static void again_locked(uint64_t now, struct cds_list_head *found)
+/* One is told once more, who has a lock in its way that nobody knows.
+ * @return it with a reference, or NULL: it is nobody's time
+ */
+static struct waiter *again_locked(uint64_t now)
 {
-	struct waiter *waiter, *next;
+	struct waiter *waiter;
 
-	cds_list_for_each_entry_safe(waiter, next, &elsewhere, of_turn) {
-		if (waiter->since + BC_LOCK_AGAIN > now) {
-			arm_locked(waiter->since + BC_LOCK_AGAIN);
-			break;
-		}
-		set_turn_locked(waiter, TOLD, now);
-		urcu_ref_get(&waiter->ref);
-		cds_list_add_tail(&waiter->link, found);
+	if (cds_list_empty(&elsewhere))
+		return NULL;
+	waiter = cds_list_first_entry(&elsewhere, struct waiter, of_turn);
+	if (waiter->since + BC_LOCK_AGAIN > now) {
+		arm_locked(waiter->since + BC_LOCK_AGAIN);
+		return NULL;
 	}
+	set_turn_locked(waiter, TOLD, now);
+	urcu_ref_get(&waiter->ref);
+	return waiter;
+}
+
+/* One by one: who was told may ask, and be told, while the next is. */
+static void tell_again(uint64_t now)
+{
+	struct waiter *waiter;
+
+	do {
+		pthread_mutex_lock(&waiters_lock);
+		waiter = again_locked(now);
+		pthread_mutex_unlock(&waiters_lock);
+		if (waiter)
+			tell(waiter);
+	} while (waiter);
 }
 
 /* @return the number of those who have not asked for long */
@@ -555,19 +572,15 @@ static uint64_t end_old_locked(uint64_t now)
 
 void bc_lock_expire(uint64_t now)
 {
-	struct waiter *waiter, *next;
 	uint64_t passed, old;
-	CDS_LIST_HEAD(found);
 
 	pthread_mutex_lock(&waiters_lock);
 	passed = end_told_locked(now);
-	again_locked(now, &found);
 	old = end_old_locked(now);
 	pthread_mutex_unlock(&waiters_lock);
 	bc_count_many(BC_COUNT_LOCK_PASSED, passed);
 	bc_count_many(BC_COUNT_LOCK_EXPIRED, old);
-	cds_list_for_each_entry_safe(waiter, next, &found, link)
-		tell(waiter);
+	tell_again(now);
 }
 
 static void timer_run(struct bc_timer *due)

@@ -405,6 +405,47 @@ static void test_waiter_for_an_unknown_lock_is_told_again(void **state)
 	assert_nobody_is_told();
 }
 
+static void *expire_main(void *arg)
+{
+	(void)arg;
+	bc_lock_expire(bc_now() + BC_LOCK_AGAIN);
+	return NULL;
+}
+
+/* While one is told once more, the next asks, and is told for that. */
+static void test_waiter_asks_while_others_are_told_again(void **state)
+{
+	struct bc_lock a = bytes("a", 0, 9), b = bytes("b", 10, 19), kept;
+	struct bc_lock also_a = bytes("z", 0, 9);
+	struct bc_client *alice = bc_client_get(ALICE);
+	uint64_t begun = bc_now();
+	struct bc_conn *conn;
+	pthread_t thread;
+
+	(void)state;
+	(void)fake_path(BOB, 2, 16, &conn);
+	b.client = BOB;
+	wait_for(&a);
+	wait_for(&b);
+	offer(&files[0]);
+	assert_told('a');
+	assert_told('b');
+	assert_int_equal(wish(&a, true), BC_LOCK_WAIT_ALREADY);
+	assert_int_equal(wish(&b, true), BC_LOCK_WAIT_ALREADY);
+	pthread_mutex_lock(&alice->lock); /* who tells her waits for it */
+	CHECK(!pthread_create(&thread, NULL, expire_main, NULL));
+	while (!bc_lock_is_kept(&also_a, &kept))
+		CHECK(bc_now() < begun + FAKE_PATIENCE * SECOND);
+	assert_int_equal(wish(&b, false), BC_LOCK_WAIT_ALREADY);
+	offer(&files[0]);
+	pthread_mutex_unlock(&alice->lock);
+	CHECK(!pthread_join(thread, NULL));
+	assert_told('b');
+	assert_told('a');
+	assert_nobody_is_told();
+	bc_client_put(alice);
+}
+
 /* How waiting ends ------------------------------------------------------------- */
 
 static void test_waiting_ends_with_the_lock_and_what_it_covers(void **state)
@@ -569,6 +610,7 @@ int main(void)
 		TEST(test_waiter_who_refuses_is_passed_at_once),
 		TEST(test_waiter_is_not_passed_for_an_old_callback),
 		TEST(test_waiter_for_an_unknown_lock_is_told_again),
+		TEST(test_waiter_asks_while_others_are_told_again),
 		TEST(test_waiting_ends_with_the_lock_and_what_it_covers),
 		TEST(test_waiting_ends_when_it_is_given_up),
 		TEST(test_waiting_ends_with_its_open),
