@@ -866,7 +866,8 @@ enum bc_lock_wait bc_lock_wait(const struct bc_lock_wish *wish);
  * theirs now, in the order of their arrival.
  *
  * Of several that exclude each other the first is told; the others once it has had
- * the lock, or has not come for it.
+ * the lock, or has not come for it.  After that the others of its client are told
+ * together, until they ask again.
  *
  * @param[in] file
  * @param[in] is_free  is nothing of other owners in the way of this lock?  Called

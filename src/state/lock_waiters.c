@@ -6,7 +6,9 @@
  *   told with CB_NOTIFY_LOCK when it may have it, in the order of arrival.  Who was told
  *   has the lock to itself for a moment, or whoever is nearer would always be first.  Of
  *   those that exclude each other one is told at a time: a lock that is handed over
- *   costs one callback, however many wait for it.
+ *   costs one callback, however many wait for it.  Once one of a client has not come,
+ *   its others do not wait for each other: many whose processes have ended, of which
+ *   no client tells, cost the time of one.
  * Data: each waiter is found by its file, in the order of arrival, and by its client.
  *   All are in a list by when they last asked; those who were told, and those who are in
  *   the way of a lock that the server does not know, are in one by when that was.  One
@@ -43,6 +45,9 @@ struct waiter {
 	uint32_t minorversion; /* [K] */
 	void *place; /* [K] */
 	enum turn turn; /* [W] */
+	bool doubted; /* [W] another of its client's and file's has not come,
+		       * and this one has not asked since
+		       */
 	uint64_t since; /* [W] ms: it is TOLD, or ELSEWHERE */
 	uint64_t asked; /* [W] ms: the last time */
 	bool waits; /* [W] it is in these lists: */
@@ -187,6 +192,21 @@ static void end_locked(struct waiter *waiter, bool has_it)
 	bc_completion_queue(&waiter->work);
 }
 
+/* Who was told does not come, or could not be told: its client's others may not either. */
+static void pass_locked(struct waiter *waiter)
+{
+	struct waiter *other;
+
+	/* If it was doubted, so are they. */
+	if (!waiter->doubted)
+		cds_list_for_each_entry(other, file_chain(waiter->lock.file),
+					of_file)
+			if (other->lock.file == waiter->lock.file &&
+			    other->lock.client == waiter->lock.client)
+				other->doubted = true;
+	end_locked(waiter, false);
+}
+
 static void lock_copy(struct waiter *waiter, const struct bc_lock *lock)
 {
 	uint8_t *owner = waiter->bytes + waiter->notice_len;
@@ -247,6 +267,7 @@ static void asks_again_locked(struct waiter *waiter, bool is_free)
 	uint64_t now = bc_now();
 
 	waiter->asked = now;
+	waiter->doubted = false;
 	cds_list_del(&waiter->of_all);
 	cds_list_add_tail(&waiter->of_all, &all);
 	if (waiter->turn == TOLD)
@@ -307,7 +328,7 @@ static void notice_done(struct bc_call *call, enum bc_outcome outcome,
 	ends = !told_it && waiter->waits && waiter->turn == TOLD &&
 	       waiter->call == call;
 	if (ends)
-		end_locked(waiter, false);
+		pass_locked(waiter);
 	pthread_mutex_unlock(&waiters_lock);
 	if (ends)
 		bc_count(BC_COUNT_LOCK_UNTOLD);
@@ -339,6 +360,13 @@ static void tell(struct waiter *waiter)
 		waiter_put(waiter);
 }
 
+/* Whether a lock waits for a waiter who comes before it. */
+static bool waits_for(const struct bc_lock *lock, const struct waiter *waiter)
+{
+	return exclude(&waiter->lock, lock) &&
+	       !(waiter->doubted && waiter->lock.client == lock->client);
+}
+
 /* Whether somebody who comes before a waiter excludes it. */
 static bool is_behind(const struct waiter *waiter,
 		      const struct cds_list_head *before)
@@ -346,7 +374,7 @@ static bool is_behind(const struct waiter *waiter,
 	const struct waiter *other;
 
 	cds_list_for_each_entry(other, before, before)
-		if (exclude(&other->lock, &waiter->lock))
+		if (waits_for(&waiter->lock, other))
 			return true;
 	return false;
 }
@@ -395,7 +423,7 @@ bool bc_lock_is_kept(const struct bc_lock *lock, struct bc_lock *kept)
 	cds_list_for_each_entry(waiter, file_chain(lock->file), of_file) {
 		found = waiter->turn == TOLD &&
 			waiter->lock.file == lock->file &&
-			exclude(&waiter->lock, lock);
+			waits_for(lock, waiter);
 		if (found) {
 			*kept = waiter->lock;
 			kept->owner = NULL;
@@ -514,7 +542,7 @@ static uint64_t end_told_locked(uint64_t now)
 			arm_locked(waiter->since + BC_LOCK_KEPT);
 			break;
 		}
-		end_locked(waiter, false);
+		pass_locked(waiter);
 		number++;
 	}
 	return number;

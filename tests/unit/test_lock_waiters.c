@@ -337,6 +337,68 @@ static void test_waiter_who_does_not_come_is_passed(void **state)
 	assert_told('b');
 }
 
+/* A client tells of no process that has ended: its others cost no more than one. */
+static void test_waiters_of_who_does_not_come_are_told_together(void **state)
+{
+	struct bc_lock of_bob = all_of("b"), lock = all_of("d"), kept;
+	struct bc_conn *conn;
+
+	(void)state;
+	(void)fake_path(BOB, 2, 16, &conn);
+	of_bob.client = BOB;
+	wait_for_all("a");
+	wait_for(&of_bob);
+	wait_for_all("c");
+	wait_for_all("d");
+	wait_for_all("e");
+	offer(&files[0]);
+	assert_told('a');
+	assert_nobody_is_told();
+	bc_lock_expire(bc_now() + BC_LOCK_KEPT);
+	offer(&files[0]);
+	assert_told('b'); /* in order, as before */
+	assert_nobody_is_told();
+	grant(&of_bob);
+	wait_for(&of_bob);
+	offer(&files[0]);
+	assert_told('c');
+	assert_told('d');
+	assert_told('e');
+	assert_nobody_is_told();
+	/* One of them takes it; others are kept from it. */
+	assert_false(bc_lock_is_kept(&lock, &kept));
+	assert_true(bc_lock_is_kept(&of_bob, &kept));
+	grant(&lock);
+	held = lock;
+	/* Another has come too late, and is trusted again. */
+	lock.owner = "e";
+	assert_int_equal(wish(&lock, false), BC_LOCK_WAIT_ALREADY);
+	bc_lock_expire(bc_now() + BC_LOCK_KEPT);
+	assert_int_equal(bc_lock_waiters_count(), 2);
+	held.file = NULL;
+	offer(&files[0]);
+	assert_told('e');
+	assert_nobody_is_told();
+	lock.owner = "a";
+	assert_true(bc_lock_is_kept(&lock, &kept));
+}
+
+/* The same, once it cannot be told. */
+static void test_waiters_of_who_refuses_are_told_together(void **state)
+{
+	(void)state;
+	wait_for_all("a");
+	wait_for_all("b");
+	wait_for_all("c");
+	offer(&files[0]);
+	assert_told_with('a', NFS4ERR_RESOURCE);
+	settle();
+	offer(&files[0]);
+	assert_told('b');
+	assert_told('c');
+	assert_nobody_is_told();
+}
+
 /* Nobody calls bc_lock_expire() but the timer. */
 static void test_waiter_who_does_not_come_is_passed_in_time(void **state)
 {
@@ -606,6 +668,8 @@ int main(void)
 		TEST(test_waiter_who_asks_again_keeps_its_turn),
 		TEST(test_waiter_with_another_wish_is_another),
 		TEST(test_waiter_who_does_not_come_is_passed),
+		TEST(test_waiters_of_who_does_not_come_are_told_together),
+		TEST(test_waiters_of_who_refuses_are_told_together),
 		TEST(test_waiter_who_does_not_come_is_passed_in_time),
 		TEST(test_waiter_who_refuses_is_passed_at_once),
 		TEST(test_waiter_is_not_passed_for_an_old_callback),
