@@ -39,7 +39,10 @@ static bool takes(fsal_lock_op_t lock_op)
 	return lock_op == FSAL_OP_LOCK || lock_op == FSAL_OP_LOCKB;
 }
 
-/* A client that has restarted, or the server, takes what it had. */
+/* Of NFSv4.  One that waits by NLM would be put among those whom the file system calls,
+ * which knows of nothing: it may overtake, and who was told waits for its end.  A
+ * client that has restarted, or the server, takes what it had.
+ */
 static bool is_kept(const struct bc_lock *lock, const fsal_lock_param_t *param,
 		    fsal_lock_param_t *conflicting)
 {
@@ -65,7 +68,8 @@ fsal_status_t bc_lock_op(bc_lock_op2 original, struct fsal_obj_handle *obj_hdl,
 		return original(obj_hdl, state, owner, lock_op, request_lock,
 				conflicting_lock);
 	nfs4 = bc_lock_describe(&lock, state->state_obj, owner, request_lock);
-	if (takes(lock_op) && is_kept(&lock, request_lock, conflicting_lock))
+	if (takes(lock_op) && nfs4 &&
+	    is_kept(&lock, request_lock, conflicting_lock))
 		return denied();
 	status = original(obj_hdl, state, owner, lock_op, request_lock,
 			  conflicting_lock);
