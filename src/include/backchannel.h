@@ -185,7 +185,7 @@ struct bc_ops {
 	 */
 	void (*lock_next)(void *place);
 
-	/** A place is not needed any more: free it.  May block. */
+	/** Who waited there does not any more: free the place.  May block. */
 	void (*lock_place_free)(void *place);
 };
 
@@ -827,7 +827,8 @@ enum bc_lock_wait {
 	BC_LOCK_WAIT_REFUSED, /* too many wait, or no memory, or the end */
 };
 
-/** Those that wait at most, of a client and of all. */
+/** Those that wait at most, of a client for one file, of a client, and of all. */
+#define BC_LOCK_FILE_WAITERS 128
 #define BC_LOCK_CLIENT_WAITERS 1024
 #define BC_LOCK_SERVER_WAITERS 16384
 
@@ -904,13 +905,17 @@ void bc_lock_closed(const void *file, uint64_t client, const uint8_t *open);
 /**
  * An export goes, and nobody who has come through it waits any more.
  *
+ * Returns when ops->lock_place_free() was called for them.
+ *
  * @param[in] export  only compared
+ *
+ * Context: any thread but the core's; holds no lock that ops->lock_next() takes.
  */
 void bc_lock_export_ended(const void *export);
 
 /**
  * Nobody waits for a lock any more.  Returns when ops->lock_place_free() was called
- * for all that no callback needs.  Context: any thread but the core's; holds no lock.
+ * for all.  Context: any thread but the core's; holds no lock.
  */
 void bc_lock_stop(void);
 

@@ -16,9 +16,9 @@
  *   last.
  * Locking: waiters_lock, a leaf but for timers_lock.  That a file's locks do not change
  *   while it is looked at is its caller's concern.  Callbacks are submitted without it.
- * Lifetime: a waiter has a reference while it waits, and one for its callback.  The
- *   place is freed with the last.  Those who have waited in vain are put on the
- *   completions' thread, which may wait for the server's locks.
+ * Lifetime: a waiter has a reference while it waits, and one for its callback, which
+ *   needs no place.  Who waits no more is put on the completions' thread, which may
+ *   wait for the server's locks: it looks for the next, and frees the place.
  * Invariants: who was told is told once, until it has asked again; whoever waits no
  *   more, and was told, and does not have the lock, is followed by the next.
  */
@@ -141,7 +141,6 @@ static void waiter_release(struct urcu_ref *ref)
 {
 	struct waiter *waiter = caa_container_of(ref, struct waiter, ref);
 
-	bc_core.ops->lock_place_free(waiter->place);
 	free(waiter);
 }
 
@@ -156,6 +155,7 @@ static void waiter_ended(struct bc_work *work)
 
 	if (waiter->passed_on)
 		bc_core.ops->lock_next(waiter->place);
+	bc_core.ops->lock_place_free(waiter->place);
 	waiter_put(waiter);
 }
 
@@ -250,14 +250,20 @@ static struct waiter *find_locked(const struct bc_lock *lock)
 	return NULL;
 }
 
-static bool has_room_locked(uint64_t client)
+/* Each of a file's is compared with its locks, whenever those change. */
+static bool has_room_locked(const struct bc_lock *lock)
 {
 	const struct waiter *waiter;
-	unsigned int of_client = 0;
+	unsigned int of_client = 0, of_file = 0;
 
-	cds_list_for_each_entry(waiter, client_chain(client), of_client)
-		of_client += waiter->lock.client == client;
-	return of_client < BC_LOCK_CLIENT_WAITERS &&
+	cds_list_for_each_entry(waiter, client_chain(lock->client), of_client) {
+		if (waiter->lock.client != lock->client)
+			continue;
+		of_client++;
+		of_file += waiter->lock.file == lock->file;
+	}
+	return of_file < BC_LOCK_FILE_WAITERS &&
+	       of_client < BC_LOCK_CLIENT_WAITERS &&
 	       count < BC_LOCK_SERVER_WAITERS;
 }
 
@@ -280,7 +286,7 @@ static bool add_locked(const struct bc_lock_wish *wish)
 {
 	struct waiter *waiter = NULL;
 
-	if (!ended && has_room_locked(wish->lock.client))
+	if (!ended && has_room_locked(&wish->lock))
 		waiter = waiter_new(wish);
 	if (!waiter)
 		return false;
@@ -506,8 +512,8 @@ void bc_lock_client_ended(uint64_t client)
 	bc_count_many(BC_COUNT_LOCK_LEFT, number);
 }
 
-/* @param[in] export  NULL: of all */
-static void end_of_export(const void *export)
+/* @param[in] export  NULL: of all. @return how many */
+static uint64_t end_of_export(const void *export)
 {
 	struct waiter *waiter, *next;
 	uint64_t number = 0;
@@ -521,12 +527,13 @@ static void end_of_export(const void *export)
 	}
 	pthread_mutex_unlock(&waiters_lock);
 	bc_count_many(BC_COUNT_LOCK_LEFT, number);
+	return number;
 }
 
 void bc_lock_export_ended(const void *export)
 {
-	if (bc_lock_waiters())
-		end_of_export(export);
+	if (bc_lock_waiters() && end_of_export(export))
+		bc_worker_flush(bc_completion_queue);
 }
 
 /* Time ----------------------------------------------------------------------- */
@@ -632,6 +639,6 @@ void bc_lock_stop(void)
 	pthread_mutex_lock(&waiters_lock);
 	ended = true;
 	pthread_mutex_unlock(&waiters_lock);
-	end_of_export(NULL);
+	(void)end_of_export(NULL);
 	bc_worker_flush(bc_completion_queue);
 }

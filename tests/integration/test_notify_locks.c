@@ -21,7 +21,7 @@
 #define KEPT 3000 /* ms: a lock for who was told */
 #define AGAIN 2000 /* ms: who is told to try is told so again */
 #define MANY 100 /* who wait for one lock */
-#define CLIENT_WAITERS 1024 /* of a client, at most */
+#define FILE_WAITERS 128 /* of a client for one file, at most */
 #define REST UINT64_MAX /* to the end */
 
 static const struct cb_answer never = { .when = CB_NEVER };
@@ -649,11 +649,11 @@ static void test_no_more_than_a_limit_wait(void **state)
 	char owner[16];
 
 	locks_contend(f, "limit", &contended);
-	for (unsigned int i = 0; i <= CLIENT_WAITERS; i++) {
+	for (unsigned int i = 0; i <= FILE_WAITERS; i++) {
 		snprintf(owner, sizeof(owner), "owner-%u", i);
 		assert_waits(&f->session, &contended.mine, owner, WRITEW_LT);
 	}
-	assert_true(metric(f, "lock_waiters") == CLIENT_WAITERS);
+	assert_true(metric(f, "lock_waiters") == FILE_WAITERS);
 	assert_true(metric(f, "lock_waits_refused_total") == refused + 1);
 	/* Who waits already does not count again. */
 	assert_waits(&f->session, &contended.mine, "owner-0", WRITEW_LT);

@@ -15,7 +15,9 @@
 #define PLACES (BC_LOCK_SERVER_WAITERS + MANY)
 #define SECOND UINT64_C(1000)
 
-static const char files[2]; /* only their addresses */
+/* Of a client, so that each has as many waiters as it may; only their addresses. */
+#define FILES (BC_LOCK_CLIENT_WAITERS / BC_LOCK_FILE_WAITERS)
+static const char files[FILES];
 static const uint8_t opens[2][BC_STATEID_OTHER_SIZE] = { { 1 }, { 2 } };
 static struct fake_place places[PLACES];
 static unsigned int num_places;
@@ -587,10 +589,26 @@ static void test_waiting_ends_with_its_export(void **state)
 	lock.owner = "b";
 	assert_int_equal(wish_in(&lock, &files[1], false), BC_LOCK_WAIT_NEW);
 	bc_lock_export_ended(&files[0]);
-	settle();
+	assert_int_equal(places[0].freed, 1);
 	assert_int_equal(bc_lock_waiters_count(), 1);
 	offer(&files[0]);
 	assert_told('b');
+}
+
+/* Its client may take its time to answer: an export that goes does not wait for it. */
+static void test_place_is_not_kept_for_a_callback(void **state)
+{
+	struct bc_lock lock = all_of("a");
+	struct bc_request *req;
+
+	(void)state;
+	assert_int_equal(wish_in(&lock, &files[0], false), BC_LOCK_WAIT_NEW);
+	offer(&files[0]);
+	req = fake_next();
+	bc_lock_export_ended(&files[0]);
+	assert_int_equal(places[0].next, 1);
+	assert_int_equal(places[0].freed, 1);
+	fake_answer(req, fake_reply_ok(req));
 }
 
 /* Who asks lives on. */
@@ -618,8 +636,22 @@ static void test_waiting_ends_when_nobody_asks_any_more(void **state)
 	assert_false(bc_lock_waiters());
 }
 
+static void fill_file(struct bc_lock *lock, const char *file, char name[16])
+{
+	lock->file = file;
+	for (unsigned int i = 0; i < BC_LOCK_FILE_WAITERS; i++) {
+		snprintf(name, 16, "%u", i);
+		lock->owner_len = strlen(name);
+		assert_int_equal(wish(lock, false), BC_LOCK_WAIT_NEW);
+	}
+	snprintf(name, 16, "one more");
+	lock->owner_len = strlen(name);
+	assert_int_equal(wish(lock, false), BC_LOCK_WAIT_REFUSED);
+}
+
 static void test_no_more_wait_than_may(void **state)
 {
+	static const char another;
 	char name[16] = "";
 	struct bc_lock lock = all_of(name);
 	unsigned int clients = BC_LOCK_SERVER_WAITERS / BC_LOCK_CLIENT_WAITERS;
@@ -627,12 +659,9 @@ static void test_no_more_wait_than_may(void **state)
 	(void)state;
 	for (uint64_t client = 1; client <= clients; client++) {
 		lock.client = client;
-		for (unsigned int i = 0; i < BC_LOCK_CLIENT_WAITERS; i++) {
-			snprintf(name, sizeof(name), "%u", i);
-			lock.owner_len = strlen(name);
-			assert_int_equal(wish(&lock, false), BC_LOCK_WAIT_NEW);
-		}
-		snprintf(name, sizeof(name), "one more");
+		for (unsigned int i = 0; i < FILES; i++)
+			fill_file(&lock, &files[i], name);
+		lock.file = &another;
 		assert_int_equal(wish(&lock, false), BC_LOCK_WAIT_REFUSED);
 	}
 	lock.client++;
@@ -680,6 +709,7 @@ int main(void)
 		TEST(test_waiting_ends_with_its_open),
 		TEST(test_waiting_ends_with_its_client),
 		TEST(test_waiting_ends_with_its_export),
+		TEST(test_place_is_not_kept_for_a_callback),
 		TEST(test_waiting_ends_when_nobody_asks_any_more),
 		TEST(test_no_more_wait_than_may),
 		TEST(test_after_the_end_nobody_waits),
