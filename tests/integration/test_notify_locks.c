@@ -511,6 +511,37 @@ static void test_lock_of_a_local_program_is_tried_again(void **state)
 	close_both(f, &contended);
 }
 
+/* The same where all that is known of locks is that another file's was granted. */
+static void test_first_to_wait_waits_for_a_local_program(void **state)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	static struct fixture own;
+	struct nfs_file file, other;
+	char path[256];
+	int fd;
+
+	(void)state;
+	fixture_begin(&own, "");
+	server_make_file(own.server, "granted", "contents");
+	server_make_file(own.server, "local-first", "contents");
+	locks_open(&own.session, "granted", &other);
+	pass_on(&own.session, &other, LOCKS_WAITER);
+	locks_open(&own.session, "local-first", &file);
+	snprintf(path, sizeof(path), "%s/local-first",
+		 server_export(own.server));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &all), 0);
+	assert_waits(&own.session, &file, LOCKS_WAITER, WRITEW_LT);
+	assert_true(metric(&own, "lock_waiters") == 1);
+	assert_true(locks_is_of(fixture_callback(&own, 0), LOCKS_WAITER));
+	close(fd);
+	pass_on(&own.session, &file, LOCKS_WAITER);
+	assert_int_equal(nfs_close(&own.session, &file), NFS4_OK);
+	assert_int_equal(nfs_close(&own.session, &other), NFS4_OK);
+	fixture_end(&own);
+}
+
 /* The waiter's connection, session, client --------------------------------------- */
 
 static void test_told_over_a_connection_bound_later(void **state)
@@ -804,6 +835,7 @@ int main(void)
 		FIXTURE_TEST(test_no_more_than_a_limit_wait),
 		FIXTURE_TEST(test_switched_by_the_administrator),
 		FIXTURE_TEST(test_counts_agree),
+		cmocka_unit_test(test_first_to_wait_waits_for_a_local_program),
 		cmocka_unit_test(test_switched_off_nobody_is_told),
 		cmocka_unit_test(test_server_ends_while_locks_are_waited_for),
 		cmocka_unit_test(test_told_without_the_shields),

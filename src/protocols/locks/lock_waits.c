@@ -75,7 +75,9 @@ void bc_lock_waits_next(void *arg)
 	get_gsh_export_ref(place->export);
 	init_op_context_simple(&context, place->export,
 			       place->export->fsal_export);
-	bc_lock_waits_changed(place->obj);
+	STATELOCK_lock(place->obj);
+	bc_lock_waits_changed_locked(place->obj);
+	STATELOCK_unlock(place->obj);
 	release_op_context();
 }
 
@@ -91,9 +93,18 @@ void bc_lock_waits_changed_locked(struct fsal_obj_handle *obj)
 	bc_lock_offer(obj, is_free, obj);
 }
 
-void bc_lock_waits_changed(struct fsal_obj_handle *obj)
+/* The first lock of an NFSv4 client shows how locks are laid out: one that is denied for
+ * a local program's, in whose file there may be none, is waited for then.
+ */
+void bc_lock_waits_granted(struct fsal_obj_handle *obj)
 {
+	bool unknown = bc_layout_of_locks() == BC_LAYOUT_UNKNOWN;
+
+	if (!unknown && !bc_lock_waiters())
+		return;
 	STATELOCK_lock(obj);
+	if (unknown)
+		(void)bc_layout_lock_verify(obj);
 	bc_lock_waits_changed_locked(obj);
 	STATELOCK_unlock(obj);
 }

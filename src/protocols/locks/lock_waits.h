@@ -31,12 +31,16 @@ void bc_lock_waits_denied(compound_data_t *data, const LOCK4args *args,
 			  bool waits);
 
 /**
- * A file's locks may be fewer, in a way that the file system is not told of: a lock has
- * become one for reading.  Context: holds no lock.
+ * A LOCK was granted.  A file's locks may be fewer for that, in a way that the file system
+ * is not told of: a lock has become one for reading.
+ *
+ * Where nobody waits for a lock, that costs two relaxed loads.
+ *
+ * Context: as bc_lock_waits_denied(), or somebody waits for a lock.
  */
-void bc_lock_waits_changed(struct fsal_obj_handle *obj);
+void bc_lock_waits_granted(struct fsal_obj_handle *obj);
 
-/** The same, with the file's st_lock held. */
+/** A file's locks may be fewer.  Context: its st_lock is held. */
 void bc_lock_waits_changed_locked(struct fsal_obj_handle *obj);
 
 /** The core's operations, see struct bc_ops. */

@@ -23,9 +23,12 @@
 #include "delegations/unexport.h"
 #include "ganesha/configuration.h"
 #include "ganesha/dialect.h"
+#include "ganesha/layout.h"
 #include "locks/lock_waits.h"
 
 #include "backchannel.h"
+
+#include <urcu/system.h>
 
 static bool will_be_waited_for(const LOCK4args *args)
 {
@@ -50,7 +53,8 @@ static void describe(LOCK4denied *denied, const LOCK4args *args)
 bool bc_op_notifies_locks(const compound_data_t *data)
 {
 	return bc_module_config.notify_locks && data->minorversion > 0 &&
-	       bc_lock_waits_is_on() && bc_fsal_lease_sees_locks();
+	       bc_lock_waits_is_on() && bc_fsal_lease_sees_locks() &&
+	       bc_layout_of_locks() != BC_LAYOUT_MISFIT;
 }
 
 /* Ganesha tells clients, or nobody does. */
@@ -66,6 +70,19 @@ static enum nfs_req_result lock_theirs(struct nfs_argop4 *op,
 	    result == NFS_REQ_ERROR && res->status == NFS4ERR_DENIED)
 		describe(&res->LOCK4res_u.denied, args);
 	return result;
+}
+
+/* Nobody waits any more who has come through an export that goes. */
+static void lock_denied(compound_data_t *data, const LOCK4args *args)
+{
+	if (bc_unexport_goes_here())
+		return;
+	bc_lock_waits_denied(data, args, will_be_waited_for(args));
+	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s first: that ends the
+		       * wait, or this sees the mark
+		       */
+	if (bc_unexport_goes_here())
+		bc_lock_export_ended(op_ctx->ctx_export);
 }
 
 /* Nobody is to wait, as far as Ganesha knows.  The arguments stay as they were: they
@@ -97,10 +114,9 @@ enum nfs_req_result bc_op_lock(struct nfs_argop4 *op, compound_data_t *data,
 		result = lock_at_once(op, data, resp);
 	else
 		result = lock_theirs(op, data, resp);
-	if (result == NFS_REQ_OK && bc_lock_waiters())
-		bc_lock_waits_changed(data->current_obj);
-	if (ours && result == NFS_REQ_ERROR && res->status == NFS4ERR_DENIED &&
-	    !bc_unexport_goes_here())
-		bc_lock_waits_denied(data, args, will_be_waited_for(args));
+	if (result == NFS_REQ_OK && (ours || bc_lock_waiters()))
+		bc_lock_waits_granted(data->current_obj);
+	if (ours && result == NFS_REQ_ERROR && res->status == NFS4ERR_DENIED)
+		lock_denied(data, args);
 	return result;
 }
