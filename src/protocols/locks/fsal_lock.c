@@ -4,7 +4,9 @@
  *
  * All that takes or ends locks comes here: LOCK and LOCKU, CLOSE, the end of a client or
  * of an export, NLM and NFSv4.0; with the file's st_lock held, after a lock has left the
- * file's list, and before one is in it.
+ * file's list, and before one is in it.  Not so by NLM: a lock that was granted to who
+ * does not want it any more leaves the list afterwards, some of these marked as canceled
+ * before; and one that is waited for is in the list, and leaves it without a word.
  */
 #include "locks/fsal_lock.h"
 

@@ -50,6 +50,8 @@ bool bc_lock_list_allows(const struct fsal_obj_handle *obj,
 		const state_lock_entry_t *held =
 			glist_entry(pos, state_lock_entry_t, sle_list);
 
+		if (held->sle_blocked == STATE_CANCELED)
+			continue; /* it leaves the list next */
 		if ((held->sle_lock.lock_type == FSAL_LOCK_W ||
 		     lock->exclusive) &&
 		    held->sle_lock.lock_start <= lock->last &&
