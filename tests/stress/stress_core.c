@@ -35,6 +35,7 @@
 	 WATCHERS + LOCKERS)
 #define FILES 3
 #define OWNERS 4
+#define EXPORTS 3
 #define CB_RECALL 4 /* OP_CB_RECALL */
 
 /* nfsstat4, RFC 5661 15.1 */
@@ -95,6 +96,7 @@ static unsigned long completed[4]; /* [A] by outcome */
 static unsigned long sessions_made; /* [A] */
 static long requests_live, conns_live; /* [A] */
 static pthread_mutex_t files[FILES]; /* each guards its file's locks */
+static const char exports[EXPORTS]; /* only their addresses */
 static long waits_live; /* [A] */
 static __thread bool submitting;
 static __thread struct random faults = { 88172645463325252u };
@@ -593,6 +595,7 @@ static void wait_for(struct random *random, const struct bc_lock *lock,
 	static const uint8_t notice[8], open[BC_STATEID_OTHER_SIZE];
 	pthread_mutex_t **place = malloc(sizeof(*place));
 	struct bc_lock_wish wish = {
+		.export = &exports[pick(random, EXPORTS)],
 		.lock = *lock,
 		.open = open,
 		.minorversion = 1,
@@ -665,6 +668,9 @@ static void lock_step(struct random *random)
 		break;
 	case 2:
 		bc_lock_expire(bc_now() + BC_LOCK_KEPT);
+		break;
+	case 3:
+		bc_lock_export_ended(&exports[pick(random, EXPORTS)]);
 		break;
 	}
 }
