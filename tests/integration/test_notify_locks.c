@@ -347,6 +347,48 @@ static void test_next_is_told_when_the_first_does_not_come(void **state)
 	close_both(f, &contended);
 }
 
+/* A client tells of no process that was ended: its first one is waited for, and then the
+ * others together, before another client has its turn.
+ */
+static void test_many_who_do_not_come_cost_the_time_of_two(void **state)
+{
+	const uint64_t limit = (2 * KEPT + SOON / 2) * UINT64_C(1000000);
+	struct fixture *f = *state;
+	struct cb_responder *responder = cb_responder_new();
+	struct nfs_session session;
+	struct contended contended;
+	struct nfs_client third;
+	struct nfs_file file;
+	char owner[16];
+	uint64_t begun;
+
+	fixture_client(f, &third);
+	third.responder = responder;
+	assert_int_equal(nfs_client_mount(&third, &session), NFS4_OK);
+	locks_contend(f, "ended", &contended);
+	for (unsigned int i = 0; i < 10; i++) {
+		snprintf(owner, sizeof(owner), "ended-%u", i);
+		assert_waits(&f->session, &contended.mine, owner, WRITEW_LT);
+	}
+	locks_open(&session, "ended", &file);
+	assert_waits(&session, &file, "alive", WRITEW_LT);
+	locks_let_go(f, &contended);
+	begun = nfs_now_ns();
+	while (!cb_responder_wait(responder, 0, LEASE * 200)) {
+		assert_true(nfs_now_ns() - begun < limit);
+		assert_int_equal(nfs_sequence(&session, NULL), NFS4_OK);
+		assert_int_equal(nfs_sequence(&f->session, NULL), NFS4_OK);
+		assert_int_equal(nfs_sequence(&f->opener_session, NULL),
+				 NFS4_OK);
+	}
+	assert_told(f, 10);
+	pass_on(&session, &file, "alive");
+	assert_int_equal(nfs_close(&session, &file), NFS4_OK);
+	nfs_client_unmount(&session);
+	cb_responder_free(responder);
+	close_both(f, &contended);
+}
+
 static void test_next_is_told_when_the_first_refuses(void **state)
 {
 	struct fixture *f = *state;
@@ -817,6 +859,7 @@ int main(void)
 		FIXTURE_TEST(test_bytes_that_are_free),
 		FIXTURE_TEST(test_downgrade_tells_who_waits_to_read),
 		FIXTURE_TEST(test_next_is_told_when_the_first_does_not_come),
+		FIXTURE_TEST(test_many_who_do_not_come_cost_the_time_of_two),
 		FIXTURE_TEST(test_next_is_told_when_the_first_refuses),
 		FIXTURE_TEST(test_told_when_the_locker_closes),
 		FIXTURE_TEST(test_told_when_the_locker_restarts),
