@@ -23,7 +23,7 @@
 
 /* How exactly it is kept when a client was heard at all: SEQUENCE writes it seldom. */
 #define SPOKE_PRECISION UINT64_C(1000000000) /* ns */
-#define DOUBTED_EVERY UINT64_C(1000000000) /* ns */
+#define LOOKED_EVERY UINT64_C(1000000000) /* ns */
 
 static int session_match(struct cds_lfht_node *node, const void *key)
 {
@@ -289,14 +289,11 @@ static bool has_revoked(const struct bc_client *client)
 /* The paths of who speaks over a connection that is not bound; if it does so all the
  * time, they are looked at now and then.
  */
-static bool are_doubtful(const struct bc_session *session, uint64_t now)
+static bool are_doubtful(struct bc_client *client, uint64_t now)
 {
-	uint64_t *looked = &session->client->looked;
-
-	if (!uatomic_read(&session->paths) ||
-	    now - uatomic_read(looked) < DOUBTED_EVERY)
+	if (now - uatomic_read(&client->looked) < LOOKED_EVERY)
 		return false;
-	uatomic_set(looked, now);
+	uatomic_set(&client->looked, now);
 	return true;
 }
 
@@ -311,16 +308,16 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 		uatomic_set(&conn->activity, now);
 	if (!session || !uatomic_read(&session->open))
 		return status;
-	if (!bound) {
+	if (!bound)
 		uatomic_set(&session->client->heard, now);
-		status.doubtful = are_doubtful(session, now);
-	}
 	if (now - uatomic_read(&session->client->spoke) > SPOKE_PRECISION)
 		uatomic_set(&session->client->spoke, now);
 	status.known = true;
 	status.standing = uatomic_read(&session->client->standing);
 	if (!(status.standing & BC_STANDING_PATH))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN;
+	else if (!bound)
+		status.doubtful = are_doubtful(session->client, now);
 	if (!uatomic_read(&session->paths))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN_SESSION;
 	if (uatomic_read(&session->faulty))

@@ -248,12 +248,15 @@ void bc_bookkeeping_gone_locked(struct fsal_obj_handle *obj,
 void bc_bookkeeping_ended_locked(const struct fsal_obj_handle *obj,
 				 const state_t *ended)
 {
-	unsigned int left = 0;
+	unsigned int left = 0, kept = 0;
 	state_t *state = NULL;
 
-	while (left < 2 &&
-	       (state = bc_file_next_delegation(obj, state)) != NULL)
+	while (kept < 2 &&
+	       (state = bc_file_next_delegation(obj, state)) != NULL) {
 		left += state != ended;
+		kept += state != ended &&
+			state->state_data.deleg.sd_state != BC_DELEG_LET_GO;
+	}
 	/* Ganesha has lowered it already: what is left are some that were returned while
 	 * there were several.
 	 */
@@ -261,7 +264,7 @@ void bc_bookkeeping_ended_locked(const struct fsal_obj_handle *obj,
 		uatomic_set(
 			&obj->state_hdl->file.fdeleg_stats.fds_curr_delegations,
 			0);
-	if (left < 2)
+	if (kept < 2)
 		bc_waiting_wake(obj);
 }
 

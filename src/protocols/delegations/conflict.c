@@ -265,6 +265,13 @@ static void await_file(struct bc_conflict *conflict,
 	};
 }
 
+/* Or its holder is about to return it. */
+static bool is_on_its_way(const state_t *state)
+{
+	return is_recalled(state) ||
+	       state->state_data.deleg.sd_state == BC_DELEG_RETURNING;
+}
+
 /* Where the file system itself recalls, whoever opens the file waits in it until the
  * delegations are back, the asker's own as well, and nobody could return one: Ganesha
  * opens with st_lock held.
@@ -294,7 +301,7 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 	}
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
-		if (may_wait && is_recalled(state)) {
+		if (may_wait && is_on_its_way(state)) {
 			found = true;
 		} else if (bc_asker_holds(&conflict->asker, state) &&
 			   can_pass_own(conflict, state)) {
@@ -451,6 +458,9 @@ static void let_go_locked(struct bc_conflict *conflict,
 	}
 	await_file(conflict, obj);
 	conflict->found = others_keep(conflict, obj, own);
+	/* Who is about to return it is not revoked for another's sake: that one is. */
+	if (conflict->found && deleg->sd_clfile_stats.cfd_rs_time > 0)
+		deleg->sd_clfile_stats.cfd_rs_time = time(NULL);
 	bc_fsal_lease_let_go_locked(obj, own);
 }
 
