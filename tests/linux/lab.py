@@ -752,6 +752,10 @@ def run_scenarios(scenarios, argv, more_tools=(), long=()):
     by_name = {scenario.__name__: scenario for scenario in (*scenarios, *long)}
     options = dict(word.split("=", 1) for word in argv if word[:2] == "--")
     names = [word for word in argv if word[:2] != "--"]
+    if unknown := [name for name in names if name not in by_name]:
+        print(f"no scenario {', '.join(unknown)}; known are: "
+              f"{', '.join(by_name)}", file=sys.stderr)
+        return 2
     if "--inside" in options:
         return run_inside(by_name[names[0]], options["--inside"],
                           parameters_of(options), options.get("--record"))
