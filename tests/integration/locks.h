@@ -25,6 +25,11 @@ void locks_open(struct nfs_session *session, const char *name,
 void locks_open_in(struct nfs_session *session, const char *export,
 		   const char *name, struct nfs_file *file);
 
+/** A lock is denied. @param type  READW_LT, WRITEW_LT: it waits; else it does not */
+void locks_assert_denied(struct nfs_session *session,
+			 const struct nfs_file *file, const char *owner,
+			 enum nfs_lock_type4 type);
+
 /** Make file @a name, of which the opener has the lock. */
 void locks_contend(struct fixture *f, const char *name,
 		   struct contended *contended);
@@ -37,6 +42,9 @@ void locks_let_go(struct fixture *f, const struct contended *contended);
 /** The same: it is free then for who asks first, and no one is called. */
 void locks_assert_nobody_is_told(struct fixture *f,
 				 const struct contended *contended);
+
+/** Both close the file. */
+void locks_close(struct fixture *f, const struct contended *contended);
 
 /** Is it a CB_NOTIFY_LOCK of this lock owner? */
 bool locks_is_of(const struct cb_call *call, const char *owner);
@@ -51,5 +59,13 @@ void locks_take(struct fixture *f, const struct contended *contended);
 
 /** All that the session's client has, and waits for, ends; over a new connection. */
 void locks_restart_client(struct nfs_session *session);
+
+/* Tests, with a fixture, that are the same whoever tells: the module, or Ganesha. */
+void test_told_over_a_connection_bound_later(void **state);
+void test_told_again_when_the_connection_is_lost(void **state);
+void test_told_when_the_locker_restarts(void **state);
+void test_not_told_after_giving_up(void **state);
+void test_not_told_after_closing(void **state);
+void test_not_told_after_restarting(void **state);
 
 #endif

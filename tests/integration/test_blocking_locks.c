@@ -14,10 +14,6 @@
 #define LEASE 5 /* s */
 #define RESERVED ((LEASE + 5) * 1000) /* ms: a lock for who was told */
 
-static const struct cb_answer never_then_reset = { .when = CB_NEVER,
-						   .then_close =
-							   NFS_CLOSE_RST };
-
 /* The tests ------------------------------------------------------------------ */
 
 static void test_notify_waiter_takes_the_lock(void **state)
@@ -45,39 +41,6 @@ static void test_notify_comes_over_a_connection_bound_later(void **state)
 	locks_take(f, &contended);
 }
 
-static void test_notify_waits_for_a_path(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "patient", &contended);
-	fixture_lose_path(f, NFS_CLOSE_FIN);
-	locks_let_go(f, &contended);
-	assert_int_equal(cb_responder_count(f->responder), 0);
-	locks_check(f, fixture_callback_on(f, fixture_bind(f)), &contended);
-	locks_take(f, &contended);
-}
-
-static void test_notify_lost_with_its_connection_comes_again(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-	const struct cb_call *first, *again;
-	struct nfs_conn *later;
-
-	locks_wait(f, "lost", &contended);
-	cb_responder_push(f->responder, &never_then_reset);
-	locks_let_go(f, &contended);
-	first = fixture_callback(f, 0);
-	nfs_session_set_conn(&f->session, fixture_connect(f, &f->holder));
-	later = fixture_bind(f);
-	again = fixture_callback_on(f, later);
-	assert_true(again->retry);
-	assert_int_equal(again->seq.slot, first->seq.slot);
-	locks_check(f, again, &contended);
-	locks_take(f, &contended);
-}
-
 static void test_notify_when_the_locker_closes(void **state)
 {
 	struct fixture *f = *state;
@@ -88,18 +51,6 @@ static void test_notify_when_the_locker_closes(void **state)
 			 NFS4_OK);
 	locks_check(f, fixture_callback(f, 0), &contended);
 	locks_open(&f->opener_session, "locker-closes", &contended.theirs);
-	locks_take(f, &contended);
-}
-
-static void test_notify_when_the_locker_restarts(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "locker-restarts", &contended);
-	locks_restart_client(&f->opener_session);
-	locks_check(f, fixture_callback(f, 0), &contended);
-	locks_open(&f->opener_session, "locker-restarts", &contended.theirs);
 	locks_take(f, &contended);
 }
 
@@ -127,9 +78,7 @@ static void test_notify_all_who_wait_to_read(void **state)
 				 NFS4_OK);
 	}
 	assert_int_equal(cb_responder_count(f->responder), 3);
-	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
+	locks_close(f, &contended);
 }
 
 /* Who was told and does not come has it reserved for a lease and five seconds. */
@@ -156,49 +105,7 @@ static void test_notify_next_when_the_first_does_not_come(void **state)
 	assert_int_equal(
 		nfs_lock(&f->session, &contended.mine, "next", WRITEW_LT, NULL),
 		NFS4_OK);
-	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
-}
-
-/* The same request without waiting takes it back, 18.10.3: nobody is told. */
-static void test_notify_not_after_the_waiter_has_given_up(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "given-up", &contended);
-	assert_int_equal(nfs_lock(&f->session, &contended.mine, LOCKS_WAITER,
-				  WRITE_LT, NULL),
-			 NFS4ERR_DENIED);
-	locks_assert_nobody_is_told(f, &contended);
-	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
-}
-
-static void test_notify_not_after_the_waiter_has_closed(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "closed", &contended);
-	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
-	locks_assert_nobody_is_told(f, &contended);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
-}
-
-static void test_notify_not_after_the_waiter_has_restarted(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "restarted", &contended);
-	locks_restart_client(&f->session);
-	locks_assert_nobody_is_told(f, &contended);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
+	locks_close(f, &contended);
 }
 
 /* NFSv4.0 has no such operation, and Ganesha would connect to the client for it with
@@ -236,9 +143,7 @@ static void test_notify_no_client_of_v40(void **state)
 			 NFS4_OK);
 	assert_int_equal(cb_responder_count(f->responder), 0);
 	assert_int_equal(nfs40_close(&old, &file), NFS4_OK);
-	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
+	locks_close(f, &contended);
 	nfs40_client_fini(&old);
 }
 
@@ -315,15 +220,15 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_notify_waiter_takes_the_lock),
 		TEST(test_notify_comes_over_a_connection_bound_later),
-		TEST(test_notify_waits_for_a_path),
-		TEST(test_notify_lost_with_its_connection_comes_again),
+		TEST(test_told_over_a_connection_bound_later),
+		TEST(test_told_again_when_the_connection_is_lost),
 		TEST(test_notify_when_the_locker_closes),
-		TEST(test_notify_when_the_locker_restarts),
+		TEST(test_told_when_the_locker_restarts),
 		TEST(test_notify_all_who_wait_to_read),
 		TEST(test_notify_next_when_the_first_does_not_come),
-		TEST(test_notify_not_after_the_waiter_has_given_up),
-		TEST(test_notify_not_after_the_waiter_has_closed),
-		TEST(test_notify_not_after_the_waiter_has_restarted),
+		TEST(test_not_told_after_giving_up),
+		TEST(test_not_told_after_closing),
+		TEST(test_not_told_after_restarting),
 		TEST(test_notify_no_client_of_v40),
 		TEST(test_denied_waiter_is_told_of_what),
 		cmocka_unit_test(test_denied_without_waiting_is_told_of_it),

@@ -25,9 +25,6 @@
 #define REST UINT64_MAX /* to the end */
 
 static const struct cb_answer never = { .when = CB_NEVER };
-static const struct cb_answer never_then_reset = { .when = CB_NEVER,
-						   .then_close =
-							   NFS_CLOSE_RST };
 static const struct cb_answer refuses = { .op_status = NFS4ERR_NOTSUPP };
 
 static double metric(const struct fixture *f, const char *name)
@@ -80,14 +77,6 @@ static int lock_again(struct nfs_session *session, const struct nfs_file *file,
 	return status;
 }
 
-static void assert_waits(struct nfs_session *session,
-			 const struct nfs_file *file, const char *owner,
-			 enum nfs_lock_type4 type)
-{
-	assert_int_equal(nfs_lock(session, file, owner, type, NULL),
-			 NFS4ERR_DENIED);
-}
-
 /* Who was told takes the lock, and lets it go. */
 static void pass_on(struct nfs_session *session, const struct nfs_file *file,
 		    const char *owner)
@@ -105,13 +94,6 @@ static void assert_told(struct fixture *f, unsigned int times)
 	assert_int_equal(nfs_sequence(&f->session, NULL), NFS4_OK);
 	assert_int_equal(nfs_sequence(&f->opener_session, NULL), NFS4_OK);
 	assert_int_equal(cb_responder_count(f->responder), times);
-}
-
-static void close_both(struct fixture *f, const struct contended *contended)
-{
-	assert_int_equal(nfs_close(&f->session, &contended->mine), NFS4_OK);
-	assert_int_equal(nfs_close(&f->opener_session, &contended->theirs),
-			 NFS4_OK);
 }
 
 /* Until a callback comes, both clients' leases are renewed. */
@@ -138,7 +120,7 @@ static void test_open_says_that_locks_are_notified(void **state)
 	locks_contend(f, "flag", &contended);
 	assert_true(contended.mine.rflags & OPEN4_RESULT_MAY_NOTIFY_LOCK);
 	locks_let_go(f, &contended);
-	close_both(f, &contended);
+	locks_close(f, &contended);
 }
 
 static void test_waiter_takes_the_lock(void **state)
@@ -180,7 +162,7 @@ static void test_waiter_is_known_by_its_stateid(void **state)
 		NFS4_OK);
 	assert_int_equal(nfs_locku(&f->session, &contended.mine, &mine),
 			 NFS4_OK);
-	close_both(f, &contended);
+	locks_close(f, &contended);
 }
 
 /* Each of many is told in its turn, and nobody else: one callback a hand-over. */
@@ -193,7 +175,8 @@ static void test_many_are_told_one_by_one(void **state)
 	locks_contend(f, "many", &contended);
 	for (unsigned int i = 0; i < MANY; i++) {
 		snprintf(owner, sizeof(owner), "owner-%u", i);
-		assert_waits(&f->session, &contended.mine, owner, WRITEW_LT);
+		locks_assert_denied(&f->session, &contended.mine, owner,
+				    WRITEW_LT);
 	}
 	assert_true(metric(f, "lock_waiters") == MANY);
 	locks_let_go(f, &contended);
@@ -205,7 +188,7 @@ static void test_many_are_told_one_by_one(void **state)
 	}
 	assert_told(f, MANY);
 	assert_true(metric(f, "lock_waiters") == 0);
-	close_both(f, &contended);
+	locks_close(f, &contended);
 }
 
 /* Of two clients, as of one: who came first. */
@@ -223,14 +206,17 @@ static void test_clients_are_told_in_order(void **state)
 	assert_int_equal(nfs_client_mount(&third, &session), NFS4_OK);
 	locks_contend(f, "clients", &contended);
 	locks_open(&session, "clients", &file);
-	assert_waits(&session, &file, "first", WRITEW_LT);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&session, &file, "first", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
 	locks_let_go(f, &contended);
 	assert_non_null(cb_responder_wait(responder, 0, SOON));
 	assert_told(f, 0);
 	/* It is kept from all others meanwhile, also from who had it. */
-	assert_waits(&f->opener_session, &contended.theirs, "locker", WRITE_LT);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&f->opener_session, &contended.theirs, "locker",
+			    WRITE_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
 	pass_on(&session, &file, "first");
 	locks_check(f, fixture_callback(f, 0), &contended);
 	assert_int_equal(cb_responder_count(responder), 1);
@@ -248,8 +234,9 @@ static void test_all_who_wait_to_read_are_told(void **state)
 
 	locks_contend(f, "readers", &contended);
 	for (unsigned int i = 0; i < 3; i++)
-		assert_waits(&f->session, &contended.mine, owners[i], READW_LT);
-	assert_waits(&f->session, &contended.mine, "writer", WRITEW_LT);
+		locks_assert_denied(&f->session, &contended.mine, owners[i],
+				    READW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "writer", WRITEW_LT);
 	locks_let_go(f, &contended);
 	for (unsigned int i = 0; i < 3; i++) {
 		unsigned int calls = 0;
@@ -315,8 +302,8 @@ static void test_downgrade_tells_who_waits_to_read(void **state)
 	struct contended contended;
 
 	locks_contend(f, "downgrade", &contended);
-	assert_waits(&f->session, &contended.mine, "writer", WRITEW_LT);
-	assert_waits(&f->session, &contended.mine, "reader", READW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "writer", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "reader", READW_LT);
 	assert_int_equal(lock_again(&f->opener_session, &contended.theirs,
 				    READ_LT, &contended.lock),
 			 NFS4_OK);
@@ -335,7 +322,7 @@ static void test_next_is_told_when_the_first_does_not_come(void **state)
 	const struct cb_call *first, *second;
 
 	locks_wait(f, "kept", &contended);
-	assert_waits(&f->session, &contended.mine, "next", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "next", WRITEW_LT);
 	locks_let_go(f, &contended);
 	first = fixture_callback(f, 0);
 	locks_check(f, first, &contended);
@@ -344,7 +331,7 @@ static void test_next_is_told_when_the_first_does_not_come(void **state)
 	assert_true(second->arrival_ns - first->arrival_ns >=
 		    (KEPT - 100) * UINT64_C(1000000));
 	pass_on(&f->session, &contended.mine, "next");
-	close_both(f, &contended);
+	locks_close(f, &contended);
 }
 
 /* A client tells of no process that was ended: its first one is waited for, and then the
@@ -368,10 +355,11 @@ static void test_many_who_do_not_come_cost_the_time_of_two(void **state)
 	locks_contend(f, "ended", &contended);
 	for (unsigned int i = 0; i < 10; i++) {
 		snprintf(owner, sizeof(owner), "ended-%u", i);
-		assert_waits(&f->session, &contended.mine, owner, WRITEW_LT);
+		locks_assert_denied(&f->session, &contended.mine, owner,
+				    WRITEW_LT);
 	}
 	locks_open(&session, "ended", &file);
-	assert_waits(&session, &file, "alive", WRITEW_LT);
+	locks_assert_denied(&session, &file, "alive", WRITEW_LT);
 	locks_let_go(f, &contended);
 	begun = nfs_now_ns();
 	while (!cb_responder_wait(responder, 0, LEASE * 200)) {
@@ -386,7 +374,7 @@ static void test_many_who_do_not_come_cost_the_time_of_two(void **state)
 	assert_int_equal(nfs_close(&session, &file), NFS4_OK);
 	nfs_client_unmount(&session);
 	cb_responder_free(responder);
-	close_both(f, &contended);
+	locks_close(f, &contended);
 }
 
 static void test_next_is_told_when_the_first_refuses(void **state)
@@ -395,12 +383,12 @@ static void test_next_is_told_when_the_first_refuses(void **state)
 	struct contended contended;
 
 	locks_wait(f, "refused", &contended);
-	assert_waits(&f->session, &contended.mine, "next", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "next", WRITEW_LT);
 	cb_responder_push(f->responder, &refuses);
 	locks_let_go(f, &contended);
 	locks_check_of(f, fixture_callback(f, 1), &contended, "next");
 	pass_on(&f->session, &contended.mine, "next");
-	close_both(f, &contended);
+	locks_close(f, &contended);
 }
 
 /* A CLOSE with locks is refused before 6: the client unlocks first. */
@@ -428,18 +416,6 @@ static void test_told_when_the_locker_closes(void **state)
 	}
 }
 
-static void test_told_when_the_locker_restarts(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "locker-restarts", &contended);
-	locks_restart_client(&f->opener_session);
-	locks_check(f, fixture_callback(f, 0), &contended);
-	locks_open(&f->opener_session, "locker-restarts", &contended.theirs);
-	locks_take(f, &contended);
-}
-
 /* The lease of who has the lock is over.  A Ganesha that keeps such a client
  * nevertheless is met by another one that wants what it has.
  */
@@ -460,7 +436,8 @@ static void test_told_when_the_lockers_lease_is_over(void **state)
 	locks_open(&session, "lease", &file);
 	assert_int_equal(nfs_lock(&session, &file, "gone", WRITE_LT, NULL),
 			 NFS4_OK);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
 	locks_check(f, await(f, 0, 3 * LEASE * 1000), &contended);
 	locks_take(f, &contended);
 	nfs_session_fini(&session);
@@ -484,7 +461,8 @@ static void test_told_when_a_v40_locker_ends(void **state)
 		NFS4_OK);
 	assert_false(file.rflags & OPEN4_RESULT_MAY_NOTIFY_LOCK);
 	assert_int_equal(nfs40_lock(&old, &file, "old", WRITE_LT), NFS4_OK);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
 	/* Or its lease is over in a while, and all that it has with it. */
 	if (GANESHA_CLOSES_LOCKED)
 		assert_int_equal(nfs40_close(&old, &file), NFS4_OK);
@@ -515,7 +493,7 @@ static void test_v40_waiter_asks_again(void **state)
 			 NFS4_OK);
 	assert_int_equal(nfs40_close(&old, &file),
 			 GANESHA_CLOSES_LOCKED ? NFS4_OK : NFS4ERR_LOCKS_HELD);
-	close_both(f, &contended);
+	locks_close(f, &contended);
 	nfs40_client_fini(&old);
 }
 
@@ -537,11 +515,13 @@ static void test_lock_of_a_local_program_is_tried_again(void **state)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &all), 0);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
 	first = fixture_callback(f, 0);
 	locks_check(f, first, &contended);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
-	assert_waits(&f->session, &contended.mine, "behind", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "behind", WRITEW_LT);
 	again = await(f, 1, AGAIN + SOON);
 	locks_check(f, again, &contended);
 	assert_true(again->arrival_ns - first->arrival_ns >=
@@ -550,7 +530,7 @@ static void test_lock_of_a_local_program_is_tried_again(void **state)
 	pass_on(&f->session, &contended.mine, LOCKS_WAITER);
 	locks_check_of(f, fixture_callback(f, 2), &contended, "behind");
 	pass_on(&f->session, &contended.mine, "behind");
-	close_both(f, &contended);
+	locks_close(f, &contended);
 }
 
 /* The same where all that is known of locks is that another file's was granted. */
@@ -574,7 +554,7 @@ static void test_first_to_wait_waits_for_a_local_program(void **state)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &all), 0);
-	assert_waits(&own.session, &file, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&own.session, &file, LOCKS_WAITER, WRITEW_LT);
 	assert_true(metric(&own, "lock_waiters") == 1);
 	assert_true(locks_is_of(fixture_callback(&own, 0), LOCKS_WAITER));
 	close(fd);
@@ -585,39 +565,6 @@ static void test_first_to_wait_waits_for_a_local_program(void **state)
 }
 
 /* The waiter's connection, session, client --------------------------------------- */
-
-static void test_told_over_a_connection_bound_later(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "patient", &contended);
-	fixture_lose_path(f, NFS_CLOSE_FIN);
-	locks_let_go(f, &contended);
-	assert_int_equal(cb_responder_count(f->responder), 0);
-	locks_check(f, fixture_callback_on(f, fixture_bind(f)), &contended);
-	locks_take(f, &contended);
-}
-
-static void test_told_again_when_the_connection_is_lost(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-	const struct cb_call *first, *again;
-	struct nfs_conn *later;
-
-	locks_wait(f, "lost", &contended);
-	cb_responder_push(f->responder, &never_then_reset);
-	locks_let_go(f, &contended);
-	first = fixture_callback(f, 0);
-	nfs_session_set_conn(&f->session, fixture_connect(f, &f->holder));
-	later = fixture_bind(f);
-	again = fixture_callback_on(f, later);
-	assert_true(again->retry);
-	assert_int_equal(again->seq.slot, first->seq.slot);
-	locks_check(f, again, &contended);
-	locks_take(f, &contended);
-}
 
 static void test_told_on_a_new_session(void **state)
 {
@@ -644,8 +591,9 @@ static void test_next_is_told_when_the_first_has_no_path(void **state)
 	assert_int_equal(nfs_client_mount(&silent, &session), NFS4_OK);
 	locks_contend(f, "silent", &contended);
 	locks_open(&session, "silent", &file);
-	assert_waits(&session, &file, "silent", WRITEW_LT);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&session, &file, "silent", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
 	locks_let_go(f, &contended);
 	locks_check(f, await(f, 0, KEPT + SOON), &contended);
 	locks_take(f, &contended);
@@ -665,50 +613,15 @@ static void test_next_is_told_when_the_first_restarts(void **state)
 	assert_int_equal(nfs_client_mount(&first, &session), NFS4_OK);
 	locks_contend(f, "restarts", &contended);
 	locks_open(&session, "restarts", &file);
-	assert_waits(&session, &file, "first", WRITEW_LT);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITEW_LT);
+	locks_assert_denied(&session, &file, "first", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, LOCKS_WAITER,
+			    WRITEW_LT);
 	locks_let_go(f, &contended);
 	assert_told(f, 0);
 	locks_restart_client(&session);
 	locks_check(f, fixture_callback(f, 0), &contended);
 	locks_take(f, &contended);
 	nfs_client_unmount(&session);
-}
-
-/* The same request without waiting takes it back, 9.6. */
-static void test_not_told_after_giving_up(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "given-up", &contended);
-	assert_waits(&f->session, &contended.mine, LOCKS_WAITER, WRITE_LT);
-	locks_assert_nobody_is_told(f, &contended);
-	close_both(f, &contended);
-}
-
-static void test_not_told_after_closing(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "closed", &contended);
-	assert_int_equal(nfs_close(&f->session, &contended.mine), NFS4_OK);
-	locks_assert_nobody_is_told(f, &contended);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
-}
-
-static void test_not_told_after_restarting(void **state)
-{
-	struct fixture *f = *state;
-	struct contended contended;
-
-	locks_wait(f, "restarted", &contended);
-	locks_restart_client(&f->session);
-	locks_assert_nobody_is_told(f, &contended);
-	assert_int_equal(nfs_close(&f->opener_session, &contended.theirs),
-			 NFS4_OK);
 }
 
 /* Limits, the switch ------------------------------------------------------------ */
@@ -724,16 +637,17 @@ static void test_no_more_than_a_limit_wait(void **state)
 	locks_contend(f, "limit", &contended);
 	for (unsigned int i = 0; i <= FILE_WAITERS; i++) {
 		snprintf(owner, sizeof(owner), "owner-%u", i);
-		assert_waits(&f->session, &contended.mine, owner, WRITEW_LT);
+		locks_assert_denied(&f->session, &contended.mine, owner,
+				    WRITEW_LT);
 	}
 	assert_true(metric(f, "lock_waiters") == FILE_WAITERS);
 	assert_true(metric(f, "lock_waits_refused_total") == refused + 1);
 	/* Who waits already does not count again. */
-	assert_waits(&f->session, &contended.mine, "owner-0", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "owner-0", WRITEW_LT);
 	assert_true(metric(f, "lock_waits_refused_total") == refused + 1);
 	locks_let_go(f, &contended);
 	locks_check_of(f, fixture_callback(f, 0), &contended, "owner-0");
-	close_both(f, &contended);
+	locks_close(f, &contended);
 	assert_true(metric(f, "lock_waiters") == 0);
 }
 
@@ -767,7 +681,7 @@ static void test_switched_off_nobody_is_told(void **state)
 	locks_wait(&own, "off", &contended);
 	assert_false(contended.mine.rflags & OPEN4_RESULT_MAY_NOTIFY_LOCK);
 	locks_assert_nobody_is_told(&own, &contended);
-	close_both(&own, &contended);
+	locks_close(&own, &contended);
 	fixture_end(&own);
 }
 
@@ -780,7 +694,7 @@ static void test_server_ends_while_locks_are_waited_for(void **state)
 	(void)state;
 	fixture_begin(f, "");
 	locks_wait(f, "end", &contended);
-	assert_waits(&f->session, &contended.mine, "next", WRITEW_LT);
+	locks_assert_denied(&f->session, &contended.mine, "next", WRITEW_LT);
 	cb_responder_push(f->responder, &never);
 	locks_let_go(f, &contended);
 	locks_check(f, fixture_callback(f, 0), &contended);
