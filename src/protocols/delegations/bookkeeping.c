@@ -205,15 +205,18 @@ void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj)
 	mend_type(file, write, count > 0);
 }
 
-void bc_bookkeeping_mend_shared_locked(struct fsal_obj_handle *obj)
+bool bc_bookkeeping_mend_shared_locked(struct fsal_obj_handle *obj)
 {
 	struct state_file *file = &obj->state_hdl->file;
 
+	if (!bc_file_shared(obj, NULL))
+		return false;
 	if (uatomic_read(&file->fdeleg_stats.fds_curr_delegations) < 2) {
 		uatomic_set(&file->fdeleg_stats.fds_curr_delegations, 2);
 		mended("their count");
 	}
 	mend_type(file, NULL, true);
+	return true;
 }
 
 void bc_bookkeeping_make_locked(struct fsal_obj_handle *obj,
@@ -278,9 +281,7 @@ nfsstat4 bc_bookkeeping_return_begin(struct fsal_obj_handle *obj,
 	state_t *state;
 
 	STATELOCK_lock(obj);
-	if (bc_file_shared(obj, NULL))
-		bc_bookkeeping_mend_shared_locked(obj);
-	else
+	if (!bc_bookkeeping_mend_shared_locked(obj))
 		bc_bookkeeping_mend_locked(obj);
 	state = bc_file_own_delegation(obj, asker, stateid);
 	if (!state || state->state_data.deleg.sd_state == BC_DELEG_RETURNING) {
@@ -325,9 +326,7 @@ void bc_bookkeeping_return_end(struct fsal_obj_handle *obj,
 	/* What it counted more stays: who has counted anew meanwhile has taken it away
 	 * already, and too low is what the count must not be.
 	 */
-	if (returned && bc_file_shared(obj, NULL))
-		bc_bookkeeping_mend_shared_locked(obj);
-	else
+	if (!returned || !bc_bookkeeping_mend_shared_locked(obj))
 		return_end_locked(obj, stateid);
 	bc_bookkeeping_ended_locked(obj, NULL);
 	STATELOCK_unlock(obj);

@@ -88,13 +88,15 @@ state_t *bc_file_own_delegation(const struct fsal_obj_handle *obj,
 void bc_bookkeeping_mend_locked(struct fsal_obj_handle *obj);
 
 /**
- * The same for a bc_file_shared(), without looking at all that it has: that there are
- * several, and their type, is right then; how many there are need not be, until there
- * are not or somebody asks who conflicts with them.
+ * The same for a file that has several delegations, without looking at all of them: that
+ * there are several, and their type, is right then; how many there are need not be,
+ * until there are not or somebody asks who conflicts with them.
+ *
+ * @return whether it is a bc_file_shared(); nothing was done for another
  *
  * Context: the file's st_lock is held.
  */
-void bc_bookkeeping_mend_shared_locked(struct fsal_obj_handle *obj);
+bool bc_bookkeeping_mend_shared_locked(struct fsal_obj_handle *obj);
 
 /**
  * Make a file's delegation one of another type, for reading or for writing.  One that

@@ -295,10 +295,8 @@ static bool look_at_delegations(struct bc_conflict *conflict,
 	*own = NULL;
 	await_file(conflict, obj);
 	if (conflict->kind != BC_CONFLICT_CHANGES && !may_wait &&
-	    bc_file_shared(obj, NULL)) {
-		bc_bookkeeping_mend_shared_locked(obj);
+	    bc_bookkeeping_mend_shared_locked(obj))
 		return false;
-	}
 	bc_bookkeeping_mend_locked(obj);
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
 		if (may_wait && is_on_its_way(state)) {
@@ -713,8 +711,7 @@ static bool begin_getattr(struct bc_conflict *conflict,
 		return true;
 	STATELOCK_lock(obj);
 	/* Linux asks with each OPEN: not all of who reads are looked at for that. */
-	if (bc_file_shared(obj, NULL)) {
-		bc_bookkeeping_mend_shared_locked(obj);
+	if (bc_bookkeeping_mend_shared_locked(obj)) {
 		STATELOCK_unlock(obj);
 		return true;
 	}
