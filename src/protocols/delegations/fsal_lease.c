@@ -292,9 +292,7 @@ static fsal_status_t bc_fsal_lease_op2(struct fsal_obj_handle *obj_hdl,
 	/* Who has met this function, or `ready`, meets what was set before. */
 	cmm_smp_rmb(); /* pairs with both of lease_methods_take()'s */
 	if (letting_go)
-		return ready ? status :
-			       lease_chained(entry, obj_hdl, state, owner,
-					     deleg);
+		return lease_chained(entry, obj_hdl, state, owner, deleg);
 	if (deleg == FSAL_DELEG_NONE &&
 	    bc_layout_of_delegations() == BC_LAYOUT_FITS &&
 	    tell_end(state->state_obj, state, owner))
@@ -328,8 +326,6 @@ bool bc_fsal_lease_is_chained(void)
 
 void bc_fsal_lease_let_go_locked(struct fsal_obj_handle *obj, state_t *state)
 {
-	if (!bc_fsal_lease_is_chained())
-		return;
 	letting_go = true;
 	obj->obj_ops->lease_op2(obj, state, state->state_owner,
 				FSAL_DELEG_NONE);
@@ -494,14 +490,10 @@ bool bc_fsal_lease_adopts(void)
 
 void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 {
-	struct export_ops *ops;
+	struct export_ops *ops = &sub_export->exp_ops;
 	struct lease_fsal *entry;
 	bool answer;
 
-	/* A Ganesha that was refused may have given us anything. */
-	if (!bc_fsal_lease_adopts())
-		return;
-	ops = &sub_export->exp_ops;
 	answer = bc_module_config.leases &&
 		 !ops->fs_supports(sub_export, fso_delegations_r) &&
 		 !ops->fs_supports(sub_export, fso_delegations_w);

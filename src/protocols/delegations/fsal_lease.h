@@ -12,16 +12,16 @@
 /**
  * Let an export whose FSAL has no delegations of its own grant them.
  *
- * Does nothing for an FSAL that has its own, without Leases, and when called
- * again.  Delegations are granted from the export's first handle on.
+ * Grants nothing for an FSAL that has its own, and without Leases; does nothing when
+ * called again.  Delegations are granted from the export's first handle on.
  *
  * @param[in] sub_export  the adopted export
  *
- * Context: bc_export_create(), bc_export_update().
+ * Context: bc_export_create(), bc_export_update(), if bc_fsal_lease_adopts().
  */
 void bc_fsal_lease_adopt(struct fsal_export *sub_export);
 
-/** Does bc_fsal_lease_adopt() do anything? Context: after the start. */
+/** Is there anything to adopt an export for? Context: after the start. */
 bool bc_fsal_lease_adopts(void);
 
 /**
@@ -43,9 +43,9 @@ bool bc_fsal_lease_is_chained(void);
 
 /**
  * Give the file system's lease behind a delegation back before the delegation is
- * returned.  Nothing happens where the lease does not come from the file system.
+ * returned.
  *
- * Context: a request's thread; the file's st_lock is held.
+ * Context: a request's thread, if bc_fsal_lease_is_chained(); the file's st_lock is held.
  */
 void bc_fsal_lease_let_go_locked(struct fsal_obj_handle *obj, state_t *state);
 

@@ -120,10 +120,12 @@ static void tell_refused(const struct gsh_export *export,
 			 sub_export->fsal->name, refused);
 }
 
-/* If bc_fsal_lease_adopts(): of a Ganesha that does not fit nothing is looked at. */
+/* A Ganesha that was refused may have given us anything. */
 static void adopt(const struct gsh_export *export,
 		  struct fsal_export *sub_export)
 {
+	if (!bc_fsal_lease_adopts())
+		return;
 	bc_fsal_lease_adopt(sub_export);
 	tell_refused(export, sub_export);
 }
@@ -148,8 +150,7 @@ fsal_status_t bc_export_create(struct fsal_module *fsal_hdl, void *parse_node,
 		return status;
 	}
 	fsal_put(fsal_hdl);
-	if (bc_fsal_lease_adopts())
-		adopt(op_ctx->ctx_export, op_ctx->fsal_export);
+	adopt(op_ctx->ctx_export, op_ctx->fsal_export);
 	return status;
 }
 
@@ -188,8 +189,7 @@ fsal_status_t bc_export_update(struct fsal_module *fsal_hdl, void *parse_node,
 			tell_no_reload();
 		/* Ganesha gives its own reference back after an error only. */
 		fsal_put(fsal_hdl);
-		if (bc_fsal_lease_adopts())
-			adopt(op_ctx->ctx_export, original);
+		adopt(op_ctx->ctx_export, original);
 	}
 	fsal_put(subfsal);
 	return status;
