@@ -16,7 +16,7 @@ from realm import CACHES, TOOLS, Realm, machine_principal
 
 import lab
 from files import (AT_ONCE, ENDS, LIMIT, READ, hold, make_file, recall_kinds,
-                   reset, second_open, sees_new_data)
+                   reset, reset_one_of_many, second_open, sees_new_data)
 from lab import LabError
 
 BREAKS = ("healthy", "FIN", "RST")
@@ -175,11 +175,7 @@ def nconnect_4(world):
     for turn in range(4):
         path = make_file(world, f"file-{turn}")
         handle = hold(holder, path, READ)
-        for _ in range(8):  # each connection in turn
-            holder.touch_server()
-        world.network.abort_first(holder.address)
-        for _ in range(8):
-            holder.touch_server()
+        reset_one_of_many(world, holder)
         figures[f"connection {turn + 1}"] = second_open(
             world, holder, other, path, LIMIT, lambda: holder.touch_server())
         sees_new_data(holder, path, handle)

@@ -50,6 +50,15 @@ def hold(holder, path, kind):
     return handle
 
 
+def reset_one_of_many(world, holder):
+    """Use each of the holder's connections, reset one, and use them again."""
+    for _ in range(8):
+        holder.touch_server()
+    world.network.abort_first(holder.address)
+    for _ in range(8):
+        holder.touch_server()
+
+
 def expect_returned(client, before, count=1):
     """It has returned so many delegations since it had returned @before.  Who
     waited for them goes on when they are; the client counts the replies."""

@@ -47,38 +47,40 @@ def callbacks(outcome):
     return f"{counts[0]} / {counts[1]}" if counts else "-"
 
 
-def locks(with_module, unnotified, without):
-    """The table of locks that are waited for."""
-    rows = load(with_module)
-    others = load(unnotified), load(without)
-    print("| scenario | a turn, module | the same, `Notify_Locks = false` "
-          "| the same, Ganesha's path | callbacks submitted / completed |")
-    print("| --- | --- | --- | --- | --- |")
+def table(heads, cells, records):
+    """Print a row for each scenario of the first of @records, which the others may
+    lack; returns whether one of them failed."""
+    rows, *others = map(load, records)
+    heads = ("scenario", *heads, "callbacks submitted / completed")
+    print(f"| {' | '.join(heads)} |")
+    print(f"| {' | '.join(['---'] * len(heads))} |")
     for name, outcome in rows.items():
-        unnotified, without = (other.get(name) for other in others)
-        print(f"| {outcome['what'].rstrip('.')} | {blocked(outcome)} "
-              f"| {blocked(unnotified)} | {blocked(without)} "
-              f"| {callbacks(outcome)} |")
+        row = (outcome["what"].rstrip("."),
+               *cells(outcome, *(other.get(name) for other in others)),
+               callbacks(outcome))
+        print(f"| {' | '.join(row)} |")
     return any(outcome["error"] for outcome in rows.values())
 
 
-def main(with_module, unheld, without):
-    rows = load(with_module)
-    others = load(unheld), load(without)
-    print("| scenario | second `open()` blocked, module "
-          "| the same, `Hold_Conflicts = 0` | the same, Ganesha's path "
-          "| data, module | data, Ganesha's path "
-          "| callbacks submitted / completed |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, outcome in rows.items():
-        unheld, without = (other.get(name) for other in others)
-        print(f"| {outcome['what'].rstrip('.')} | {blocked(outcome)} "
-              f"| {blocked(unheld)} | {blocked(without)} | {data(outcome)} "
-              f"| {data(without)} | {callbacks(outcome)} |")
-    return any(outcome["error"] for outcome in rows.values())
+def locks(*records):
+    """Locks that are waited for: with the module, unnotified, without it."""
+    return table(("a turn, module", "the same, `Notify_Locks = false`",
+                  "the same, Ganesha's path"),
+                 lambda *outcomes: map(blocked, outcomes), records)
+
+
+def faults(*records):
+    """What fails: with the module, no request is held, without it."""
+    return table(("second `open()` blocked, module",
+                  "the same, `Hold_Conflicts = 0`",
+                  "the same, Ganesha's path", "data, module",
+                  "data, Ganesha's path"),
+                 lambda outcome, unheld, without:
+                 (*map(blocked, (outcome, unheld, without)),
+                  data(outcome), data(without)), records)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--locks":
         sys.exit(locks(*sys.argv[2:]))
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(faults(*sys.argv[1:]))

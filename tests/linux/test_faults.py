@@ -17,8 +17,8 @@ import sys
 import lab
 from lab import DataError, LabError
 from files import (AT_ONCE, ENDS, NEW, READ, WRITE, expect_read,
-                   expect_returned, hold, make_file, pair, second_open,
-                   sees_new_data)
+                   expect_returned, hold, make_file, pair,
+                   reset_one_of_many, second_open, sees_new_data)
 
 FOUND_OUT = 3  # s, where TCP has to find out first
 
@@ -234,11 +234,7 @@ def nconnect_4(world):
     holder, other = mounted_as(world, "vers=4.1,nconnect=4")
     path = make_file(world, "file")
     handle = hold(holder, path, READ)
-    for _ in range(8):  # each connection in turn
-        holder.touch_server()
-    world.network.abort_first(holder.address)
-    for _ in range(8):
-        holder.touch_server()
+    reset_one_of_many(world, holder)
     second_open(world, holder, other, path, FOUND_OUT,
                 lambda: holder.touch_server())
     sees_new_data(holder, path, handle)

@@ -60,6 +60,14 @@ def some_turns(ends, kind, turns):
                       WAITS[turn % len(WAITS)]) for turn in range(turns)]
 
 
+def note_turns(world, turns):
+    """Record how long they took; the scenario's figures."""
+    world.blocked = max(turns)
+    world.blocked_median = statistics.median(turns)
+    return {"median": f"{world.blocked_median:.4f} s",
+            "worst": f"{world.blocked:.4f} s"}
+
+
 def to_and_fro(world, kind):
     """Two clients, one lock; the median of a turn."""
     world.serve()
@@ -72,13 +80,11 @@ def to_and_fro(world, kind):
     ends[0][0].lock(ends[0][1], kind)
     turns = some_turns(ends, kind, TURNS if is_notified(world)
                        else TURNS_UNNOTIFIED)
-    world.blocked = max(turns)
-    world.blocked_median = statistics.median(turns)
+    figures = note_turns(world, turns)
     if is_notified(world) and world.blocked_median > LIMIT:
         raise LabError(f"a turn takes {world.blocked_median:.4f} s")
     world.server.stop()
-    return {"median": f"{world.blocked_median:.4f} s",
-            "worst": f"{world.blocked:.4f} s"}
+    return figures
 
 
 def flock_to_and_fro(world):
@@ -145,13 +151,11 @@ def many_lockers(world):
         order, turns = watch_turns(file, lockers, begun)
     if is_notified(world) and order != sorted(order):
         raise LabError(f"they had it in another order: {order}")
-    world.blocked = max(turns)
-    world.blocked_median = statistics.median(turns)
+    figures = note_turns(world, turns)
     if is_notified(world) and world.blocked > LIMIT_MANY:
         raise LabError(f"a turn took {world.blocked:.4f} s")
     world.server.stop()
-    return {"median": f"{world.blocked_median:.4f} s",
-            "worst": f"{world.blocked:.4f} s"}
+    return figures
 
 
 flock_to_and_fro.deadline = fcntl_to_and_fro.deadline = 180
