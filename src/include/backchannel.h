@@ -772,13 +772,21 @@ void bc_waiting_holder_back(uint64_t holder);
 void bc_waiting_wake_all(void);
 
 /**
- * How many requests of a session have come to wait so far.
+ * How many requests have come to wait so far, in all.
  *
- * @return only compared: if it is the same later, none has since
+ * Context: any; lock-free: every SEQUENCE asks.
+ */
+uint64_t bc_waiting_arrivals(void);
+
+/**
+ * Has a request of a session come to wait since there had been so many?  Sometimes it
+ * is one of another session.
+ *
+ * @param[in] since  bc_waiting_arrivals()
  *
  * Context: any; lock-free.
  */
-unsigned long bc_waiting_came_to(const uint8_t *session);
+bool bc_waiting_came_to(const uint8_t *session, uint64_t since);
 
 /**
  * Is the request in this slot of a session one that waits, or has?

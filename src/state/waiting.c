@@ -9,8 +9,9 @@
  * Data: each waiter is found by its file, and by the holder that is absent, while it
  *   waits, and by its client and by its session for as long as it is there; all are in
  *   a list by the time at which they go on at the latest, for which there is one timer.
- *   What has happened is counted by file, and beside that what is no one file's, and
- *   who has come by session, for those who look before they wait.
+ *   What has happened is counted by file, and beside that what is no one file's, for
+ *   those who look before they wait; who came last to a session is known, for those
+ *   who look whether anybody has.
  * Limits: a request counts as one, and as one more for each WEIGHT that its memory
  *   has; by client, for the server, and an address has half of what the server has.
  * Locking: waiting_lock, a leaf but for timers_lock.  Nothing is called with it held.
@@ -61,7 +62,6 @@ static struct cds_list_head by_client[CHAINS]; /* [W] */
 static struct cds_list_head by_session[CHAINS]; /* [W] */
 static CDS_LIST_HEAD(all); /* [W] by until */
 static struct bc_timer due_timer; /* for the first of them that waits */
-static uint64_t arrivals; /* [W] */
 static uint64_t of_address[CHAINS]; /* [W] their weight */
 static bool ended; /* [W] nobody waits any more */
 static unsigned int giving; /* [W] threads that are giving back */
@@ -69,8 +69,9 @@ static unsigned int giving; /* [W] threads that are giving back */
 /* [A] Changed under waiting_lock. */
 static uint64_t weight_of_all; /* 0: there are none */
 static unsigned long in_sessions[CHAINS]; /* waiters of a chain's sessions */
-static unsigned long
-	came_to_sessions[CHAINS]; /* and all that there have been */
+static uint64_t
+	last_of_sessions[CHAINS]; /* and who came last: its arrival, + 1 */
+static uint64_t arrivals; /* all that there have been */
 
 static unsigned long events[CHAINS]; /* [A] of the files of a chain */
 static unsigned long events_of_all; /* [A] beside them, of any file */
@@ -274,7 +275,7 @@ static void add_locked(struct bc_waiter *waiter)
 	size_t session = session_chain(waiter->session);
 	struct cds_list_head *pos = all.prev;
 
-	waiter->arrival = arrivals++;
+	waiter->arrival = arrivals;
 	waiter->until = bc_now() + hold_time();
 	/* Those who came before go on before, unless hold_time was longer then. */
 	while (pos != &all &&
@@ -288,7 +289,8 @@ static void add_locked(struct bc_waiter *waiter)
 	*address_weight(waiter->address) += waiter->weight;
 	uatomic_set(&weight_of_all, weight_of_all + waiter->weight);
 	uatomic_set(&in_sessions[session], in_sessions[session] + 1);
-	uatomic_set(&came_to_sessions[session], came_to_sessions[session] + 1);
+	uatomic_set(&last_of_sessions[session], waiter->arrival + 1);
+	uatomic_set(&arrivals, waiter->arrival + 1);
 }
 
 /* @return whether it was added */
@@ -401,9 +403,14 @@ uint64_t bc_waiting_weight(void)
 
 /* Slots -------------------------------------------------------------------- */
 
-unsigned long bc_waiting_came_to(const uint8_t *session)
+uint64_t bc_waiting_arrivals(void)
 {
-	return uatomic_read(&came_to_sessions[session_chain(session)]);
+	return uatomic_read(&arrivals);
+}
+
+bool bc_waiting_came_to(const uint8_t *session, uint64_t since)
+{
+	return uatomic_read(&last_of_sessions[session_chain(session)]) > since;
 }
 
 bool bc_waiting_in_slot(const uint8_t *session, uint32_t slot,

@@ -15,25 +15,20 @@
 
 /* What the two files call ----------------------------------------------------- */
 
-static enum bc_layout layout;
+struct bc_layouts bc_layouts;
 static const char *data_misfit, *refused;
 static bool mutex_free;
 static unsigned int mutex_tries, channels_looked_at;
 static nfs_client_id_t record;
 
-enum bc_layout bc_layout(void)
-{
-	return layout;
-}
-
 void bc_layout_set(enum bc_layout known)
 {
-	layout = known;
+	bc_layouts.sessions = known;
 }
 
 void bc_layout_refuse(const char *misfit)
 {
-	layout = BC_LAYOUT_MISFIT;
+	bc_layouts.sessions = BC_LAYOUT_MISFIT;
 	refused = misfit;
 }
 
@@ -101,7 +96,7 @@ struct bc_session *bc_channel_session_rcu(const nfs41_session_t *session)
 static int start(void **state)
 {
 	(void)state;
-	layout = BC_LAYOUT_UNKNOWN;
+	bc_layouts.sessions = BC_LAYOUT_UNKNOWN;
 	data_misfit = refused = NULL;
 	mutex_free = true;
 	mutex_tries = channels_looked_at = 0;
@@ -142,7 +137,7 @@ static void test_first_session_busy_fits_nothing_known(void **state)
 	verify();
 	assert_int_equal(mutex_tries, 1);
 	assert_null(refused);
-	assert_int_equal(layout, BC_LAYOUT_UNKNOWN);
+	assert_int_equal(bc_layouts.sessions, BC_LAYOUT_UNKNOWN);
 }
 
 static void test_compound_layout_unknown_session_not_followed(void **state)
@@ -152,10 +147,10 @@ static void test_compound_layout_unknown_session_not_followed(void **state)
 
 	(void)state;
 	assert_null(bc_compound_session_get(&data));
-	layout = BC_LAYOUT_MISFIT;
+	bc_layouts.sessions = BC_LAYOUT_MISFIT;
 	assert_null(bc_compound_session_get(&data));
 	assert_int_equal(channels_looked_at, 0);
-	layout = BC_LAYOUT_FITS;
+	bc_layouts.sessions = BC_LAYOUT_FITS;
 	assert_null(bc_compound_session_get(&data));
 	assert_int_equal(channels_looked_at, 1);
 }

@@ -29,13 +29,6 @@
 /* What a delegation counts more while it is returned. */
 static const uint32_t returning_more = BC_RETURN_COUNTS_LOCKED ? 0 : 1;
 
-bool bc_file_delegated(const struct fsal_obj_handle *obj)
-{
-	return bc_file_delegable(obj) &&
-	       uatomic_read(
-		       &obj->state_hdl->file.fdeleg_stats.fds_curr_delegations);
-}
-
 state_t *bc_file_next_delegation(const struct fsal_obj_handle *obj,
 				 const state_t *after)
 {

@@ -30,8 +30,8 @@
  */
 static inline bool bc_file_delegable(const struct fsal_obj_handle *obj)
 {
-	return obj && obj->type == REGULAR_FILE && obj->state_hdl &&
-	       bc_layout_of_delegations() == BC_LAYOUT_FITS;
+	return bc_layout_of_delegations() == BC_LAYOUT_FITS && obj &&
+	       obj->type == REGULAR_FILE && obj->state_hdl;
 }
 
 /**
@@ -39,7 +39,12 @@ static inline bool bc_file_delegable(const struct fsal_obj_handle *obj)
  *
  * Context: any; lock-free.
  */
-bool bc_file_delegated(const struct fsal_obj_handle *obj);
+static inline bool bc_file_delegated(const struct fsal_obj_handle *obj)
+{
+	return bc_file_delegable(obj) &&
+	       uatomic_read(
+		       &obj->state_hdl->file.fdeleg_stats.fds_curr_delegations);
+}
 
 /** The next delegation of a file after one, which may be gone since; NULL: the first,
  * or no more.

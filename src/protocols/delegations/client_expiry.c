@@ -33,13 +33,38 @@
 #include "backchannel.h"
 #include "counters.h"
 
-/* The client that this thread is ending. */
+#include <urcu/uatomic.h>
+
+static unsigned int expiring_threads; /* [A] every request's context asks */
+
+/* The client that this thread is ending; NULL: none. */
 static __thread struct {
-	/* nfs_client_id_expire()'s own; NULL: it ends none */
-	const struct req_op_context *context;
+	const struct req_op_context *context; /* nfs_client_id_expire()'s own */
 	nfs_client_id_t *client; /* its caller has a reference */
 	clientid4 clientid;
 } expiring;
+
+static void set_expiring(nfs_client_id_t *client)
+{
+	if (!expiring.context)
+		uatomic_inc(&expiring_threads);
+	expiring.client = client;
+	expiring.clientid = client->cid_clientid;
+	expiring.context = op_ctx;
+}
+
+static void set_expired(void)
+{
+	expiring.context = NULL;
+	uatomic_dec(&expiring_threads);
+}
+
+/* Is what this thread does part of nfs_client_id_expire(), and of nothing in it? */
+static bool is_expiring_here(void)
+{
+	return uatomic_read(&expiring_threads) && expiring.context &&
+	       op_ctx == expiring.context;
+}
 
 /* Context: holds the lock of the states of the file whose delegation is about to
  * be revoked.  revoke_owner_delegs() has put that one to the list's end.  If it has
@@ -80,9 +105,7 @@ static void hook_hashtable_deletelatched(struct hash_table *table,
 	    op_ctx->req_type != UNKNOWN_REQUEST || op_ctx->ctx_export ||
 	    bc_layout() != BC_LAYOUT_FITS)
 		return;
-	expiring.client = stored_value->addr;
-	expiring.clientid = expiring.client->cid_clientid;
-	expiring.context = op_ctx;
+	set_expiring(stored_value->addr);
 }
 
 /* Directly in nfs_client_id_expire() nobody but revoke_owner_delegs() makes a
@@ -95,7 +118,7 @@ static void hook_init_op_context(struct req_op_context *context,
 				 uint32_t vers, uint32_t minorvers,
 				 enum request_type type)
 {
-	if (export && expiring.context && op_ctx == expiring.context)
+	if (export && is_expiring_here())
 		forget_recall(expiring.client);
 	init_op_context(context, export, fsal_export,
 			BC_CONTEXT_ARGUMENTS(request) caller, vers, minorvers,
@@ -107,13 +130,13 @@ static void hook_init_op_context(struct req_op_context *context,
  */
 static void hook_release_op_context(void)
 {
-	bool ended = expiring.context && op_ctx == expiring.context;
+	bool ended = is_expiring_here();
 
 	bc_revocation_context_ends();
 	release_op_context();
 	if (!ended)
 		return;
-	expiring.context = NULL;
+	set_expired();
 	bc_client_destroy(expiring.clientid);
 }
 

@@ -114,24 +114,38 @@ static bool is_special(const stateid4 *stateid)
 		stateid->seqid == UINT32_MAX);
 }
 
+#define ARGUMENT(member) offsetof(struct nfs_argop4, nfs_argop4_u.member)
+
+/** What operations conflict with. [K] */
+static const struct {
+	enum bc_conflict_kind kind;
+	size_t stateid; /* one on data: where its arguments have it */
+} operations[NFS4_OP_LAST_ONE] = {
+	[NFS4_OP_VERIFY] = { BC_CONFLICT_READS },
+	[NFS4_OP_NVERIFY] = { BC_CONFLICT_READS },
+	[NFS4_OP_READ] = { BC_CONFLICT_READS, ARGUMENT(opread.stateid) },
+	[NFS4_OP_READ_PLUS] = { BC_CONFLICT_READS,
+				ARGUMENT(opread_plus.rpa_stateid) },
+	[NFS4_OP_SEEK] = { BC_CONFLICT_READS, ARGUMENT(opseek.sa_stateid) },
+	[NFS4_OP_WRITE] = { BC_CONFLICT_CHANGES, ARGUMENT(opwrite.stateid) },
+	[NFS4_OP_ALLOCATE] = { BC_CONFLICT_CHANGES,
+			       ARGUMENT(opallocate.aa_stateid) },
+	[NFS4_OP_DEALLOCATE] = { BC_CONFLICT_CHANGES,
+				 ARGUMENT(opdeallocate.da_stateid) },
+	[NFS4_OP_SETATTR] = { BC_CONFLICT_CHANGES },
+	[NFS4_OP_SETXATTR] = { BC_CONFLICT_CHANGES },
+	[NFS4_OP_REMOVEXATTR] = { BC_CONFLICT_CHANGES },
+	[NFS4_OP_REMOVE] = { BC_CONFLICT_CHANGES },
+	[NFS4_OP_RENAME] = { BC_CONFLICT_CHANGES },
+	[NFS4_OP_LINK] = { BC_CONFLICT_CHANGES },
+};
+
 /* Where the stateid is in the arguments of an operation on data; or NULL. */
 static stateid4 *data_stateid(struct nfs_argop4 *op)
 {
-	switch ((unsigned int)op->argop) {
-	case NFS4_OP_READ:
-		return &op->nfs_argop4_u.opread.stateid;
-	case NFS4_OP_WRITE:
-		return &op->nfs_argop4_u.opwrite.stateid;
-	case NFS4_OP_READ_PLUS:
-		return &op->nfs_argop4_u.opread_plus.rpa_stateid;
-	case NFS4_OP_SEEK:
-		return &op->nfs_argop4_u.opseek.sa_stateid;
-	case NFS4_OP_ALLOCATE:
-		return &op->nfs_argop4_u.opallocate.aa_stateid;
-	case NFS4_OP_DEALLOCATE:
-		return &op->nfs_argop4_u.opdeallocate.da_stateid;
-	}
-	return NULL;
+	size_t offset = operations[op->argop].stateid;
+
+	return offset ? (void *)((char *)op + offset) : NULL;
 }
 
 static enum bc_conflict_kind kind_of(struct nfs_argop4 *op)
@@ -140,32 +154,14 @@ static enum bc_conflict_kind kind_of(struct nfs_argop4 *op)
 
 	if (stateid && !is_special(stateid))
 		return BC_CONFLICT_NONE; /* its open was looked at */
-	switch ((unsigned int)op->argop) {
-	case NFS4_OP_OPEN:
+	if (op->argop == NFS4_OP_OPEN)
 		return kind_of_open(&op->nfs_argop4_u.opopen);
-	case NFS4_OP_READ:
-	case NFS4_OP_READ_PLUS:
-	case NFS4_OP_SEEK:
-	case NFS4_OP_VERIFY:
-	case NFS4_OP_NVERIFY:
-		return BC_CONFLICT_READS;
-	case NFS4_OP_LAYOUTGET:
+	if (op->argop == NFS4_OP_LAYOUTGET)
 		return op->nfs_argop4_u.oplayoutget.loga_iomode ==
 				       LAYOUTIOMODE4_RW ?
 			       BC_CONFLICT_CHANGES :
 			       BC_CONFLICT_READS;
-	case NFS4_OP_WRITE:
-	case NFS4_OP_ALLOCATE:
-	case NFS4_OP_DEALLOCATE:
-	case NFS4_OP_SETATTR:
-	case NFS4_OP_SETXATTR:
-	case NFS4_OP_REMOVEXATTR:
-	case NFS4_OP_REMOVE:
-	case NFS4_OP_RENAME:
-	case NFS4_OP_LINK:
-		return BC_CONFLICT_CHANGES;
-	}
-	return BC_CONFLICT_NONE;
+	return operations[op->argop].kind;
 }
 
 /* The delegations of a file --------------------------------------------------- */
@@ -384,9 +380,10 @@ static void hold_unmarked(struct bc_conflict *conflict,
 	    conflict->unmarked == BC_CONFLICT_FILES)
 		return;
 	uatomic_inc(count);
-	cmm_smp_mb(); /* pairs with bc_conflict_changes_unmarked()'s: either it
-		       * sees the count, or this, that something is delegated
-		       */
+	/* Pairs with bc_conflict_changes_unmarked()'s: either it sees the count, or
+	 * this, that something is delegated.
+	 */
+	cmm_smp_mb__after_uatomic_inc();
 	if (bc_layout_of_delegations() == BC_LAYOUT_UNKNOWN)
 		conflict->count[conflict->unmarked++] = count;
 	else
@@ -792,14 +789,23 @@ bool bc_conflict_on_data_server(const compound_data_t *data)
 	return fh->nfs_fh4_len && (handle->fhflags1 & FILE_HANDLE_V4_FLAG_DS);
 }
 
+/* What Ganesha itself looks at delegations for. */
+static bool asks_or_allocates(const struct nfs_argop4 *op)
+{
+	return op->argop == NFS4_OP_GETATTR || allocates(op);
+}
+
+bool bc_conflict_concerns(struct nfs_argop4 *op, const compound_data_t *data)
+{
+	return kind_of(op) != BC_CONFLICT_NONE ||
+	       (asks_or_allocates(op) && bc_file_delegated(data->current_obj));
+}
+
 bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		       compound_data_t *data, bool again)
 {
 	*conflict = (struct bc_conflict){ .kind = kind_of(op), .again = again };
 
-	if (op->argop != NFS4_OP_GETATTR && !allocates(op) &&
-	    conflict->kind == BC_CONFLICT_NONE)
-		return true;
 	if (!bc_module_config.shield_conflicts ||
 	    !nfs_param.nfsv4_param.allow_delegations || !data->current_obj ||
 	    bc_conflict_on_data_server(data))

@@ -52,6 +52,13 @@ struct bc_conflict {
 };
 
 /**
+ * May an operation conflict with anything?  If not, there is nothing to begin.
+ *
+ * Context: as bc_conflict_begin(); lock-free.
+ */
+bool bc_conflict_concerns(struct nfs_argop4 *op, const compound_data_t *data);
+
+/**
  * Look at an operation before Ganesha's handler runs.
  *
  * @param[out] conflict  to be given to bc_conflict_end() in any case

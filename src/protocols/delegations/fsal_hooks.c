@@ -133,7 +133,10 @@ static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
 				    const struct fsal_obj_handle *obj,
 				    struct gsh_export *export)
 {
-	bc_recalled_file_set(obj, is_callbacks_own() ? patience_leases() : 2);
+	/* Every request makes handles. */
+	if (bc_file_delegated(obj))
+		bc_recalled_file_set(
+			obj, is_callbacks_own() ? patience_leases() : 2);
 	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
 }
 

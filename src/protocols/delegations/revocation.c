@@ -44,6 +44,8 @@ void bc_delegation_revoked(const state_t *state, const state_owner_t *owner)
 		       (const uint8_t *)state->stateid_other);
 }
 
+static unsigned int revoking_threads; /* [A] every request's context asks */
+
 /* The state that this thread revokes. */
 static __thread struct {
 	const struct req_op_context *context; /* in which; NULL: none */
@@ -83,6 +85,7 @@ void bc_revocation_keep_state(state_t *state)
 	    revoking.context)
 		return;
 	(void)atomic_inc_int32_t(&state->state_refcount);
+	uatomic_inc(&revoking_threads);
 	revoking.state = state;
 	revoking.context = op_ctx->saved_op_ctx;
 }
@@ -123,8 +126,10 @@ void bc_revocation_context_ends(void)
 {
 	if (!uatomic_read(&contexts_seen))
 		uatomic_set(&contexts_seen, true);
-	if (!revoking.context || op_ctx != revoking.context)
+	if (!uatomic_read(&revoking_threads) || !revoking.context ||
+	    op_ctx != revoking.context)
 		return;
+	uatomic_dec(&revoking_threads);
 	revoking.context = NULL;
 	free_kept();
 	if (!free_if_last(revoking.state))

@@ -77,9 +77,8 @@ unsigned int *bc_unexport_enter(void)
 	unsigned int *count = export ? bc_tally_of(&under_way, export) : &none;
 
 	uatomic_inc(count);
-	cmm_smp_mb(); /* pairs with bc_prepare_unexport()'s: this sees the mark,
-		       * or that the count
-		       */
+	/* Pairs with bc_prepare_unexport()'s: this sees the mark, or that the count. */
+	cmm_smp_mb__after_uatomic_inc();
 	if (!export || !bc_unexport_goes(export))
 		return count;
 	uatomic_dec(count);

@@ -17,29 +17,12 @@
 #include <string.h>
 #include <urcu/uatomic.h>
 
-static enum bc_layout layout_known; /* [A] */
-static enum bc_layout layout_of_delegations; /* [A] */
-static enum bc_layout layout_of_locks; /* [A] */
+struct bc_layouts bc_layouts;
 static void (*layout_misfit_function)(void); /* [K] */
-
-enum bc_layout bc_layout(void)
-{
-	return uatomic_read(&layout_known);
-}
 
 void bc_layout_set(enum bc_layout layout)
 {
-	uatomic_set(&layout_known, layout);
-}
-
-enum bc_layout bc_layout_of_delegations(void)
-{
-	return uatomic_read(&layout_of_delegations);
-}
-
-enum bc_layout bc_layout_of_locks(void)
-{
-	return uatomic_read(&layout_of_locks);
+	uatomic_set(&bc_layouts.sessions, layout);
 }
 
 void bc_layout_on_misfit(void (*function)(void))
@@ -310,7 +293,7 @@ static void delegation_verify(const state_t *state, state_owner_t *owner,
 		misfit = owner_list_misfit(state, owner);
 		pthread_mutex_unlock(&owner->so_mutex);
 	}
-	uatomic_set(&layout_of_delegations,
+	uatomic_set(&bc_layouts.delegations,
 		    misfit ? BC_LAYOUT_MISFIT : BC_LAYOUT_FITS);
 	if (misfit)
 		LogCrit(COMPONENT_NFS_CB,
@@ -414,7 +397,7 @@ static void lock_verify(const struct fsal_obj_handle *obj)
 	} else if (!misfit) {
 		return;
 	}
-	uatomic_set(&layout_of_locks,
+	uatomic_set(&bc_layouts.locks,
 		    misfit ? BC_LAYOUT_MISFIT : BC_LAYOUT_FITS);
 	if (misfit)
 		LogCrit(COMPONENT_NFS_CB,

@@ -10,11 +10,21 @@
 #include "nfs_proto_data.h"
 #include "sal_data.h"
 
+#include <urcu/uatomic.h>
+
 /** Whether the structures that we read are laid out as we know them. */
 enum bc_layout { BC_LAYOUT_UNKNOWN, BC_LAYOUT_FITS, BC_LAYOUT_MISFIT };
 
-/** What is known by now. Context: any thread. */
-enum bc_layout bc_layout(void);
+/** What is known by now. [A] Written by layout.c; every operation asks. */
+extern struct bc_layouts {
+	enum bc_layout sessions, delegations, locks;
+} bc_layouts;
+
+/** Of what a session is made of, first of all. Context: any thread. */
+static inline enum bc_layout bc_layout(void)
+{
+	return uatomic_read(&bc_layouts.sessions);
+}
 
 /** It fits, or nothing is known any more. Context: one thread at a time. */
 void bc_layout_set(enum bc_layout layout);
@@ -33,7 +43,10 @@ void bc_layout_on_misfit(void (*function)(void));
  *
  * Context: any thread.
  */
-enum bc_layout bc_layout_of_delegations(void);
+static inline enum bc_layout bc_layout_of_delegations(void)
+{
+	return uatomic_read(&bc_layouts.delegations);
+}
 
 /** It does not fit: log what, and do what is to be done then. Once. */
 void bc_layout_refuse(const char *misfit);
@@ -102,7 +115,10 @@ enum bc_layout bc_layout_delegation_verify(state_t *state, state_owner_t *owner,
  *
  * Context: any thread.
  */
-enum bc_layout bc_layout_of_locks(void);
+static inline enum bc_layout bc_layout_of_locks(void)
+{
+	return uatomic_read(&bc_layouts.locks);
+}
 
 /**
  * If nothing is known yet of locks, compare the first one that a file has with what we

@@ -65,9 +65,9 @@ bool bc_held_again(void)
 	return again;
 }
 
-unsigned long bc_held_came_to(const SEQUENCE4args *args)
+bool bc_held_came_to(const SEQUENCE4args *args, uint64_t since)
 {
-	return bc_waiting_came_to((const uint8_t *)args->sa_sessionid);
+	return bc_waiting_came_to((const uint8_t *)args->sa_sessionid, since);
 }
 
 bool bc_held_in_slot(const SEQUENCE4args *args)

@@ -60,10 +60,12 @@ bool bc_held_again(void);
 bool bc_held_in_slot(const SEQUENCE4args *args);
 
 /**
- * How many requests of its session have been held; for comparison.
+ * Has a request of its session been held since there had been so many?
+ *
+ * @param[in] since  bc_waiting_arrivals()
  *
  * Context: SEQUENCE's handler.
  */
-unsigned long bc_held_came_to(const SEQUENCE4args *args);
+bool bc_held_came_to(const SEQUENCE4args *args, uint64_t since);
 
 #endif /* BC_HELD_H */

@@ -26,7 +26,8 @@ static nfsstat4 check_stateid(struct nfs_argop4 *op,
 	status = bc_stateid_check_owner(data, stateid);
 	if (status == NFS4_OK)
 		status = bc_stateid_check_kind(op->argop, data, stateid);
-	return bc_stateid_status(data, stateid, status);
+	return status == NFS4_OK ? NFS4_OK :
+				   bc_stateid_status(data, stateid, status);
 }
 
 /* NFSv4.0 counts an OPEN that is run, by its owner's sequence id. */
@@ -45,25 +46,41 @@ static nfsstat4 told(struct nfs_argop4 *op, const compound_data_t *data,
 	return stateid ? bc_stateid_status(data, stateid, status) : status;
 }
 
-static enum nfs_req_result run(struct bc_conflict *conflict,
-			       struct nfs_argop4 *op, compound_data_t *data,
-			       struct nfs_resop4 *resp)
+/* Looked at before and while Ganesha's handler runs. */
+static enum nfs_req_result run_conflicting(struct nfs_argop4 *op,
+					   compound_data_t *data,
+					   struct nfs_resop4 *resp)
 {
 	nfsstat4 *status = &resp->nfs_resop4_u.opaccess.status; /* of any */
 	enum nfs_req_result result = NFS_REQ_ERROR;
-	bool go_on = bc_conflict_begin(conflict, op, data, bc_held_again());
+	struct bc_conflict conflict;
+	bool go_on = bc_conflict_begin(&conflict, op, data, bc_held_again());
 
 	if (go_on)
 		result = bc_operation_original(op, data, resp);
-	bc_conflict_end(conflict, result == NFS_REQ_ASYNC_WAIT);
-	if (!go_on)
-		return bc_operation_fail(
-			op, resp, told(op, data, bc_conflict_status(conflict)));
+	bc_conflict_end(&conflict, result == NFS_REQ_ASYNC_WAIT);
 	if (result != NFS_REQ_ERROR)
 		return result;
-	if (bc_conflict_status(conflict) != NFS4_OK)
-		*status = bc_conflict_status(conflict);
-	*status = told(op, data, *status);
+	if (!go_on)
+		bc_operation_fail(op, resp, bc_conflict_status(&conflict));
+	else if (bc_conflict_status(&conflict) != NFS4_OK)
+		*status = bc_conflict_status(&conflict);
+	if (*status == NFS4ERR_DELAY && may_run_again(op, data))
+		bc_held_note(bc_conflict_awaited(&conflict));
+	return result;
+}
+
+static enum nfs_req_result run(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp)
+{
+	nfsstat4 *status = &resp->nfs_resop4_u.opaccess.status; /* of any */
+	enum nfs_req_result result =
+		bc_conflict_concerns(op, data) ?
+			run_conflicting(op, data, resp) :
+			bc_operation_original(op, data, resp);
+
+	if (result == NFS_REQ_ERROR)
+		*status = told(op, data, *status);
 	return result;
 }
 
@@ -74,39 +91,23 @@ static bool may_add_state(const struct nfs_argop4 *op)
 	       op->argop == NFS4_OP_LAYOUTGET;
 }
 
-static enum nfs_req_result run_in_export(struct bc_conflict *conflict,
-					 struct nfs_argop4 *op,
-					 compound_data_t *data,
-					 struct nfs_resop4 *resp)
+enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
+			       struct nfs_resop4 *resp)
 {
+	nfsstat4 wrong = check_stateid(op, data);
 	enum nfs_req_result result;
 	unsigned int *entered;
 
+	if (wrong != NFS4_OK)
+		return bc_operation_fail(op, resp, wrong);
 	if (!may_add_state(op))
-		return run(conflict, op, data, resp);
+		return run(op, data, resp);
 	entered = bc_unexport_enter();
 	/* NFSv4.0 counts it by its owner's sequence id: only its handler does. */
 	if (!entered && data->minorversion)
 		return bc_operation_fail(op, resp, NFS4ERR_DELAY);
-	result = run(conflict, op, data, resp);
+	result = run(op, data, resp);
 	if (entered)
 		bc_unexport_leave(entered);
-	return result;
-}
-
-enum nfs_req_result bc_op_file(struct nfs_argop4 *op, compound_data_t *data,
-			       struct nfs_resop4 *resp)
-{
-	const nfsstat4 *status = &resp->nfs_resop4_u.opaccess.status;
-	nfsstat4 wrong = check_stateid(op, data);
-	enum nfs_req_result result;
-	struct bc_conflict conflict = { .kind = BC_CONFLICT_NONE };
-
-	if (wrong != NFS4_OK)
-		return bc_operation_fail(op, resp, wrong);
-	result = run_in_export(&conflict, op, data, resp);
-	if (result == NFS_REQ_ERROR && *status == NFS4ERR_DELAY &&
-	    may_run_again(op, data))
-		bc_held_note(bc_conflict_awaited(&conflict));
 	return result;
 }

@@ -47,7 +47,7 @@ static enum nfs_req_result run_original(struct nfs_argop4 *op,
 {
 	const SEQUENCE4args *args = &op->nfs_argop4_u.opsequence;
 	SEQUENCE4res *res = &resp->nfs_resop4_u.opsequence;
-	unsigned long came = bc_held_came_to(args);
+	uint64_t before = bc_waiting_arrivals();
 	enum nfs_req_result result;
 
 	if (bc_held_in_slot(args))
@@ -55,7 +55,7 @@ static enum nfs_req_result run_original(struct nfs_argop4 *op,
 	result = bc_operation_original(op, data, resp);
 	/* It may have been held since a moment ago, for a moment. */
 	if (result == NFS_REQ_ERROR && may_be_of_held(res->sr_status) &&
-	    bc_held_came_to(args) != came)
+	    bc_held_came_to(args, before))
 		res->sr_status = NFS4ERR_DELAY;
 	return result;
 }

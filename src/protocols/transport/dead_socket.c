@@ -141,10 +141,14 @@ static bool writer_is_due(int fd)
 ssize_t bc_socket_recv(int fd, void *data, size_t len, int flags)
 {
 	ssize_t got = recv(fd, data, len, flags);
-	int error = errno;
-	bool ended = !got || (got < 0 && error != EAGAIN && error != EINTR);
+	int error;
 
-	if (ended && writer_is_due(fd)) {
+	if (got > 0)
+		return got;
+	error = errno;
+	if (got < 0 && (error == EAGAIN || error == EINTR))
+		return got;
+	if (writer_is_due(fd)) {
 		errno = EAGAIN;
 		return -1;
 	}

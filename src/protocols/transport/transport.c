@@ -37,6 +37,7 @@
 #include "nfsv41.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -108,10 +109,16 @@ static enum bc_reply_kind kind_of(enum clnt_stat status)
 }
 
 /* Whether a message is a REPLY: its second word, RFC 5531 9. */
+/* What every message begins with is mostly in one piece. */
 static bool is_reply(XDR *xdrs)
 {
+	const uint8_t *begin = xdrs->x_data;
 	uint32_t xid, direction = CALL;
 
+	if (begin + sizeof(xid) + sizeof(direction) <= xdrs->x_v.vio_tail) {
+		memcpy(&direction, begin + sizeof(xid), sizeof(direction));
+		return ntohl(direction) == REPLY;
+	}
 	xdrs->x_op = XDR_DECODE;
 	if (!XDR_GETUINT32(xdrs, &xid) || !XDR_GETUINT32(xdrs, &direction))
 		direction = CALL;
