@@ -780,7 +780,7 @@ uint64_t bc_waiting_arrivals(void);
 
 /**
  * Has a request of a session come to wait since there had been so many?  Sometimes it
- * is one of another session.
+ * is one of another session, or was just being counted.
  *
  * @param[in] since  bc_waiting_arrivals()
  *

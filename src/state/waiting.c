@@ -290,6 +290,9 @@ static void add_locked(struct bc_waiter *waiter)
 	uatomic_set(&weight_of_all, weight_of_all + waiter->weight);
 	uatomic_set(&in_sessions[session], in_sessions[session] + 1);
 	uatomic_set(&last_of_sessions[session], waiter->arrival + 1);
+	cmm_smp_wmb(); /* pairs with bc_waiting_arrivals()'s: who sees this one counted
+			* finds it in its session
+			*/
 	uatomic_set(&arrivals, waiter->arrival + 1);
 }
 
@@ -405,7 +408,10 @@ uint64_t bc_waiting_weight(void)
 
 uint64_t bc_waiting_arrivals(void)
 {
-	return uatomic_read(&arrivals);
+	uint64_t came = uatomic_read(&arrivals);
+
+	cmm_smp_rmb(); /* pairs with add_locked()'s */
+	return came;
 }
 
 bool bc_waiting_came_to(const uint8_t *session, uint64_t since)

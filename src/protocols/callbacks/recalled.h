@@ -11,7 +11,7 @@
 #include "sal_data.h"
 
 /**
- * The file whose handle this thread has made last.
+ * The file whose handle this thread has made last for a callback.
  *
  * @param[in] obj
  * @param[in] leases  that its delegation's recall may take, 1 or 2; Ganesha is told

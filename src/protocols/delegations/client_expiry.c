@@ -37,9 +37,10 @@
 
 static unsigned int expiring_threads; /* [A] every request's context asks */
 
-/* The client that this thread is ending; NULL: none. */
+/* The client that this thread is ending. */
 static __thread struct {
-	const struct req_op_context *context; /* nfs_client_id_expire()'s own */
+	/* nfs_client_id_expire()'s own; NULL: it ends none */
+	const struct req_op_context *context;
 	nfs_client_id_t *client; /* its caller has a reference */
 	clientid4 clientid;
 } expiring;

@@ -789,16 +789,14 @@ bool bc_conflict_on_data_server(const compound_data_t *data)
 	return fh->nfs_fh4_len && (handle->fhflags1 & FILE_HANDLE_V4_FLAG_DS);
 }
 
-/* What Ganesha itself looks at delegations for. */
-static bool asks_or_allocates(const struct nfs_argop4 *op)
-{
-	return op->argop == NFS4_OP_GETATTR || allocates(op);
-}
-
+/* Of a file that is delegated a GETATTR may be of what another client has changed, and an
+ * ALLOCATE's stateid its delegation's.
+ */
 bool bc_conflict_concerns(struct nfs_argop4 *op, const compound_data_t *data)
 {
 	return kind_of(op) != BC_CONFLICT_NONE ||
-	       (asks_or_allocates(op) && bc_file_delegated(data->current_obj));
+	       ((op->argop == NFS4_OP_GETATTR || allocates(op)) &&
+		bc_file_delegated(data->current_obj));
 }
 
 bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,

@@ -62,7 +62,7 @@ bool bc_conflict_concerns(struct nfs_argop4 *op, const compound_data_t *data);
  * Look at an operation before Ganesha's handler runs.
  *
  * @param[out] conflict  to be given to bc_conflict_end() in any case
- * @param[in]  op
+ * @param[in]  op  of which bc_conflict_concerns() says that it may conflict
  * @param[in]  data
  * @param[in]  again  it was looked at before, and has waited since
  *

@@ -133,8 +133,10 @@ static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
 				    const struct fsal_obj_handle *obj,
 				    struct gsh_export *export)
 {
-	/* Every request makes handles. */
-	if (bc_file_delegated(obj))
+	/* A callback's arguments have a copy of their own; requests, which make handles
+	 * all the time, have one already.
+	 */
+	if (allocate)
 		bc_recalled_file_set(
 			obj, is_callbacks_own() ? patience_leases() : 2);
 	return nfs4_FSALToFhandle(allocate, fh4, obj, export);

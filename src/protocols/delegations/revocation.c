@@ -44,14 +44,13 @@ void bc_delegation_revoked(const state_t *state, const state_owner_t *owner)
 		       (const uint8_t *)state->stateid_other);
 }
 
-static unsigned int revoking_threads; /* [A] every request's context asks */
-
 /* The state that this thread revokes. */
 static __thread struct {
 	const struct req_op_context *context; /* in which; NULL: none */
 	state_t *state; /* +1 ref */
 } revoking;
 
+static unsigned int revoking_threads; /* [A] every request's context asks */
 static bool contexts_seen; /* [A] we are told when they end */
 
 /* States that others had references to when their context ended. */

@@ -108,8 +108,9 @@ static enum bc_reply_kind kind_of(enum clnt_stat status)
 					     BC_REPLY_RPC_ERROR;
 }
 
-/* Whether a message is a REPLY: its second word, RFC 5531 9. */
-/* What every message begins with is mostly in one piece. */
+/* Whether a message is a REPLY: its second word, RFC 5531 9, which is mostly in the first
+ * piece of it.
+ */
 static bool is_reply(XDR *xdrs)
 {
 	const uint8_t *begin = xdrs->x_data;
