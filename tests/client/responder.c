@@ -375,6 +375,21 @@ static void send_bytewise(struct nfs_conn *conn, const struct xdr_buf *message)
 	xdr_buf_fini(&record);
 }
 
+static void send_wordwise(struct nfs_conn *conn, const struct xdr_buf *message)
+{
+	struct xdr_buf record = { 0 };
+
+	for (size_t i = 0; i < message->len; i += 4) {
+		bool last = i + 4 >= message->len;
+		size_t size = last ? message->len - i : 4;
+
+		xdr_put_u32(&record, (last ? 0x80000000u : 0) | (uint32_t)size);
+		xdr_put_bytes(&record, message->data + i, size);
+	}
+	nfs_conn_send_raw(conn, record.data, record.len);
+	xdr_buf_fini(&record);
+}
+
 /*
  * Send what @a answer says.  A connection that is gone takes the answer with
  * it, as it would with a real client.
@@ -393,6 +408,8 @@ static void transmit(const struct cb_call *call, const struct cb_answer *answer)
 					  answer->raw_len);
 		else if (answer->bytewise)
 			send_bytewise(call->conn, &message);
+		else if (answer->wordwise)
+			send_wordwise(call->conn, &message);
 		else
 			nfs_conn_send(call->conn, message.data, message.len);
 	}

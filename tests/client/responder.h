@@ -114,6 +114,7 @@ struct cb_answer {
 	uint32_t truncate; /* bytes cut off the end of the message */
 	unsigned int copies; /* sent so many times; 0: once */
 	bool bytewise; /* one byte a segment */
+	bool wordwise; /* four bytes a fragment of the record, RFC 5531 11 */
 	const void *raw; /* not NULL: these bytes as they are instead; */
 	size_t raw_len; /* borrowed until sent, no record mark is added */
 };

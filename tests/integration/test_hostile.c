@@ -20,6 +20,7 @@
 #define STUCK_RECALLS 40
 #define STUCK_READS 48
 #define DEAF 8
+#define BACK_SLOTS 16 /* of the holder's session */
 #define STUCK_READ_SIZE (1u << 19)
 #ifdef __SANITIZE_ADDRESS__ /* gives back late */
 #define RSS_SLACK_KIB (128 * 1024)
@@ -223,6 +224,25 @@ static void test_reply_truncated(void **state)
 static void test_reply_one_byte_at_a_time(void **state)
 {
 	survive(state, answer_as_told, &(struct cb_answer){ .bytewise = true });
+}
+
+/* They are replies all the same: their slots are free again. */
+static void test_reply_one_word_a_fragment(void **state)
+{
+	static const struct cb_answer wordwise = { .wordwise = true };
+	struct fixture *f = *state;
+	char name[32];
+
+	for (unsigned int i = 0; i <= BACK_SLOTS; i++) {
+		struct nfs_file file;
+
+		snprintf(name, sizeof(name), "fragments-%u", i);
+		fixture_hold(f, name, &file);
+		cb_responder_push(f->responder, &wordwise);
+		fixture_conflict(f, name);
+		fixture_callback(f, i);
+		fixture_return(f, &file);
+	}
 }
 
 /* Statement 18 ------------------------------------------------------------- */
@@ -706,6 +726,7 @@ static void test_reset_before_the_answer(void **state)
 		FIXTURE_TEST(test_reply_with_an_overlong_tag),                 \
 		FIXTURE_TEST(test_reply_truncated),                            \
 		FIXTURE_TEST(test_reply_one_byte_at_a_time),                   \
+		FIXTURE_TEST(test_reply_one_word_a_fragment),                  \
 		FIXTURE_TEST(test_reply_with_an_unknown_xid),                  \
 		FIXTURE_TEST(test_reply_sent_twice),                           \
 		FIXTURE_TEST(test_reply_sent_twenty_times),                    \
