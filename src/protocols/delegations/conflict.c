@@ -789,14 +789,19 @@ bool bc_conflict_on_data_server(const compound_data_t *data)
 	return fh->nfs_fh4_len && (handle->fhflags1 & FILE_HANDLE_V4_FLAG_DS);
 }
 
-/* Of a file that is delegated a GETATTR may be of what another client has changed, and an
- * ALLOCATE's stateid its delegation's.
+/* What reads a file that is not delegated conflicts with nothing.  OPEN's may be by name,
+ * and is one of several looks.  Of a file that is delegated a GETATTR may be of what
+ * another client has changed, and an ALLOCATE's stateid its delegation's.
  */
 bool bc_conflict_concerns(struct nfs_argop4 *op, const compound_data_t *data)
 {
-	return kind_of(op) != BC_CONFLICT_NONE ||
-	       ((op->argop == NFS4_OP_GETATTR || allocates(op)) &&
-		bc_file_delegated(data->current_obj));
+	enum bc_conflict_kind kind = kind_of(op);
+
+	if (kind == BC_CONFLICT_CHANGES || op->argop == NFS4_OP_OPEN)
+		return true;
+	return (kind == BC_CONFLICT_READS || op->argop == NFS4_OP_GETATTR ||
+		allocates(op)) &&
+	       bc_file_delegated(data->current_obj);
 }
 
 bool bc_conflict_begin(struct bc_conflict *conflict, struct nfs_argop4 *op,
