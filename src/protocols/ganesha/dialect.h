@@ -230,6 +230,9 @@ static inline bool bc_client_is_parked(const nfs_client_id_t *client)
  */
 #define BC_CEPH_HAS_ONE_LEASE (BC_GANESHA < 9)
 
+/** FSAL CEPH gives a lease back as soon as its recall is queued. */
+#define BC_CEPH_ANSWERS_RECALLS (BC_GANESHA >= 9)
+
 /** DELEGRETURN lowers the file's count of delegations with its st_lock held.  That
  * is when the number of delegated files is lowered, too, which is limited.
  */

@@ -127,6 +127,7 @@ static void adopt(const struct gsh_export *export,
 	if (!bc_fsal_lease_adopts())
 		return;
 	bc_fsal_lease_adopt(sub_export);
+	bc_attachment_adopt(sub_export);
 	tell_refused(export, sub_export);
 }
 
