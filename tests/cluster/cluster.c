@@ -260,6 +260,9 @@ int cluster_mount(void **state)
 		return -1;
 	/* The responder's log keeps connections open: close them ourselves. */
 	c->conns[c->nconns++] = nfs_conn_get(c->session.conn);
+	if (!c->served)
+		cluster_wait_grace(c);
+	c->served = true;
 	return 0;
 }
 

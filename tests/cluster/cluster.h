@@ -42,6 +42,7 @@ struct cluster {
 	const char *
 		address; /* where all clients go; NULL: to their gateway's own */
 	unsigned int active; /* the gateway that is there */
+	bool served; /* once: the grace period of the start is over */
 
 	/* Of the current test. */
 	struct cb_responder *responder; /* the holder's */

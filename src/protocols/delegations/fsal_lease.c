@@ -80,6 +80,11 @@ static struct lease_fsal *lease_fsal_find(const struct fsal_module *fsal)
 	return entry;
 }
 
+bool bc_fsal_is_ceph(const struct fsal_module *fsal)
+{
+	return !strcasecmp(fsal->name, "CEPH");
+}
+
 const struct export_ops *
 bc_fsal_lease_original(const struct fsal_export *sub_export)
 {
@@ -135,13 +140,17 @@ static bool nlm_share_conflicts(const struct state_file *file,
 	return false;
 }
 
+static bool looks_after_conflicts(void)
+{
+	return bc_module_config.multiplex && bc_module_config.shield_conflicts;
+}
+
 /* Who writes has to wait until no other client has a delegation: nobody does where
  * several have one.
  */
 static bool only_readers(const state_t *state)
 {
-	return bc_module_config.multiplex &&
-	       bc_module_config.shield_conflicts &&
+	return looks_after_conflicts() &&
 	       bc_file_shared(state->state_obj, state);
 }
 
@@ -365,6 +374,18 @@ static bool bc_fs_supports(struct fsal_export *export,
 	return entry->original.fs_supports(export, option);
 }
 
+/* Who writes through one gateway what another one's client has a write delegation of,
+ * or reads it, waits in libcephfs for the return; and so does what the holder has to
+ * write before.
+ */
+static bool bc_ceph_fs_supports(struct fsal_export *export,
+				fsal_fsinfo_options_t option)
+{
+	return option != fso_delegations_w &&
+	       lease_fsal_find(export->fsal)
+		       ->original.fs_supports(export, option);
+}
+
 static bool watches_locks(void)
 {
 	return bc_module_config.multiplex && bc_module_config.notify_locks;
@@ -464,8 +485,8 @@ static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 	entry = gsh_calloc(1, sizeof(*entry));
 	entry->fsal = export->fsal;
 	entry->original = export->exp_ops;
-	entry->one_lease = BC_CEPH_HAS_ONE_LEASE &&
-			   !strcasecmp(export->fsal->name, "CEPH");
+	entry->one_lease =
+		BC_CEPH_HAS_ONE_LEASE && bc_fsal_is_ceph(export->fsal);
 	entry->next = lease_fsals;
 	rcu_assign_pointer(lease_fsals, entry);
 	return entry;
@@ -511,6 +532,9 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 		uatomic_set(&ops->create_handle, bc_create_handle);
 		if (answer && ops->fs_supports == entry->original.fs_supports)
 			uatomic_set(&ops->fs_supports, bc_fs_supports);
+		else if (bc_fsal_is_ceph(sub_export->fsal) &&
+			 looks_after_conflicts())
+			uatomic_set(&ops->fs_supports, bc_ceph_fs_supports);
 	}
 	bc_unexport_adopt(sub_export, &entry->original);
 	pthread_mutex_unlock(&leases_lock);

@@ -485,7 +485,7 @@ void bc_attachment_adopt(const struct fsal_export *sub_export)
 
 	if (!BC_CEPH_ANSWERS_RECALLS || !attachment.replaced ||
 	    !bc_module_config.shield_conflicts ||
-	    strcasecmp(sub_export->fsal->name, "CEPH"))
+	    !bc_fsal_is_ceph(sub_export->fsal))
 		return;
 	if (!bc_image_find((void *)sub_export->fsal->m_ops.create_export,
 			   &ceph))

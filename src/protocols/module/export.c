@@ -106,7 +106,7 @@ static const char *what_is_refused(const struct gsh_export *export,
 	    ops->fs_supports(sub_export, fso_delegations_w) ||
 	    !ops->fs_supports(sub_export, fso_delegations_r))
 		return "";
-	return "its Delegations say Write, but its FSAL has read delegations alone: no write delegation is granted";
+	return "its Delegations say Write, but above its FSAL only read delegations are safe: no write delegation is granted";
 }
 
 static void tell_refused(const struct gsh_export *export,
