@@ -374,9 +374,8 @@ static bool bc_fs_supports(struct fsal_export *export,
 	return entry->original.fs_supports(export, option);
 }
 
-/* Who writes through one gateway what another one's client has a write delegation of,
- * or reads it, waits in libcephfs for the return; and so does what the holder has to
- * write before.
+/* No write delegation of CEPH's: when another gateway wants the file, what the holder has
+ * still to write would wait in libcephfs for the return, which comes after it.
  */
 static bool bc_ceph_fs_supports(struct fsal_export *export,
 				fsal_fsinfo_options_t option)

@@ -470,7 +470,7 @@ static const char *take_ceph(const struct bc_image *ceph)
 	if (bc_image_has_code(ceph, *slot))
 		return "it is bound lazily";
 	bc_ceph_original = *slot;
-	cmm_smp_wmb(); /* who meets ours meets it: by address dependency */
+	cmm_smp_wmb(); /* pairs with the slot's look-up: who meets ours meets it */
 	rc = write_pointer(ceph, slot, (void *)bc_ceph_ll_delegation);
 	return rc ? strerror(-rc) : NULL;
 }
