@@ -38,6 +38,7 @@
 #define SCRATCH_SIZE (256u << 10)
 #define RPC_VERSION 2
 #define NULL_PROC 0
+#define FIN_ACKED_MS 1000
 #define EVENTS 64
 
 enum msg_type {
@@ -309,6 +310,23 @@ static void conn_update_events(struct nfs_conn *conn)
 	epoll_ctl(conn->loop->epoll, EPOLL_CTL_MOD, conn->fd, &event);
 }
 
+/* "FIN-WAIT-1 ... waiting for ... an acknowledgment", RFC 9293 3.3.2. */
+static bool fin_waits(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+	       info.tcpi_state == TCP_FIN_WAIT1;
+}
+
+static void end_acked(int fd)
+{
+	shutdown(fd, SHUT_WR);
+	for (int ms = 0; ms < FIN_ACKED_MS && fin_waits(fd); ms++)
+		usleep(1000);
+}
+
 static void conn_close(struct nfs_conn *conn, enum nfs_close how, bool by_peer)
 {
 	struct nfs_loop *loop = conn->loop;
@@ -321,6 +339,8 @@ static void conn_close(struct nfs_conn *conn, enum nfs_close how, bool by_peer)
 		conn->open = false;
 		conn->peer_closed = by_peer;
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
+		if (how == NFS_CLOSE_FIN_ACKED)
+			end_acked(conn->fd);
 		if (how == NFS_CLOSE_RST)
 			setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger,
 				   sizeof(linger));

@@ -98,6 +98,9 @@ void nfs_conn_put(struct nfs_conn *conn);
 enum nfs_close {
 	NFS_CLOSE_FIN = 1,
 	NFS_CLOSE_RST, /* SO_LINGER 0 */
+	NFS_CLOSE_FIN_ACKED, /* returns when the peer's kernel has it: on a busy
+			      * machine what is sent over other connections may be
+			      * there before; or after a second */
 };
 
 /**

@@ -74,7 +74,7 @@ static void test_first_words_elsewhere_are_answered_with_the_truth(void **state)
 		first = nfs_conn_get(session.conn);
 		second = nfs_client_connect(&client);
 		assert_non_null(second);
-		nfs_conn_close(first, NFS_CLOSE_FIN);
+		nfs_conn_close(first, NFS_CLOSE_FIN_ACKED);
 		nfs_session_set_conn(&session, second);
 		assert_int_equal(flags_of(&session), DOWN);
 		nfs_client_unmount(&session);
