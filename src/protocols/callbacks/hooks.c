@@ -91,15 +91,16 @@ static enum clnt_stat hook_clnt_req_callback(struct clnt_req *cc)
 	return stat;
 }
 
-/* Ganesha's own channel of a session that was made while it is not known yet whether
- * the layout fits: over a connection that was accepted.  It is about to be replaced
- * by ours (first_session.c), and its mutex must not be held until a client answers.
+/* Ganesha's own channel of a session that was made while it was not known yet whether
+ * the layout fits, which another session may have shown since: over a connection that was
+ * accepted.  It is about to be replaced by ours (first_session.c), and its mutex must not
+ * be held until a client answers.
  */
 static bool is_replaced_soon(const struct clnt_req *cc)
 {
 	const SVCXPRT *xprt = NULL;
 
-	if (cc->cc_clnt && bc_layout() == BC_LAYOUT_UNKNOWN)
+	if (cc->cc_clnt && bc_layout() != BC_LAYOUT_MISFIT)
 		xprt = clnt_vc_get_client_xprt(cc->cc_clnt);
 	return xprt && xprt->xp_parent;
 }
