@@ -230,7 +230,7 @@ static bool reading_recalls(struct cluster *c, const char *name)
 static void test_reading_recalls_nothing(void **state)
 {
 	struct cluster *c = *state;
-	uint64_t until = nfs_now_ns() + SOON * NS_PER_MS;
+	uint64_t until = nfs_now_ns() + 2 * GRANTED_AGAIN * NS_PER_MS;
 	struct nfs_file file;
 	unsigned int n;
 
