@@ -377,7 +377,7 @@ void cluster_hold(struct cluster *c, const char *name, struct nfs_file *file)
 void cluster_open_delegated(struct cluster *c, const char *name,
 			    struct nfs_file *file)
 {
-	uint64_t until = nfs_now_ns() + GRANTED_AGAIN * NS_PER_MS;
+	uint64_t until = nfs_now_ns() + SOON * NS_PER_MS;
 	char path[128];
 
 	path_of(name, path);

@@ -20,7 +20,6 @@
 #include "server.h"
 
 #define SOON 5000 /* ms: what is due at once has come by then, generously */
-#define GRANTED_AGAIN (10000 + SOON) /* ms: Ganesha's RECALL2DELEG_TIME */
 #define A_WHILE 300 /* ms: who is held has no answer by then */
 #define NS_PER_MS UINT64_C(1000000)
 #define CLUSTER_LEASE 6 /* s */
