@@ -206,6 +206,9 @@ uint32_t bc_session_ended_paths(struct bc_session *session)
 					 ~(uint32_t)BC_SEQ4_CB_PATH_DOWN;
 		bc_conn_put(conn);
 	}
+	/* The next SEQUENCE is not to say anything else before it is noticed. */
+	if (!flags)
+		uatomic_set(&session->client->looked, bc_now_ns());
 	return flags;
 }
 

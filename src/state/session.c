@@ -289,12 +289,9 @@ static bool has_revoked(const struct bc_client *client)
 /* The paths of who speaks over a connection that is not bound; if it does so all the
  * time, they are looked at now and then.
  */
-static bool are_doubtful(struct bc_client *client, uint64_t now)
+static bool are_doubtful(const struct bc_client *client, uint64_t now)
 {
-	if (now - uatomic_read(&client->looked) < LOOKED_EVERY)
-		return false;
-	uatomic_set(&client->looked, now);
-	return true;
+	return now - uatomic_read(&client->looked) >= LOOKED_EVERY;
 }
 
 struct bc_session_status bc_session_heard(const struct bc_session *session,

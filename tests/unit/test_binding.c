@@ -703,8 +703,13 @@ test_paths_are_doubtful_where_the_client_is_heard_unbound(void **state)
 	(void)state;
 	assert_false(bc_session_heard(session, conn).doubtful);
 	assert_true(bc_session_heard(session, NULL).doubtful);
+	assert_int_equal(bc_session_ended_paths(session), 0);
 	assert_false(bc_session_heard(session, NULL).doubtful); /* so soon */
 	session->client->looked -= 2000000000;
+	assert_true(bc_session_heard(session, NULL).doubtful);
+	/* As long as it has not been noticed. */
+	fake_end(conn);
+	assert_int_equal(bc_session_ended_paths(session), NO_PATH);
 	assert_true(bc_session_heard(session, NULL).doubtful);
 	fake_down(conn);
 	session->client->looked -= 2000000000;

@@ -129,7 +129,8 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 
 	/* An OPEN that follows asks this before it grants a delegation. */
 	client = data->session->clientid_record;
-	trusted = status.standing & BC_STANDING_TRUSTED;
+	trusted = (status.standing & BC_STANDING_TRUSTED) &&
+		  !(status.flags & SEQ4_STATUS_CB_PATH_DOWN);
 	if (get_cb_chan_down(client) == trusted) {
 		set_cb_chan_down(client, !trusted);
 		/* What was revoked for want of a path is no fault of its own. */
