@@ -16,6 +16,7 @@
 #define NFS4_STATEID_OTHER_SIZE 12
 #define NFS4_FHSIZE 128
 #define NFS4_OPAQUE_LIMIT 1024
+#define NFS4_SCOPE_SIZE 128 /* servers' are shorter */
 
 enum nfs_proc4 {
 	NFSPROC4_NULL = 0,

@@ -53,6 +53,8 @@ int nfs_exchange_id(struct nfs_client *client, struct nfs_conn *conn)
 		client->clientid = res->exchange_id.clientid;
 		client->sequence = res->exchange_id.sequence;
 		client->flags = res->exchange_id.flags;
+		memcpy(client->scope, res->exchange_id.scope,
+		       sizeof(client->scope));
 	}
 	nfs_compound_fini(&compound);
 	return status;

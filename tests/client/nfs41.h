@@ -82,6 +82,7 @@ struct nfs_client {
 	uint64_t clientid;
 	uint32_t sequence; /* of the next CREATE_SESSION */
 	uint32_t flags; /* eir_flags */
+	char scope[NFS4_SCOPE_SIZE]; /* eir_server_scope */
 };
 
 /**
@@ -315,6 +316,7 @@ struct nfs_res {
 			uint64_t clientid;
 			uint32_t sequence;
 			uint32_t flags;
+			char scope[NFS4_SCOPE_SIZE];
 		} exchange_id;
 		struct {
 			uint8_t id[NFS4_SESSIONID_SIZE];

@@ -713,8 +713,9 @@ static void get_exchange_id(struct xdr_cursor *cursor, struct nfs_res *res)
 	if (xdr_get_u32(cursor) != SP4_NONE)
 		cursor->bad = true;
 	xdr_skip(cursor, 2); /* the server's minor id, */
-	skip_opaque(cursor, NFS4_OPAQUE_LIMIT); /* major id, */
-	skip_opaque(cursor, NFS4_OPAQUE_LIMIT); /* and scope */
+	skip_opaque(cursor, NFS4_OPAQUE_LIMIT); /* and major id */
+	xdr_get_string(cursor, res->exchange_id.scope,
+		       sizeof(res->exchange_id.scope));
 	implementations = xdr_get_u32(cursor);
 	if (implementations) {
 		skip_opaque(cursor, NFS4_OPAQUE_LIMIT);

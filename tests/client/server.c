@@ -195,9 +195,10 @@ int server_write_config(struct server *server,
 	fprintf(file,
 		"NFSv4 {\n\tMinor_Versions = 0, 1, 2;\n"
 		"\tDelegations = true;\n\tLease_Lifetime = %u;\n"
-		"\tRecoveryRoot = \"%s/recovery\";\n%s\n",
+		"\tRecoveryRoot = \"%s%s\";\n%s\n",
 		params->lease_lifetime ? params->lease_lifetime : 20,
-		server->folder,
+		params->recovery ? params->recovery : server->folder,
+		params->recovery ? "" : "/recovery",
 		params->nfsv4_config ? params->nfsv4_config : "");
 	if (params->grace_period)
 		fprintf(file, "\tGrace_Period = %u;\n}\n",

@@ -36,6 +36,7 @@ struct server_params {
 	unsigned int max_connections; /* RPC_Max_Connections; 0: 10,000 */
 	const char *core_config; /* further lines in NFS_CORE_PARAM */
 	const char *nfsv4_config; /* further lines in NFSv4 */
+	const char *recovery; /* RecoveryRoot; NULL: a folder of its own */
 	const char *export_config; /* further lines in the EXPORT block */
 	unsigned int lease_lifetime; /* s; 0: 20 */
 	unsigned int grace_period; /* s; 0: Graceless */

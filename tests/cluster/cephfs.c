@@ -37,6 +37,11 @@ const char *cephfs_missing(void)
 	return NULL;
 }
 
+const char *cephfs_folder(const struct cephfs *ceph)
+{
+	return ceph->folder;
+}
+
 const char *cephfs_conf(const struct cephfs *ceph)
 {
 	return ceph->conf;

@@ -22,6 +22,8 @@ struct cephfs;
 struct cephfs *cephfs_start(void);
 /** End it, and remove its folder. NULL is allowed. */
 void cephfs_stop(struct cephfs *ceph);
+/** Its folder, which goes with it. */
+const char *cephfs_folder(const struct cephfs *ceph);
 /** Path of its ceph.conf. */
 const char *cephfs_conf(const struct cephfs *ceph);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "cluster.h"
 
+#include "process.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,6 +50,47 @@ static void add_member(struct cluster *c, const char *node)
 		0);
 }
 
+void cluster_share_record(struct cluster *c, unsigned int n, bool shared)
+{
+	static const char script[] = "rm -rf \"$2\"\n"
+				     "$3 || exit 0\n"
+				     "mkdir -p \"$1/record\"\n"
+				     "ln -s record \"$2\"\n";
+
+	if (group_params->folder)
+		assert_int_equal(
+			process_run("/dev/stderr",
+				    (const char *const[]){
+					    "sh", "-euc", script, "sh",
+					    cephfs_folder(c->ceph),
+					    c->gateway[n].record,
+					    shared ? "true" : "false", NULL }),
+			0);
+}
+
+/* Who stands in for another one has its identity: its Nodeid or, with "fs", its host's
+ * name; and its scope, which is that name unless it is said.
+ */
+static void make_gateway(struct cluster *c, unsigned int n)
+{
+	struct gateway *gateway = &c->gateway[n];
+	bool one_name = group_params->passive && group_params->folder;
+	char name[16];
+
+	snprintf(name, sizeof(name), "gateway-%u", one_name ? 1 : n + 1);
+	gateway->host = host_new(n + 1, name);
+	assert_non_null(gateway->host);
+	snprintf(gateway->record, sizeof(gateway->record), "%s/record-%u",
+		 cephfs_folder(c->ceph), n);
+	cluster_share_record(c, n, true);
+	snprintf(gateway->nfsv4, sizeof(gateway->nfsv4),
+		 "\tRecoveryBackend = %s;%s",
+		 group_params->folder ? "fs" : "rados_cluster",
+		 group_params->passive && !one_name ?
+			 "\n\tServer_Scope = \"gateways\";" :
+			 "");
+}
+
 static void start_gateway(struct cluster *c, unsigned int n)
 {
 	struct gateway *gateway = &c->gateway[n];
@@ -60,7 +103,8 @@ static void start_gateway(struct cluster *c, unsigned int n)
 		.hold_conflicts = SERVER_DEFAULT,
 		.backchannel = group_params->backchannel,
 		.config = gateway->config,
-		.nfsv4_config = "RecoveryBackend = rados_cluster;",
+		.nfsv4_config = gateway->nfsv4,
+		.recovery = group_params->folder ? gateway->record : NULL,
 		.export_config = "Attr_Expiration_Time = 0;",
 		.lease_lifetime = CLUSTER_LEASE,
 		.grace_period = CLUSTER_GRACE,
@@ -102,8 +146,7 @@ static int setup(void **state)
 	if (!group_params->passive)
 		add_member(c, "node-1");
 	for (unsigned int n = 0; n < 2; n++) {
-		c->gateway[n].host = host_new(n + 1);
-		assert_non_null(c->gateway[n].host);
+		make_gateway(c, n);
 		if (n == 0 || !group_params->passive)
 			cluster_start_gateway(c, n);
 	}
@@ -337,11 +380,14 @@ void cluster_come_back(struct cluster *c, struct nfs_session *session)
 {
 	struct nfs_client *client = session->client;
 	struct nfs_conn *conn = cluster_connect(c, client);
+	char scope[NFS4_SCOPE_SIZE];
 
+	memcpy(scope, client->scope, sizeof(scope));
 	nfs_session_fini(session);
 	assert_int_equal(nfs_exchange_id(client, conn), NFS4_OK);
 	assert_int_equal(nfs_create_session(session, client, conn, NULL),
 			 NFS4_OK);
+	assert_string_equal(client->scope, scope);
 }
 
 struct cb_call *cluster_callback(struct cluster *c, unsigned int n)

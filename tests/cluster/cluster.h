@@ -37,6 +37,8 @@ struct cluster {
 		struct host *host;
 		struct server *server;
 		char config[1024];
+		char nfsv4[128];
+		char record[96]; /* of clients, with "fs": a folder */
 	} gateway[2];
 	unsigned int clients; /* made so far, for their addresses */
 	const char *
@@ -57,6 +59,7 @@ struct cluster {
 struct cluster_params {
 	const char *backchannel; /* lines in the BACKCHANNEL block */
 	bool passive; /* the second has the first one's identity, and is not started */
+	bool folder; /* RecoveryBackend = fs, in one that is shared; else rados_cluster */
 };
 
 /**
@@ -87,6 +90,12 @@ int cluster_unmount(void **state);
 /** Start the gateway number @a n, from 0, which does not run. */
 void cluster_start_gateway(struct cluster *c, unsigned int n);
 
+/**
+ * With "fs": where gateway @a n has its record of clients is the folder that both share,
+ * as they do from the start, or nothing.
+ */
+void cluster_share_record(struct cluster *c, unsigned int n, bool shared);
+
 /** SIGTERM, and what comes of it. */
 void cluster_stop_gateway(struct cluster *c, unsigned int n);
 /** SIGKILL. */
@@ -105,7 +114,10 @@ struct nfs_conn *cluster_connect(struct cluster *c, struct nfs_client *client);
 struct nfs_conn *cluster_bind(struct cluster *c);
 /** The holder goes on over a connection that is not bound: it has no path. */
 void cluster_lose_path(struct cluster *c, enum nfs_close how);
-/** A client of which a gateway's former instance knows is back; it may reclaim. */
+/**
+ * A client of which a gateway's former instance knows is back.  It may reclaim, as far
+ * as the scope says: that is asserted (RFC 5661 2.10.4; Linux asks for it).
+ */
 void cluster_come_back(struct cluster *c, struct nfs_session *session);
 
 /** The holder's callback number @a n (from 0 in each test), or the test fails. */

@@ -49,12 +49,9 @@ void network_client_address(unsigned int n, char *address, size_t size)
 }
 
 /* Says when it is there, and stays. */
-static void run_host(unsigned int n, int ready)
+static void run_host(const char *name, int ready)
 {
-	char name[32];
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	snprintf(name, sizeof(name), "gateway-%u", n);
 	if (unshare(CLONE_NEWNET | CLONE_NEWUTS) ||
 	    sethostname(name, strlen(name)) || write(ready, "", 1) != 1)
 		_exit(1);
@@ -62,7 +59,7 @@ static void run_host(unsigned int n, int ready)
 		pause();
 }
 
-static bool start_host(struct host *host)
+static bool start_host(struct host *host, const char *name)
 {
 	int ready[2];
 	char byte;
@@ -72,14 +69,14 @@ static bool start_host(struct host *host)
 		return false;
 	host->pid = fork();
 	if (!host->pid)
-		run_host(host->n, ready[1]);
+		run_host(name, ready[1]);
 	close(ready[1]);
 	there = read(ready[0], &byte, 1) == 1;
 	close(ready[0]);
 	return there;
 }
 
-struct host *host_new(unsigned int n)
+struct host *host_new(unsigned int n, const char *name)
 {
 	struct host *host = calloc(1, sizeof(*host));
 	char number[16];
@@ -89,7 +86,7 @@ struct host *host_new(unsigned int n)
 	host->n = n;
 	snprintf(host->address, sizeof(host->address), "192.0.2.%u", 10 + n);
 	snprintf(number, sizeof(number), "%u", n);
-	if (!start_host(host))
+	if (!start_host(host, name))
 		goto failed;
 	snprintf(host->target, sizeof(host->target), "%d", host->pid);
 	memcpy(host->wrapper,

@@ -27,10 +27,10 @@ void network_client_address(unsigned int n, char *address, size_t size);
 struct host;
 
 /**
- * A host "gateway-@a n" at 192.0.2.(10 + @a n), n from 1 to 9.
+ * A host of that name at 192.0.2.(10 + @a n), n from 1 to 9.
  * @return NULL: the reason is on stderr
  */
-struct host *host_new(unsigned int n);
+struct host *host_new(unsigned int n, const char *name);
 /** End it. What runs in it should have ended. NULL is allowed. */
 void host_free(struct host *host);
 const char *host_address(const struct host *host);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * The address of a gateway moves to another host, and with it its identity and its
- * record of clients, which is in the cluster: clients go on there, reclaim and bind,
- * and are called back there.  RFC 5661 8.4.2, 2.10.3.1.
+ * record of clients: clients go on there, reclaim and bind, and are called back there.
+ * RFC 5661 8.4.2, 2.10.3.1.
+ *
+ * The record is in the cluster (rados_cluster) or, with the argument "fs", in a folder
+ * that the hosts share.
  */
 #include "cluster.h"
 
@@ -47,6 +50,15 @@ static void move(struct cluster *c)
 		      (double)(nfs_now_ns() - start) / 1e9);
 }
 
+/* Both clients notice. */
+static void come_back(struct cluster *c)
+{
+	nfs_conn_close(c->session.conn, NFS_CLOSE_RST);
+	nfs_conn_close(c->opener_session.conn, NFS_CLOSE_RST);
+	cluster_come_back(c, &c->session);
+	cluster_come_back(c, &c->opener_session);
+}
+
 /* Who was there goes on, with what he had, and is recalled there. */
 static void goes_on(struct cluster *c, const char *name,
 		    const struct nfs_file *held)
@@ -58,10 +70,7 @@ static void goes_on(struct cluster *c, const char *name,
 	struct cb_call *call;
 	uint64_t sent;
 
-	nfs_conn_close(c->session.conn, NFS_CLOSE_RST);
-	nfs_conn_close(c->opener_session.conn, NFS_CLOSE_RST);
-	cluster_come_back(c, &c->session);
-	cluster_come_back(c, &c->opener_session);
+	come_back(c);
 	assert_int_equal(cluster_reclaim(c, held, &file), NFS4_OK);
 	assert_int_equal(file.delegation.type, OPEN_DELEGATE_READ);
 	assert_int_equal(nfs_reclaim_complete(&c->session), NFS4_OK);
@@ -106,6 +115,13 @@ static void test_gateway_stopped(void **state)
 	goes_on(c, "stopped", &file);
 }
 
+/* With its cable it loses the folder that is shared. */
+static void set_connected(struct cluster *c, unsigned int n, bool connected)
+{
+	assert_true(host_connect(c->gateway[n].host, connected));
+	cluster_share_record(c, n, connected);
+}
+
 /* The host is cut off, and does not know: what it had is not its own any more when it
  * is back, and it can change nothing.
  */
@@ -116,25 +132,56 @@ static void test_host_cut_off(void **state)
 	struct nfs_file file;
 
 	cluster_hold(c, "cut-off", &file);
-	assert_true(host_connect(c->gateway[old].host, false));
+	set_connected(c, old, false);
 	move(c);
 	goes_on(c, "cut-off", &file);
-	assert_true(host_connect(c->gateway[old].host, true));
+	set_connected(c, old, true);
 	cluster_assert_data(&c->session, "cut-off", 1);
 	cluster_kill_gateway(c, old);
 }
 
+/* The other host has a folder of its own: it cannot know who was there, and who has
+ * changed what since, so nobody may reclaim; and what is new is seen.
+ */
+static void test_record_not_shared(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_file held, file;
+
+	cluster_hold(c, "not-shared", &held);
+	cluster_kill_gateway(c, c->active);
+	cluster_share_record(c, !c->active, false);
+	move(c);
+	come_back(c);
+	assert_int_equal(nfs_reclaim_complete(&c->opener_session), NFS4_OK);
+	cluster_write(&c->opener_session, "not-shared", 1);
+	assert_int_equal(cluster_reclaim(c, &held, &file), NFS4ERR_NO_GRACE);
+	assert_int_equal(nfs_reclaim_complete(&c->session), NFS4_OK);
+	cluster_assert_data(&c->session, "not-shared", 1);
+	cluster_share_record(c, c->active, true);
+}
+
 #define MOVE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
-	static const struct cluster_params params = { .passive = true };
-	const struct CMUnitTest tests[] = {
+	const struct cluster_params params = {
+		.passive = true,
+		.folder = argc > 1 && !strcmp(argv[1], "fs"),
+	};
+	const struct CMUnitTest in_cluster[] = {
 		MOVE_TEST(test_gateway_killed),
 		MOVE_TEST(test_host_cut_off),
 		/* QUICK */
 		MOVE_TEST(test_gateway_stopped),
 	};
+	const struct CMUnitTest in_folder[] = {
+		MOVE_TEST(test_gateway_killed),
+		MOVE_TEST(test_host_cut_off),
+		MOVE_TEST(test_record_not_shared),
+		MOVE_TEST(test_gateway_stopped),
+	};
 
-	return cluster_run(tests, QUICK, &params);
+	return params.folder ? cluster_run(in_folder, ALL_QUICK, &params) :
+			       cluster_run(in_cluster, QUICK, &params);
 }
