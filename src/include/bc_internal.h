@@ -513,7 +513,7 @@ struct bc_client {
 	bool path_was_lost; /* [L] for the log */
 	uint64_t heard; /* [A] ns: last heard on a connection not bound */
 	uint64_t spoke; /* [A] ns: heard on any, to the second */
-	uint64_t looked; /* [A] ns: its paths were last found to be there */
+	uint64_t looked; /* [A] ns: no path was found to have ended */
 	uint32_t paths; /* [A], changed under [L]: sum over its sessions */
 	uint64_t paths_since; /* [L] ms: it has one, or none, since; 0: it never
 				 had any */

@@ -188,9 +188,16 @@ static void find_paths(struct bc_session *session, struct paths *paths)
 	pthread_mutex_unlock(&client->lock);
 }
 
+/* It may not have been taken for that yet. */
+static bool has_ended(struct bc_conn *conn)
+{
+	return uatomic_read(&conn->down) || bc_core.ops->conn_has_ended(conn);
+}
+
 uint32_t bc_session_ended_paths(struct bc_session *session)
 {
 	uint32_t flags = BC_SEQ4_CB_PATH_DOWN | BC_SEQ4_CB_PATH_DOWN_SESSION;
+	bool ended = false;
 	struct paths paths;
 
 	find_paths(session, &paths);
@@ -199,15 +206,16 @@ uint32_t bc_session_ended_paths(struct bc_session *session)
 	for (unsigned int i = 0; i < paths.count; i++) {
 		struct bc_conn *conn = paths.each[i].conn;
 
-		if (flags && !uatomic_read(&conn->down) &&
-		    !bc_core.ops->conn_has_ended(conn))
+		if (flags && !has_ended(conn))
 			flags &= paths.each[i].is_own ?
 					 0 :
 					 ~(uint32_t)BC_SEQ4_CB_PATH_DOWN;
+		else if (flags)
+			ended = true;
 		bc_conn_put(conn);
 	}
 	/* The next SEQUENCE is not to say anything else before it is noticed. */
-	if (!flags)
+	if (!ended)
 		uatomic_set(&session->client->looked, bc_now_ns());
 	return flags;
 }

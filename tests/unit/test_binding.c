@@ -716,6 +716,21 @@ test_paths_are_doubtful_where_the_client_is_heard_unbound(void **state)
 	assert_false(bc_session_heard(session, NULL).doubtful);
 }
 
+/* Nothing of it has ended. */
+static void test_session_without_a_path_is_looked_at_seldom(void **state)
+{
+	struct bc_session *session;
+	struct bc_conn *conn;
+
+	(void)state;
+	fake_path(ALICE, 1, 16, &conn);
+	session = fake_session(ALICE, 2, 16);
+	assert_true(bc_session_heard(session, NULL).doubtful);
+	assert_int_equal(bc_session_ended_paths(session),
+			 BC_SEQ4_CB_PATH_DOWN_SESSION);
+	assert_false(bc_session_heard(session, NULL).doubtful);
+}
+
 static void test_session_closed_leaves_conn_to_the_others(void **state)
 {
 	struct bc_session *one, *two;
@@ -775,6 +790,7 @@ int main(void)
 			  &takes_17),
 		BIND_TEST(
 			test_paths_are_doubtful_where_the_client_is_heard_unbound),
+		BIND_TEST(test_session_without_a_path_is_looked_at_seldom),
 		BIND_TEST(test_session_closed_leaves_conn_to_the_others),
 	};
 
