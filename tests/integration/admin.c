@@ -3,8 +3,10 @@
 
 #include "fixture.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 double admin_metric(const char *path, const char *name)
@@ -31,6 +33,22 @@ void admin_wait_metric(const char *path, const char *name, double value)
 	while (got != value && nfs_now_ns() < until);
 	if (got != value)
 		fail_msg("%s is %g, not %g", name, got, value);
+}
+
+void admin_wait_live(const char *path, const struct nfs_client *client)
+{
+	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
+	char url[64], *page;
+	bool live;
+
+	snprintf(url, sizeof(url), "/v1/clients/%#" PRIx64, client->clientid);
+	do {
+		assert_int_equal(
+			admin_ask(admin_connect(path), "GET", url, &page), 200);
+		live = strstr(page, "\"live\"") && !strstr(page, "\"opening\"");
+		free(page);
+	} while (!live && nfs_now_ns() < until);
+	assert_true(live);
 }
 
 int admin_run(const char *command, const char *arg1, const char *arg2,

@@ -6,12 +6,19 @@
 #define ADMIN_H
 
 #include "admin_http.h"
+#include "nfs41.h"
 
 /** The value of a metric: its whole name, with its labels. Or the test fails. */
 double admin_metric(const char *path, const char *name);
 
 /** Wait until a metric has this value, or the test fails. */
 void admin_wait_metric(const char *path, const char *name, double value);
+
+/**
+ * Wait until a client's bindings are live, or the test fails: a client may read the reply
+ * that binds its connection before the server notes that it has gone out.
+ */
+void admin_wait_live(const char *path, const struct nfs_client *client);
 
 /**
  * Run a shell command with $1 ... as given, and with the tool as $tool.

@@ -173,10 +173,15 @@ static struct told told_of(DBusMessageIter *iter)
 	return told;
 }
 
-/* @return the holder's first connection */
-static uint64_t show(uint64_t id, struct told *told)
+static void wait_live(const struct fixture *f)
 {
-	dbus_uint64_t clientid = id;
+	admin_wait_live(server_admin_socket(f->server), &f->holder);
+}
+
+/* @return the holder's first connection */
+static uint64_t show(const struct fixture *f, struct told *told)
+{
+	dbus_uint64_t clientid = f->holder.clientid;
 	struct reply reply = CALL("ShowClient", DBUS_TYPE_UINT64, &clientid,
 				  DBUS_TYPE_INVALID);
 	DBusMessageIter sessions, connections, in;
@@ -382,7 +387,8 @@ static void test_client_is_shown_with_what_it_has(void **state)
 	dbus_uint64_t nobody = 1;
 	struct told told;
 
-	show(f->holder.clientid, &told);
+	wait_live(f);
+	show(f, &told);
 	assert_true(told.id == f->holder.clientid);
 	assert_string_equal(told.state, "trusted");
 	assert_non_null(strstr(told.address, "127.1."));
@@ -391,7 +397,8 @@ static void test_client_is_shown_with_what_it_has(void **state)
 	assert_int_equal(told.bindings, 1);
 	assert_int_equal(told.paths, 1);
 	fixture_bind(f);
-	show(f->holder.clientid, &told);
+	wait_live(f);
+	show(f, &told);
 	assert_int_equal(told.bindings, 2);
 	assert_refused("no such client", "ShowClient", DBUS_TYPE_UINT64,
 		       &nobody, DBUS_TYPE_INVALID);
@@ -462,10 +469,12 @@ static void test_connection_is_dropped(void **state)
 {
 	struct fixture *f = *state;
 	dbus_uint64_t id = f->holder.clientid, other = f->opener.clientid;
-	struct told told;
-	dbus_uint64_t connection = show(id, &told);
+	dbus_uint64_t connection;
 	struct reply reply;
+	struct told told;
 
+	wait_live(f);
+	connection = show(f, &told);
 	assert_refused("no back channel", "DropConnection", DBUS_TYPE_UINT64,
 		       &other, DBUS_TYPE_UINT64, &connection,
 		       DBUS_TYPE_INVALID);
@@ -477,7 +486,7 @@ static void test_connection_is_dropped(void **state)
 	done(&reply);
 	fixture_assert_flags(f, SEQ4_STATUS_CB_PATH_DOWN |
 					SEQ4_STATUS_CB_PATH_DOWN_SESSION);
-	show(id, &told);
+	show(f, &told);
 	assert_int_equal(told.bindings, 0);
 	assert_string_equal(told.state, "no_path");
 	fixture_bind(f);

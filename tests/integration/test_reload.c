@@ -7,7 +7,6 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,33 +184,13 @@ static void test_timeout_changes(void **state)
 	assert_true(nfs_now_ns() - begun < SOON * UINT64_C(1000000));
 }
 
-/* A client reads the reply that binds its connection before the server notes that
- * it has gone out, and probes it by the configuration of that moment.
- */
-static void wait_live(const struct fixture *f, const struct nfs_client *client)
-{
-	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
-	char url[64], *page;
-	bool live;
-
-	snprintf(url, sizeof(url), "/v1/clients/%#" PRIx64, client->clientid);
-	do {
-		assert_int_equal(
-			admin_ask(admin_connect(server_admin_socket(f->server)),
-				  "GET", url, &page),
-			200);
-		live = strstr(page, "\"live\"") != NULL;
-		free(page);
-	} while (!live && nfs_now_ns() < until);
-	assert_true(live);
-}
-
 static void test_policies_change(void **state)
 {
 	struct fixture *f = *state;
 
-	wait_live(f, &f->holder);
-	wait_live(f, &f->opener);
+	/* Or the mount's bindings are probed, too. */
+	admin_wait_live(server_admin_socket(f->server), &f->holder);
+	admin_wait_live(server_admin_socket(f->server), &f->opener);
 	reload_with(f, "Callback_Timeout = 600; Retry_Attempts = 0;"
 		       "Bind_Policy = any; Security_Order = strongest;"
 		       "Probe = on_bind; Dial_Timeout = 0;");
