@@ -136,6 +136,27 @@ static void test_recall_returned_opener_succeeds(void **state)
 	assert_int_equal(nfs_close(&f->opener_session, &theirs), NFS4_OK);
 }
 
+/* Its own locks are there when it is recalled: the others' way is not barred by them. */
+static void test_recall_holder_has_locked_opener_succeeds(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_file mine;
+	struct nfs_res lock;
+
+	fixture_hold(f, "locked", &mine);
+	assert_int_equal(nfs_lock(&f->session, &mine, "locker", READ_LT, &lock),
+			 NFS4_OK);
+	fixture_conflict(f, "locked");
+	assert_true(fixture_recalls(fixture_callback(f, 0), &mine));
+	assert_int_equal(nfs_delegreturn(&f->session, &mine.fh,
+					 &mine.delegation.stateid),
+			 NFS4_OK);
+	fixture_assert_opens(f, "locked");
+	/* It is still there. */
+	assert_int_equal(nfs_locku(&f->session, &mine, &lock.stateid), NFS4_OK);
+	assert_int_equal(nfs_close(&f->session, &mine), NFS4_OK);
+}
+
 /* What is not granted, but asked for --------------------------------------- */
 
 static void test_dir_delegation_is_unavailable_and_no_error(void **state)
@@ -202,6 +223,7 @@ int main(void)
 		FIXTURE_TEST(
 			test_open_read_while_other_writes_granted_after_close),
 		FIXTURE_TEST(test_recall_returned_opener_succeeds),
+		FIXTURE_TEST(test_recall_holder_has_locked_opener_succeeds),
 		FIXTURE_TEST(test_dir_delegation_is_unavailable_and_no_error),
 		FIXTURE_TEST(
 			test_dir_delegation_without_a_directory_is_refused),

@@ -12,10 +12,12 @@
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
 #include "delegations/fsal_lease.h"
+#include "delegations/recall.h"
 #include "delegations/unexport.h"
 #include "callbacks/recalled.h"
 #include "ganesha/dialect.h"
 
+#include "export_mgr.h"
 #include "fsal.h"
 #include "nfs_file_handle.h"
 #include "sal_functions.h"
@@ -142,9 +144,27 @@ static bool hook_nfs4_FSALToFhandle(bool allocate, nfs_fh4 *fh4,
 	return nfs4_FSALToFhandle(allocate, fh4, obj, export);
 }
 
+static void hook__get_gsh_export_ref(struct gsh_export *export, char *file,
+				     int line, char *function)
+{
+	bc_recall_refers_to_export(function);
+	_get_gsh_export_ref(export, file, line, function);
+}
+
+static void hook__put_gsh_export(struct gsh_export *export, bool config,
+				 char *file, int line, char *function)
+{
+	bc_recall_leaves_export();
+	_put_gsh_export(export, config, file, line, function);
+}
+
 const struct bc_import_hook bc_fsal_hooks[BC_FSAL_IMPORTS] = {
 	[BC_FSAL_IMPORT_LOOKUP] = BC_IMPORT_HOOK(fsal_lookup),
 	[BC_FSAL_IMPORT_OPEN2] = BC_IMPORT_HOOK(fsal_open2),
 	[BC_FSAL_IMPORT_REOPEN2] = BC_IMPORT_HOOK(fsal_reopen2),
 	[BC_FSAL_IMPORT_TO_FHANDLE] = BC_IMPORT_HOOK(nfs4_FSALToFhandle),
+	[BC_FSAL_IMPORT_GET_EXPORT] =
+		BC_IMPORT_HOOK_IF(BC_SPARES_LOCKERS, _get_gsh_export_ref),
+	[BC_FSAL_IMPORT_PUT_EXPORT] =
+		BC_IMPORT_HOOK_IF(BC_SPARES_LOCKERS, _put_gsh_export),
 };

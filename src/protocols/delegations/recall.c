@@ -5,6 +5,11 @@
  * Ganesha's recall is reached as an FSAL reaches it, with an upcall that names the
  * file by its handle.  It recalls all delegations of the file that are granted:
  * the one that is to be spared is marked as if it was not, until then.
+ *
+ * Ganesha 9 recalls nothing from a client to which all locks of the file belong: who
+ * conflicts would be answered with DELAY for as long as they are there.  It looks at
+ * the locks between two references to an export, with st_lock held: for that time they
+ * are out of its sight.
  */
 #include "delegations/recall.h"
 
@@ -18,11 +23,54 @@
 
 #include "counters.h"
 
+#include <string.h>
+
 /** A recall under way. */
 struct recall {
 	struct gsh_export *export; /* +1 ref */
 	struct fsal_obj_handle *obj; /* +1 ref */
+	const struct fsal_up_vector *up_ops; /* borrowed from the export */
+	struct gsh_buffdesc handle; /* of the file: */
+	char buffer[NFS4_FHSIZE];
 };
+
+/* Locks of the holder's own ----------------------------------------------------- */
+
+static __thread struct fsal_obj_handle *recalled_here; /* NULL: none is */
+static __thread struct glist_head locks_hidden; /* next is NULL: none are */
+
+static void hide_locks_locked(void)
+{
+	glist_init(&locks_hidden);
+	glist_splice_tail(&locks_hidden,
+			  &recalled_here->state_hdl->file.lock_list);
+}
+
+static void show_locks_locked(void)
+{
+	if (!locks_hidden.next)
+		return;
+	glist_splice_tail(&recalled_here->state_hdl->file.lock_list,
+			  &locks_hidden);
+	locks_hidden.next = NULL;
+}
+
+void bc_recall_refers_to_export(const char *function)
+{
+	if (!recalled_here)
+		return;
+	show_locks_locked();
+	if (!strcmp(function, "get_state_obj_export_owner_refs"))
+		hide_locks_locked();
+}
+
+void bc_recall_leaves_export(void)
+{
+	if (recalled_here)
+		show_locks_locked();
+}
+
+/* The recall ---------------------------------------------------------------------- */
 
 static void end_sparing_locked(struct fsal_obj_handle *obj)
 {
@@ -33,13 +81,10 @@ static void end_sparing_locked(struct fsal_obj_handle *obj)
 			state->state_data.deleg.sd_state = DELEG_GRANTED;
 }
 
-/* Context: the thread that made the recall. */
-static void recall_done(void *arg, state_status_t status)
+static void recall_done(struct recall *recall)
 {
-	struct recall *recall = arg;
 	struct req_op_context context;
 
-	(void)status;
 	/* It holds the export's reference, and gives it back. */
 	init_op_context_simple(&context, recall->export,
 			       recall->export->fsal_export);
@@ -50,6 +95,17 @@ static void recall_done(void *arg, state_status_t status)
 	recall->obj->obj_ops->put_ref(recall->obj);
 	release_op_context();
 	gsh_free(recall);
+}
+
+/* Context: one of Ganesha's threads. */
+static void recall_run(struct fridgethr_context *thread)
+{
+	struct recall *recall = thread->arg;
+
+	recalled_here = recall->obj;
+	recall->up_ops->delegrecall(recall->up_ops, &recall->handle);
+	recalled_here = NULL;
+	recall_done(recall);
 }
 
 /* A host handle, as PUTFH makes it of the wire's. */
@@ -70,21 +126,20 @@ static bool host_handle(struct fsal_obj_handle *obj,
 
 void bc_recall_start_locked(struct fsal_obj_handle *obj, state_t *spared)
 {
-	char buffer[NFS4_FHSIZE];
-	struct gsh_buffdesc handle = { .addr = buffer, .len = sizeof(buffer) };
 	struct recall *recall = gsh_malloc(sizeof(*recall));
 
 	recall->export = op_ctx->ctx_export;
 	recall->obj = obj;
+	recall->up_ops = op_ctx->fsal_export->up_ops;
+	recall->handle.addr = recall->buffer;
+	recall->handle.len = sizeof(recall->buffer);
 	get_gsh_export_ref(recall->export);
 	obj->obj_ops->get_ref(obj);
 	if (spared && spared->state_data.deleg.sd_state == DELEG_GRANTED)
 		spared->state_data.deleg.sd_state =
 			(enum deleg_state)BC_DELEG_SPARED;
-	if (host_handle(obj, &handle) &&
-	    !FSAL_IS_ERROR(up_async_delegrecall(
-		    general_fridge, op_ctx->fsal_export->up_ops, &handle,
-		    recall_done, recall))) {
+	if (host_handle(obj, &recall->handle) &&
+	    !fridgethr_submit(general_fridge, recall_run, recall)) {
 		bc_count(BC_COUNT_RECALLS);
 		return;
 	}

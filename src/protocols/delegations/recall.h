@@ -22,4 +22,13 @@
  */
 void bc_recall_start_locked(struct fsal_obj_handle *obj, state_t *spared);
 
+/**
+ * A reference to an export is taken, by the function of that name; or given back.
+ *
+ * Context: Ganesha's, on any thread.  On one that recalls for bc_recall_start_locked(),
+ * get_state_obj_export_owner_refs() is called with the file's st_lock held.
+ */
+void bc_recall_refers_to_export(const char *function);
+void bc_recall_leaves_export(void);
+
 #endif /* BC_RECALL_H */

@@ -210,6 +210,9 @@ static inline bool bc_client_is_parked(const nfs_client_id_t *client)
 /** Ganesha keeps the stateids of all revoked delegations, until FREE_STATEID. */
 #define BC_REMEMBERS_REVOKED (BC_GANESHA >= 9)
 
+/** A delegation is not recalled while all locks of the file are its holder's own. */
+#define BC_SPARES_LOCKERS (BC_GANESHA >= 9)
+
 /** An OPEN of what its owner has open already does not come to fsal_reopen2() if its
  * client has a delegation.
  */

@@ -163,8 +163,10 @@ static void find_fsal_imports(void)
 	if (!bc_module_config.shield_conflicts)
 		return;
 	for (int i = 0; i < BC_FSAL_IMPORTS && !why; i++)
-		why = find_import(&attachment.ganesha, &bc_fsal_hooks[i],
-				  &attachment.fsal_imports[i]);
+		if (bc_fsal_hooks[i].name)
+			why = find_import(&attachment.ganesha,
+					  &bc_fsal_hooks[i],
+					  &attachment.fsal_imports[i]);
 	if (!why)
 		return;
 	LogWarn(COMPONENT_NFS_CB,
