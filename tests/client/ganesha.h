@@ -66,6 +66,9 @@
  */
 #define GANESHA_TELLS_NEIGHBOURS (GANESHA_MAJOR >= 9)
 
+/** FSAL CEPH does not recall all of its delegations for others: none is granted. */
+#define GANESHA_CEPH_UNDELEGATED (GANESHA_MAJOR >= 9)
+
 /** RPC_Max_Connections may be no more. */
 #define GANESHA_MAX_CONNECTIONS (GANESHA_MAJOR >= 6 ? 1000000 : 10000)
 

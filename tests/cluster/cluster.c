@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "cluster.h"
 
+#include "ganesha.h"
 #include "process.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ static bool is_possible(void)
 	if (missing)
 		printf("SKIPPED: two gateways before one CephFS: %s is not installed\n",
 		       missing);
+	else if (GANESHA_CEPH_UNDELEGATED && !group_params->undelegated)
+		printf("SKIPPED: delegations above CEPH: none is granted with this Ganesha\n");
 	else if (geteuid())
 		printf("SKIPPED: two gateways before one CephFS: this needs root\n");
 	else if (!network_enter())

@@ -59,6 +59,7 @@ struct cluster {
 struct cluster_params {
 	const char *backchannel; /* lines in the BACKCHANNEL block */
 	bool passive; /* the second has the first one's identity, and is not started */
+	bool undelegated; /* its tests need no delegation */
 	bool folder; /* RecoveryBackend = fs, in one that is shared; else rados_cluster */
 };
 

@@ -315,6 +315,44 @@ static void test_open_beside_the_holder_waits_for_the_return(void **state)
 	nfs_client_unmount(&session);
 }
 
+/* It keeps the delegation when it closes the file, as Linux does. */
+static void test_holder_has_closed_the_file(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_compound open;
+	struct nfs_file file;
+
+	cluster_hold(c, "closed", &file);
+	assert_int_equal(nfs_close(&c->session, &file), NFS4_OK);
+	cluster_send_open(c, &open, "closed");
+	cluster_assert_recalls(cluster_callback(c, 0), &file);
+	cluster_assert_waits(&open);
+	cluster_delegreturn(c, &file);
+	cluster_assert_ends(c, &open, SOON);
+	cluster_write(&c->opener_session, "closed", 1);
+	cluster_assert_data(&c->session, "closed", 1);
+}
+
+/* libcephfs breaks the delegations of its own mount as well, whoever opens. */
+static void test_holder_opens_for_writing_what_it_holds(void **state)
+{
+	struct cluster *c = *state;
+	struct nfs_compound open;
+	struct nfs_file file, written;
+
+	cluster_hold(c, "own", &file);
+	nfs_compound_init(&open, &c->session);
+	put_access(&open, "own", OPEN4_SHARE_ACCESS_WRITE);
+	assert_int_equal(nfs_compound_send(&open), 0);
+	cluster_assert_recalls(cluster_callback(c, 0), &file);
+	cluster_assert_waits(&open);
+	cluster_delegreturn(c, &file);
+	cluster_claimed(&open, &written);
+	assert_int_equal(nfs_close(&c->session, &written), NFS4_OK);
+	cluster_write(&c->opener_session, "own", 1);
+	cluster_assert_data(&c->session, "own", 1);
+}
+
 /* Broken connections --------------------------------------------------------- */
 
 /* The opener's OPEN, recalled over @a conn; NULL: over any. */
@@ -440,6 +478,8 @@ int main(void)
 		CLUSTER_TEST(
 			test_holder_claims_another_users_open_before_the_return),
 		CLUSTER_TEST(test_open_beside_the_holder_waits_for_the_return),
+		CLUSTER_TEST(test_holder_has_closed_the_file),
+		CLUSTER_TEST(test_holder_opens_for_writing_what_it_holds),
 		CLUSTER_TEST(test_holder_closed_and_bound_anew),
 		CLUSTER_TEST(test_holder_reset_and_bound_anew),
 		CLUSTER_TEST(test_holder_closed_during_the_recall),

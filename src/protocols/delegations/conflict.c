@@ -237,11 +237,23 @@ static bool is_recalled(const state_t *state)
 	       deleg_state == BC_DELEG_LET_GO;
 }
 
-/* The asker's own does not conflict if it can pass Ganesha's check. */
+/* Where the file system itself recalls, whoever opens the file waits in it until the
+ * delegations are back, the asker's own as well, and nobody could return one: Ganesha
+ * opens with st_lock held.
+ */
+static bool may_wait_in_file_system(const struct bc_conflict *conflict)
+{
+	return conflict->opens && bc_fsal_lease_is_chained();
+}
+
+/* The asker's own does not conflict if it can pass Ganesha's check, and the file
+ * system's.
+ */
 static bool can_pass_own(const struct bc_conflict *conflict, const state_t *own)
 {
-	return !conflict->data || conflict->kind != BC_CONFLICT_CHANGES ||
-	       bc_type_is_write(own->state_data.deleg.sd_type);
+	return conflict->kind != BC_CONFLICT_CHANGES ||
+	       bc_type_is_write(own->state_data.deleg.sd_type) ||
+	       !(conflict->data || may_wait_in_file_system(conflict));
 }
 
 const struct bc_awaited *bc_conflict_awaited(const struct bc_conflict *conflict)
@@ -266,15 +278,6 @@ static bool is_on_its_way(const state_t *state)
 {
 	return is_recalled(state) ||
 	       state->state_data.deleg.sd_state == BC_DELEG_RETURNING;
-}
-
-/* Where the file system itself recalls, whoever opens the file waits in it until the
- * delegations are back, the asker's own as well, and nobody could return one: Ganesha
- * opens with st_lock held.
- */
-static bool may_wait_in_file_system(const struct bc_conflict *conflict)
-{
-	return conflict->opens && bc_fsal_lease_is_chained();
 }
 
 /* Whether delegations conflict; they are recalled then.

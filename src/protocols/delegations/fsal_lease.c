@@ -80,7 +80,7 @@ static struct lease_fsal *lease_fsal_find(const struct fsal_module *fsal)
 	return entry;
 }
 
-bool bc_fsal_is_ceph(const struct fsal_module *fsal)
+static bool is_ceph(const struct fsal_module *fsal)
 {
 	return !strcasecmp(fsal->name, "CEPH");
 }
@@ -375,14 +375,23 @@ static bool bc_fs_supports(struct fsal_export *export,
 }
 
 /* No write delegation of CEPH's: when another gateway wants the file, what the holder has
- * still to write would wait in libcephfs for the return, which comes after it.
+ * still to write would wait in libcephfs for the return, which comes after it.  And none
+ * at all where the file system would forget that it has to recall it.
  */
 static bool bc_ceph_fs_supports(struct fsal_export *export,
 				fsal_fsinfo_options_t option)
 {
 	return option != fso_delegations_w &&
+	       (option != fso_delegations_r || !BC_CEPH_LOSES_LEASES) &&
 	       lease_fsal_find(export->fsal)
 		       ->original.fs_supports(export, option);
+}
+
+bool bc_fsal_lease_refuses(const struct fsal_export *sub_export)
+{
+	return BC_CEPH_LOSES_LEASES &&
+	       uatomic_read(&sub_export->exp_ops.fs_supports) ==
+		       bc_ceph_fs_supports;
 }
 
 static bool watches_locks(void)
@@ -484,8 +493,7 @@ static struct lease_fsal *lease_fsal_get_locked(struct fsal_export *export)
 	entry = gsh_calloc(1, sizeof(*entry));
 	entry->fsal = export->fsal;
 	entry->original = export->exp_ops;
-	entry->one_lease =
-		BC_CEPH_HAS_ONE_LEASE && bc_fsal_is_ceph(export->fsal);
+	entry->one_lease = BC_CEPH_HAS_ONE_LEASE && is_ceph(export->fsal);
 	entry->next = lease_fsals;
 	rcu_assign_pointer(lease_fsals, entry);
 	return entry;
@@ -531,8 +539,7 @@ void bc_fsal_lease_adopt(struct fsal_export *sub_export)
 		uatomic_set(&ops->create_handle, bc_create_handle);
 		if (answer && ops->fs_supports == entry->original.fs_supports)
 			uatomic_set(&ops->fs_supports, bc_fs_supports);
-		else if (bc_fsal_is_ceph(sub_export->fsal) &&
-			 looks_after_conflicts())
+		else if (is_ceph(sub_export->fsal) && looks_after_conflicts())
 			uatomic_set(&ops->fs_supports, bc_ceph_fs_supports);
 	}
 	bc_unexport_adopt(sub_export, &entry->original);

@@ -49,8 +49,10 @@ bool bc_fsal_lease_is_chained(void);
  */
 void bc_fsal_lease_let_go_locked(struct fsal_obj_handle *obj, state_t *state);
 
-/** Is it CEPH, which has delegations of its own? Context: any thread. */
-bool bc_fsal_is_ceph(const struct fsal_module *fsal);
+/** Are the delegations that an adopted export's FSAL has of its own refused, as others
+ * could not rely on them? Context: any thread.
+ */
+bool bc_fsal_lease_refuses(const struct fsal_export *sub_export);
 
 /**
  * The methods of an adopted export, as they were.

@@ -233,8 +233,10 @@ static inline bool bc_client_is_parked(const nfs_client_id_t *client)
  */
 #define BC_CEPH_HAS_ONE_LEASE (BC_GANESHA < 9)
 
-/** FSAL CEPH gives a lease back as soon as its recall is queued. */
-#define BC_CEPH_ANSWERS_RECALLS (BC_GANESHA >= 9)
+/** FSAL CEPH's lease is on the descriptor of the holder's open, and ends with it, while
+ * the delegation stays; and it is given back as soon as its recall is queued.
+ */
+#define BC_CEPH_LOSES_LEASES (BC_GANESHA >= 9)
 
 /** DELEGRETURN lowers the file's count of delegations with its st_lock held.  That
  * is when the number of delegated files is lowered, too, which is limited.

@@ -8,8 +8,7 @@
  * does not fit, nothing is changed and the server runs as if the module were
  * not there.  If they are found, further imports of libganesha_nfsd.so from itself
  * (client_expiry.h, fsal_hooks.h, stateid_table.h, reload.h) and some of libntirpc.so from the
- * C library (dead_socket.h) are changed as well; and one of FSAL CEPH's, when an export of
- * it is there (ceph_answer.h).
+ * C library (dead_socket.h) are changed as well.
  *
  * The first session shows whether the structures that both sides read are laid
  * out as we know them (operations/first_session.c); if not, all is put back.
@@ -18,7 +17,6 @@
 
 #include "callbacks/core_ops.h"
 #include "callbacks/hooks.h"
-#include "delegations/ceph_answer.h"
 #include "delegations/client_expiry.h"
 #include "delegations/fsal_hooks.h"
 #include "delegations/fsal_lease.h"
@@ -457,45 +455,6 @@ static struct bc_config core_config(void)
 		.max_client_held = from->max_client_held,
 		.max_server_held = from->max_server_held,
 	};
-}
-
-/* @return why it is not taken, or NULL */
-static const char *take_ceph(const struct bc_image *ceph)
-{
-	void **slot;
-	int rc = bc_image_find_import(ceph, BC_CEPH_IMPORT, &slot);
-
-	if (rc)
-		return strerror(-rc);
-	if (*slot == (void *)bc_ceph_ll_delegation)
-		return NULL;
-	if (bc_image_has_code(ceph, *slot))
-		return "it is bound lazily";
-	bc_ceph_original = *slot;
-	cmm_smp_wmb(); /* pairs with the slot's look-up: who meets ours meets it */
-	rc = write_pointer(ceph, slot, (void *)bc_ceph_ll_delegation);
-	return rc ? strerror(-rc) : NULL;
-}
-
-/* Not without Shield_Conflicts: who has a file open and says so before it returns the
- * delegation would wait for itself.
- */
-void bc_attachment_adopt(const struct fsal_export *sub_export)
-{
-	const char *why = "library not found";
-	struct bc_image ceph;
-
-	if (!BC_CEPH_ANSWERS_RECALLS || !attachment.replaced ||
-	    !bc_module_config.shield_conflicts ||
-	    !bc_fsal_is_ceph(sub_export->fsal))
-		return;
-	if (!bc_image_find((void *)sub_export->fsal->m_ops.create_export,
-			   &ceph))
-		why = take_ceph(&ceph);
-	if (why)
-		LogWarn(COMPONENT_NFS_CB,
-			"who changes a file through another gateway does not wait until its delegations are back: FSAL CEPH's import %s: %s",
-			BC_CEPH_IMPORT, why);
 }
 
 void bc_attachment_configure(void)

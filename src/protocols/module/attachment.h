@@ -7,8 +7,6 @@
 
 #include <stdbool.h>
 
-struct fsal_export;
-
 /**
  * Take Ganesha's callback path over: extend the operations, replace the
  * imports.  All or nothing.
@@ -31,17 +29,10 @@ void bc_attachment_configure(void);
 bool bc_attachment_reloads(void);
 
 /**
- * Take hold of an adopted export's FSAL as well, where that is needed: of CEPH's, once.
- *
- * Context: bc_export_create(), bc_export_update().
- */
-void bc_attachment_adopt(const struct fsal_export *sub_export);
-
-/**
  * Put back every pointer that bc_attach() replaced, complete every callback
  * that is still pending and wait until no thread is inside the module.  Only the
- * hash of Ganesha's table of stateids (stateid_table.h), and what FSALs lead to, are
- * called on: the module stays mapped.
+ * hash of Ganesha's table of stateids (stateid_table.h) is called on: the module
+ * stays mapped.
  *
  * Context: once, after the server has stopped its request threads.
  */

@@ -94,14 +94,17 @@ static fsal_status_t subfsal_get(void *parse_node,
 	return fsalstat(ERR_FSAL_INVAL, EINVAL);
 }
 
-/* Write delegations are granted where the FSAL says so, and others' servers with it:
- * one that it knows nothing of would not be recalled for them.
+/* Delegations are granted where the FSAL says so, and others' servers with it: one that
+ * it knows nothing of would not be recalled for them.
  */
 static const char *what_is_refused(const struct gsh_export *export,
 				   struct fsal_export *sub_export)
 {
 	const struct export_ops *ops = &sub_export->exp_ops;
 
+	if ((export->export_perms.options & EXPORT_OPTION_DELEGATIONS) &&
+	    bc_fsal_lease_refuses(sub_export))
+		return "its FSAL does not recall all of its delegations for others: no delegation is granted";
 	if (!(export->export_perms.options & EXPORT_OPTION_WRITE_DELEG) ||
 	    ops->fs_supports(sub_export, fso_delegations_w) ||
 	    !ops->fs_supports(sub_export, fso_delegations_r))
@@ -127,7 +130,6 @@ static void adopt(const struct gsh_export *export,
 	if (!bc_fsal_lease_adopts())
 		return;
 	bc_fsal_lease_adopt(sub_export);
-	bc_attachment_adopt(sub_export);
 	tell_refused(export, sub_export);
 }
 
@@ -221,7 +223,8 @@ static const char *why_none(struct fsal_export *sub_export, bool adopted)
 	if (!adopted)
 		return "its FSAL block did not name BACKCHANNEL when the export was created, or its methods are not those of its FSAL's other exports";
 	if (ops->fs_supports(sub_export, fso_delegations_r) ||
-	    ops->fs_supports(sub_export, fso_delegations_w))
+	    ops->fs_supports(sub_export, fso_delegations_w) ||
+	    bc_fsal_lease_refuses(sub_export))
 		return "";
 	return "its FSAL has no delegations, and Leases is off";
 }
