@@ -24,6 +24,7 @@
 #include "counters.h"
 
 #include <string.h>
+#include <urcu/uatomic.h>
 
 /** A recall under way. */
 struct recall {
@@ -36,6 +37,8 @@ struct recall {
 
 /* Locks of the holder's own ----------------------------------------------------- */
 
+static unsigned int
+	recalling_threads; /* [A] every reference to an export asks */
 static __thread struct fsal_obj_handle *recalled_here; /* NULL: none is */
 static __thread struct glist_head locks_hidden; /* next is NULL: none are */
 
@@ -55,18 +58,23 @@ static void show_locks_locked(void)
 	locks_hidden.next = NULL;
 }
 
+static bool recalls_here(void)
+{
+	return uatomic_read(&recalling_threads) && recalled_here;
+}
+
 void bc_recall_refers_to_export(const char *function)
 {
-	if (!recalled_here)
+	if (!recalls_here())
 		return;
-	show_locks_locked();
+	show_locks_locked(); /* it has looked */
 	if (!strcmp(function, "get_state_obj_export_owner_refs"))
 		hide_locks_locked();
 }
 
 void bc_recall_leaves_export(void)
 {
-	if (recalled_here)
+	if (recalls_here())
 		show_locks_locked();
 }
 
@@ -89,6 +97,7 @@ static void recall_done(struct recall *recall)
 	init_op_context_simple(&context, recall->export,
 			       recall->export->fsal_export);
 	STATELOCK_lock(recall->obj);
+	show_locks_locked(); /* where the module was detached meanwhile */
 	end_sparing_locked(recall->obj);
 	bc_bookkeeping_mend_locked(recall->obj);
 	STATELOCK_unlock(recall->obj);
@@ -102,10 +111,12 @@ static void recall_run(struct fridgethr_context *thread)
 {
 	struct recall *recall = thread->arg;
 
+	uatomic_inc(&recalling_threads);
 	recalled_here = recall->obj;
 	recall->up_ops->delegrecall(recall->up_ops, &recall->handle);
-	recalled_here = NULL;
 	recall_done(recall);
+	recalled_here = NULL;
+	uatomic_dec(&recalling_threads);
 }
 
 /* A host handle, as PUTFH makes it of the wire's. */
