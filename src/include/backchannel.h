@@ -357,7 +357,7 @@ bool bc_session_had_back(struct bc_session *session);
 /* How a client stands with us: bits. */
 #define BC_STANDING_PATH 1 /* some session of it has a path */
 #define BC_STANDING_TRUSTED 2 /* and delegations may be granted over it */
-#define BC_STANDING_FORGIVEN 4 /* it has answered since one was revoked */
+#define BC_STANDING_FORGIVEN 4 /* from now on, whatever was revoked: once */
 
 /** What SEQUENCE has to say of a session's backchannel, and of its client. */
 struct bc_session_status {

@@ -98,7 +98,6 @@ static struct bc_client *client_new(uint64_t clientid)
 	CDS_INIT_LIST_HEAD(&client->back_list);
 	client->doubts = 1;
 	client->spoke = bc_now_ns();
-	client->standing = BC_STANDING_FORGIVEN;
 	urcu_ref_init(&client->ref);
 	urcu_ref_get(&client->ref);
 	return client;
@@ -198,15 +197,18 @@ void bc_client_retire_locked(struct bc_client *client)
 
 void bc_client_set_standing_locked(struct bc_client *client)
 {
-	uint32_t standing = 0;
+	uint32_t before = client->standing, standing = 0;
 
 	bc_assert_locked(&client->lock);
 	if (client->paths)
 		standing |= BC_STANDING_PATH;
 	if (client->trusted && !client->doubted)
 		standing |= BC_STANDING_TRUSTED;
-	if (!client->bereaved)
-		standing |= BC_STANDING_FORGIVEN;
+	/* Kept until a SEQUENCE has seen it: it may come when all that is over. */
+	if ((standing & BC_STANDING_TRUSTED) && !client->bereaved)
+		standing |= before & BC_STANDING_TRUSTED ?
+				    before & BC_STANDING_FORGIVEN :
+				    BC_STANDING_FORGIVEN;
 	uatomic_set(&client->standing, standing);
 }
 

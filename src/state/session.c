@@ -311,6 +311,9 @@ struct bc_session_status bc_session_heard(const struct bc_session *session,
 		uatomic_set(&session->client->spoke, now);
 	status.known = true;
 	status.standing = uatomic_read(&session->client->standing);
+	if (status.standing & BC_STANDING_FORGIVEN)
+		uatomic_and(&session->client->standing,
+			    ~(uint32_t)BC_STANDING_FORGIVEN);
 	if (!(status.standing & BC_STANDING_PATH))
 		status.flags |= BC_SEQ4_CB_PATH_DOWN;
 	else if (!bound)

@@ -177,7 +177,8 @@ static void check_trust(const struct bc_client *client)
 	CHECK(!(client->standing & BC_STANDING_PATH) == !client->paths);
 	CHECK(!(client->standing & BC_STANDING_TRUSTED) ==
 	      (client->doubted || !trusted));
-	CHECK(!(client->standing & BC_STANDING_FORGIVEN) == client->bereaved);
+	CHECK(!(client->standing & BC_STANDING_FORGIVEN) ||
+	      (!client->bereaved && (client->standing & BC_STANDING_TRUSTED)));
 	CHECK(client->doubts > 0);
 	/* A question that is out is looked after, until the core stops. */
 	CHECK(!client->answer_by || uatomic_read(&bc_core.stopping) ||

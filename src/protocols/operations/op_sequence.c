@@ -131,11 +131,10 @@ enum nfs_req_result bc_op_sequence(struct nfs_argop4 *op, compound_data_t *data,
 	client = data->session->clientid_record;
 	trusted = (status.standing & BC_STANDING_TRUSTED) &&
 		  !(status.flags & SEQ4_STATUS_CB_PATH_DOWN);
-	if (get_cb_chan_down(client) == trusted) {
+	if (get_cb_chan_down(client) == trusted)
 		set_cb_chan_down(client, !trusted);
-		/* What was revoked for want of a path is no fault of its own. */
-		if (trusted && (status.standing & BC_STANDING_FORGIVEN))
-			uatomic_set(&client->num_revokes, 0);
-	}
+	/* What was revoked for want of a path is no fault of its own. */
+	if (status.standing & BC_STANDING_FORGIVEN)
+		uatomic_set(&client->num_revokes, 0);
 	return result;
 }
