@@ -346,16 +346,6 @@ void fixture_wait_flags(struct fixture *fixture, uint32_t flags)
 	assert_int_equal(got, flags);
 }
 
-void fixture_lose_path(struct fixture *fixture, enum nfs_close how)
-{
-	struct nfs_conn *fore = fixture_connect(fixture, &fixture->holder);
-
-	nfs_conn_close(fixture->session.conn, how);
-	nfs_session_set_conn(&fixture->session, fore);
-	fixture_wait_flags(fixture, SEQ4_STATUS_CB_PATH_DOWN |
-					    SEQ4_STATUS_CB_PATH_DOWN_SESSION);
-}
-
 static void wait_count(struct fixture *fixture, int (*count)(struct server *),
 		       int wanted)
 {
@@ -371,6 +361,18 @@ static void wait_count(struct fixture *fixture, int (*count)(struct server *),
 	if (got != wanted)
 		server_show_descriptors(fixture->server);
 	assert_int_equal(got, wanted);
+}
+
+void fixture_lose_path(struct fixture *fixture, enum nfs_close how)
+{
+	struct nfs_conn *fore = fixture_connect(fixture, &fixture->holder);
+	int connections = server_connections(fixture->server);
+
+	nfs_conn_close(fixture->session.conn, how);
+	nfs_session_set_conn(&fixture->session, fore);
+	wait_count(fixture, server_connections, connections - 1);
+	fixture_wait_flags(fixture, SEQ4_STATUS_CB_PATH_DOWN |
+					    SEQ4_STATUS_CB_PATH_DOWN_SESSION);
 }
 
 void fixture_wait_connections(struct fixture *fixture, int connections)
