@@ -197,7 +197,7 @@ void bc_client_retire_locked(struct bc_client *client)
 
 void bc_client_set_standing_locked(struct bc_client *client)
 {
-	uint32_t before = client->standing, standing = 0;
+	uint32_t before = uatomic_read(&client->standing), standing = 0;
 
 	bc_assert_locked(&client->lock);
 	if (client->paths)
@@ -214,5 +214,5 @@ void bc_client_set_standing_locked(struct bc_client *client)
 
 bool bc_client_on_trial(const struct bc_client *client)
 {
-	return !(client->standing & BC_STANDING_TRUSTED);
+	return !(uatomic_read(&client->standing) & BC_STANDING_TRUSTED);
 }

@@ -70,7 +70,8 @@ static void view_client_locked(struct bc_client *client, uint64_t now,
 
 	*view = (struct bc_client_view){
 		.clientid = client->clientid,
-		.state = state_of(client->standing, client->paths_since),
+		.state = state_of(uatomic_read(&client->standing),
+				  client->paths_since),
 		.doubted = client->doubted,
 		.bereaved = client->bereaved,
 		.path_ms = client->paths_since ?

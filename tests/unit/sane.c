@@ -162,6 +162,7 @@ static void check_bindings(const struct bc_session *session)
 static void check_trust(const struct bc_client *client)
 {
 	const struct bc_binding *binding;
+	uint32_t standing = uatomic_read(&client->standing);
 	uint32_t back_bound = 0, trusted = 0;
 
 	check_list(&client->back_list);
@@ -174,11 +175,11 @@ static void check_trust(const struct bc_client *client)
 	CHECK(client->back_bound == back_bound);
 	CHECK(back_bound <= bc_core.config.max_client_connections);
 	CHECK(client->trusted == trusted);
-	CHECK(!(client->standing & BC_STANDING_PATH) == !client->paths);
-	CHECK(!(client->standing & BC_STANDING_TRUSTED) ==
+	CHECK(!(standing & BC_STANDING_PATH) == !client->paths);
+	CHECK(!(standing & BC_STANDING_TRUSTED) ==
 	      (client->doubted || !trusted));
-	CHECK(!(client->standing & BC_STANDING_FORGIVEN) ||
-	      (!client->bereaved && (client->standing & BC_STANDING_TRUSTED)));
+	CHECK(!(standing & BC_STANDING_FORGIVEN) ||
+	      (!client->bereaved && (standing & BC_STANDING_TRUSTED)));
 	CHECK(client->doubts > 0);
 	/* A question that is out is looked after, until the core stops. */
 	CHECK(!client->answer_by || uatomic_read(&bc_core.stopping) ||
