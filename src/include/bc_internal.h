@@ -520,7 +520,8 @@ struct bc_client {
 	bool outage; /* [L] it has none, and its sessions are open */
 	uint32_t place; /* [L] in the directory; 0: none */
 	uint32_t
-		standing; /* [A], changed under [L]: BC_STANDING_*, of these: */
+		standing; /* [A] BC_STANDING_*, of these; changed under [L], but that
+			     a SEQUENCE has seen FORGIVEN: */
 	uint32_t trusted; /* [L] paths not on trial */
 	bool doubted; /* [L] a callback was given up without an answer, and
 			 nothing has been answered since */

@@ -101,12 +101,17 @@ static struct {
 
 /* Locating ----------------------------------------------------------------- */
 
-/* @return why the slot of a hook is not found, or NULL */
+/* Of a hook that this Ganesha has no import for, none is looked for.
+ * @return why the slot is not found, or NULL
+ */
 static const char *find_import(const struct bc_image *image,
 			       const struct bc_import_hook *hook, void ***slot)
 {
-	int rc = bc_image_find_import(image, hook->name, slot);
+	int rc;
 
+	if (!hook->name)
+		return NULL;
+	rc = bc_image_find_import(image, hook->name, slot);
 	if (rc)
 		return strerror(-rc);
 	if (**slot == hook->original)
@@ -122,9 +127,8 @@ static int find_imports(const struct bc_import_hook *hooks, int count,
 {
 	for (int i = 0; i < count; i++) {
 		const struct bc_import_hook *hook = &hooks[i];
-		const char *why = hook->name ? find_import(&attachment.ganesha,
-							   hook, &slots[i]) :
-					       NULL;
+		const char *why =
+			find_import(&attachment.ganesha, hook, &slots[i]);
 
 		if (why) {
 			bc_refuse("import %s of %s: %s", hook->name,
@@ -161,10 +165,8 @@ static void find_fsal_imports(void)
 	if (!bc_module_config.shield_conflicts)
 		return;
 	for (int i = 0; i < BC_FSAL_IMPORTS && !why; i++)
-		if (bc_fsal_hooks[i].name)
-			why = find_import(&attachment.ganesha,
-					  &bc_fsal_hooks[i],
-					  &attachment.fsal_imports[i]);
+		why = find_import(&attachment.ganesha, &bc_fsal_hooks[i],
+				  &attachment.fsal_imports[i]);
 	if (!why)
 		return;
 	LogWarn(COMPONENT_NFS_CB,
