@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #ifdef SERVER_PRELOAD /* the sanitizers come first */
-#define PRELOAD "LD_PRELOAD=" SERVER_PRELOAD ":" SLOWSEND
+#define PRELOAD "LD_PRELOAD=" SERVER_PRELOAD ":" SLOWCALLS
 #else
-#define PRELOAD "LD_PRELOAD=" SLOWSEND
+#define PRELOAD "LD_PRELOAD=" SLOWCALLS
 #endif
 
 int slow_open(struct slow *slow)
@@ -22,15 +22,15 @@ int slow_open(struct slow *slow)
 	fd = mkstemp(slow->path);
 	if (fd < 0)
 		return -errno;
-	if (!ftruncate(fd, sizeof(*slow->socket)))
-		map = mmap(NULL, sizeof(*slow->socket), PROT_READ | PROT_WRITE,
+	if (!ftruncate(fd, sizeof(*slow->calls)))
+		map = mmap(NULL, sizeof(*slow->calls), PROT_READ | PROT_WRITE,
 			   MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED) {
 		error = -errno;
 		unlink(slow->path);
 	}
 	close(fd);
-	slow->socket = map;
+	slow->calls = map;
 	snprintf(slow->variable, sizeof(slow->variable), "SERVER_SLOW=%s",
 		 slow->path);
 	slow->env[0] = PRELOAD;
@@ -41,6 +41,6 @@ int slow_open(struct slow *slow)
 
 void slow_close(struct slow *slow)
 {
-	munmap(slow->socket, sizeof(*slow->socket));
+	munmap(slow->calls, sizeof(*slow->calls));
 	unlink(slow->path);
 }

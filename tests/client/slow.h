@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * A server one of whose sockets is slow: each sendmsg() on it takes a while,
- * which is the server's thread's.  Done by libslowsend.so, which is preloaded into
- * it; it is told in a file that SERVER_SLOW names and that both sides map.
+ * A server some of whose calls of the C library are slow: each takes a while, which
+ * is the server's thread's.  Done by libslowcalls.so, which is preloaded into it; it
+ * is told in a file that SERVER_SLOW names and that both sides map.
  */
 #ifndef NFS41_CLIENT_SLOW_H
 #define NFS41_CLIENT_SLOW_H
 
 #include <stdint.h>
 
-struct slow_socket {
-	_Atomic uint16_t port; /* the peer's; 0: none is slow */
-	_Atomic uint32_t us; /* before each sendmsg() */
+struct slow_calls {
+	_Atomic uint16_t port; /* of the slow socket's peer; 0: none is */
+	_Atomic uint32_t us; /* before each sendmsg() on it */
+	_Atomic uint32_t hostname_us; /* after each gethostname() */
 };
 
-/** The slow socket of one server. */
+/** The slow calls of one server. */
 struct slow {
-	struct slow_socket *socket;
+	struct slow_calls *calls;
 	const char *env[3]; /* for its server_params */
 	char path[64], variable[80];
 };

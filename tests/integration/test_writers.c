@@ -119,14 +119,14 @@ static void test_busy_connection_holds_up_no_submitter(void **state)
 				  OPEN4_SHARE_ACCESS_READ, &busy),
 			 NFS4_OK);
 	fixture_hold_many(f, "held", files, ROUNDS);
-	slow.socket->us = SENDMSG_US;
-	slow.socket->port = nfs_conn_port(f->session.conn);
+	slow.calls->us = SENDMSG_US;
+	slow.calls->port = nfs_conn_port(f->session.conn);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		snprintf(name, sizeof(name), "held-%u", i);
 		took[i] = busy_round(f, &busy, name);
 		fixture_callback(f, i);
 	}
-	slow.socket->port = 0;
+	slow.calls->port = 0;
 	nfs_sort_u64(took, ROUNDS);
 	print_message("an OPEN meanwhile: %.1f .. %.1f .. %.1f ms\n",
 		      took[0] / 1e6, took[ROUNDS / 2] / 1e6,

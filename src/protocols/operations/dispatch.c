@@ -32,7 +32,7 @@ static const struct extension {
 	[NFS4_OP_SEQUENCE] = { bc_op_sequence, ALWAYS },
 	[NFS4_OP_DESTROY_SESSION] = { bc_op_destroy_session, ALWAYS },
 	[NFS4_OP_DESTROY_CLIENTID] = { bc_op_destroy_clientid, ALWAYS },
-	[NFS4_OP_EXCHANGE_ID] = { bc_op_exchange_id, PROTECTION },
+	[NFS4_OP_EXCHANGE_ID] = { bc_op_exchange_id, ALWAYS },
 	[NFS4_OP_PUTFH] = { bc_op_putfh, PROTECTION },
 	[NFS4_OP_GET_DIR_DELEGATION] = { bc_op_get_dir_delegation, ALWAYS },
 	[NFS4_OP_WANT_DELEGATION] = { bc_op_want_delegation, ALWAYS },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * EXCHANGE_ID: a client that asks for SP4_MACH_CRED gets it.  RFC 5661, 18.35.
+ * EXCHANGE_ID: the first ones are served in turn, and a client that asks for
+ * SP4_MACH_CRED gets it.  RFC 5661, 18.35.
  *
  * Ganesha answers SP4_NONE to all.  Linux then ends what a user has left open with
  * that user's own credential, and not at all once his ticket has expired: a
@@ -9,7 +10,38 @@
 #include "operations/operations.h"
 #include "operations/protection.h"
 
+#include "ganesha/configuration.h"
 #include "ganesha/layout.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <urcu/system.h>
+
+/* Ganesha makes its eir_server_owner and eir_server_scope when it is first asked,
+ * unlocked, and takes both for made once the owner has begun: who asks at the same
+ * time, as clients do after a restart, copies a scope from a null pointer.  So
+ * they are served one by one until one of them has been.
+ */
+static enum nfs_req_result serve(struct nfs_argop4 *op, compound_data_t *data,
+				 struct nfs_resop4 *resp)
+{
+	static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
+	static bool served; /* [A] both are made */
+	enum nfs_req_result result;
+
+	if (CMM_LOAD_SHARED(served)) {
+		cmm_smp_rmb();
+		return bc_operation_original(op, data, resp);
+	}
+	pthread_mutex_lock(&first);
+	result = bc_operation_original(op, data, resp);
+	if (resp->nfs_resop4_u.opexchange_id.eir_status == NFS4_OK) {
+		cmm_smp_wmb();
+		CMM_STORE_SHARED(served, true);
+	}
+	pthread_mutex_unlock(&first);
+	return result;
+}
 
 /* Connections that are not TCP's are never bound. */
 static bool can_be_protected(const compound_data_t *data)
@@ -45,9 +77,10 @@ static nfsstat4 not_the_owners(const EXCHANGE_ID4args *args)
 		       NFS4ERR_CLID_INUSE;
 }
 
-enum nfs_req_result bc_op_exchange_id(struct nfs_argop4 *op,
-				      compound_data_t *data,
-				      struct nfs_resop4 *resp)
+/* With Machine_Credentials. */
+static enum nfs_req_result serve_protected(struct nfs_argop4 *op,
+					   compound_data_t *data,
+					   struct nfs_resop4 *resp)
 {
 	const EXCHANGE_ID4args *args = &op->nfs_argop4_u.opexchange_id;
 	EXCHANGE_ID4res *res = &resp->nfs_resop4_u.opexchange_id;
@@ -65,10 +98,19 @@ enum nfs_req_result bc_op_exchange_id(struct nfs_argop4 *op,
 	if (args->eia_state_protect.spa_how == SP4_MACH_CRED &&
 	    !bc_protection_is_proof(data->req))
 		return bc_operation_fail(op, resp, NFS4ERR_INVAL);
-	result = bc_operation_original(op, data, resp);
+	result = serve(op, data, resp);
 	if (res->eir_status != NFS4_OK || !agree(args, data, resok, &agreed))
 		return result;
 	protect->spr_how = SP4_MACH_CRED;
 	protect->state_protect4_r_u.spr_mach_ops = agreed;
 	return result;
+}
+
+enum nfs_req_result bc_op_exchange_id(struct nfs_argop4 *op,
+				      compound_data_t *data,
+				      struct nfs_resop4 *resp)
+{
+	return bc_module_config.machine_credentials ?
+		       serve_protected(op, data, resp) :
+		       serve(op, data, resp);
 }

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct slow_socket nowhere;
-static struct slow_socket *slow = &nowhere;
+static struct slow_calls nowhere;
+static struct slow_calls *slow = &nowhere;
 
 __attribute__((constructor)) static void start(void)
 {
@@ -57,16 +57,30 @@ static bool is_slow(int fd)
 				     peer.in.sin_port);
 }
 
-ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+/* The caller's errno stays. */
+static void wait_us(uint32_t us)
 {
-	const struct timespec while_sending = {
-		.tv_sec = slow->us / 1000000,
-		.tv_nsec = (long)(slow->us % 1000000) * 1000,
-	};
+	const struct timespec time = { .tv_sec = us / 1000000,
+				       .tv_nsec = (long)(us % 1000000) * 1000 };
 	int before = errno;
 
-	if (is_slow(fd))
-		nanosleep(&while_sending, NULL);
+	nanosleep(&time, NULL);
 	errno = before;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (is_slow(fd))
+		wait_us(slow->us);
 	return syscall(SYS_sendmsg, fd, msg, flags);
+}
+
+int gethostname(char *name, size_t len)
+{
+	int (*real)(char *, size_t) = dlsym(RTLD_NEXT, "gethostname");
+	int rc = real(name, len);
+
+	if (slow->hostname_us)
+		wait_us(slow->hostname_us);
+	return rc;
 }
