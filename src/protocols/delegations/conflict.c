@@ -43,6 +43,7 @@
 #include "delegations/tally.h"
 #include "delegations/getattr.h"
 #include "delegations/recall.h"
+#include "ganesha/arguments.h"
 #include "ganesha/dialect.h"
 #include "ganesha/client_record.h"
 #include "ganesha/configuration.h"
@@ -101,37 +102,19 @@ static enum bc_conflict_kind kind_of_open(const OPEN4args *args)
 	return BC_CONFLICT_READS;
 }
 
-/* All zeros, or all ones: no open, no delegation, 8.2.3. */
-static bool is_special(const stateid4 *stateid)
-{
-	static const char zeros[OTHERSIZE];
-	static const char ones[OTHERSIZE] = { -1, -1, -1, -1, -1, -1,
-					      -1, -1, -1, -1, -1, -1 };
-
-	return (!memcmp(stateid->other, zeros, OTHERSIZE) &&
-		stateid->seqid == 0) ||
-	       (!memcmp(stateid->other, ones, OTHERSIZE) &&
-		stateid->seqid == UINT32_MAX);
-}
-
-#define ARGUMENT(member) offsetof(struct nfs_argop4, nfs_argop4_u.member)
-
 /** What operations conflict with. [K] */
 static const struct {
 	enum bc_conflict_kind kind;
-	size_t stateid; /* one on data: where its arguments have it */
+	bool data; /* only with a stateid that is none */
 } operations[NFS4_OP_LAST_ONE] = {
 	[NFS4_OP_VERIFY] = { BC_CONFLICT_READS },
 	[NFS4_OP_NVERIFY] = { BC_CONFLICT_READS },
-	[NFS4_OP_READ] = { BC_CONFLICT_READS, ARGUMENT(opread.stateid) },
-	[NFS4_OP_READ_PLUS] = { BC_CONFLICT_READS,
-				ARGUMENT(opread_plus.rpa_stateid) },
-	[NFS4_OP_SEEK] = { BC_CONFLICT_READS, ARGUMENT(opseek.sa_stateid) },
-	[NFS4_OP_WRITE] = { BC_CONFLICT_CHANGES, ARGUMENT(opwrite.stateid) },
-	[NFS4_OP_ALLOCATE] = { BC_CONFLICT_CHANGES,
-			       ARGUMENT(opallocate.aa_stateid) },
-	[NFS4_OP_DEALLOCATE] = { BC_CONFLICT_CHANGES,
-				 ARGUMENT(opdeallocate.da_stateid) },
+	[NFS4_OP_READ] = { BC_CONFLICT_READS, .data = true },
+	[NFS4_OP_READ_PLUS] = { BC_CONFLICT_READS, .data = true },
+	[NFS4_OP_SEEK] = { BC_CONFLICT_READS, .data = true },
+	[NFS4_OP_WRITE] = { BC_CONFLICT_CHANGES, .data = true },
+	[NFS4_OP_ALLOCATE] = { BC_CONFLICT_CHANGES, .data = true },
+	[NFS4_OP_DEALLOCATE] = { BC_CONFLICT_CHANGES, .data = true },
 	[NFS4_OP_SETATTR] = { BC_CONFLICT_CHANGES },
 	[NFS4_OP_SETXATTR] = { BC_CONFLICT_CHANGES },
 	[NFS4_OP_REMOVEXATTR] = { BC_CONFLICT_CHANGES },
@@ -140,19 +123,14 @@ static const struct {
 	[NFS4_OP_LINK] = { BC_CONFLICT_CHANGES },
 };
 
-/* Where the stateid is in the arguments of an operation on data; or NULL. */
-static stateid4 *data_stateid(struct nfs_argop4 *op)
+static bool is_on_data(const struct nfs_argop4 *op)
 {
-	size_t offset = operations[op->argop].stateid;
-
-	return offset ? (void *)((char *)op + offset) : NULL;
+	return operations[op->argop].data;
 }
 
 static enum bc_conflict_kind kind_of(struct nfs_argop4 *op)
 {
-	const stateid4 *stateid = data_stateid(op);
-
-	if (stateid && !is_special(stateid))
+	if (is_on_data(op) && !bc_stateid_is_anonymous(bc_stateid_used(op)))
 		return BC_CONFLICT_NONE; /* its open was looked at */
 	if (op->argop == NFS4_OP_OPEN)
 		return kind_of_open(&op->nfs_argop4_u.opopen);
@@ -539,26 +517,15 @@ bool bc_conflict_opens_locked(struct bc_conflict *conflict,
 
 /* Operations ------------------------------------------------------------------- */
 
-static const stateid4 *claimed_stateid(const OPEN4args *args)
-{
-	const open_claim4 *claim = &args->claim;
-
-	if (claim->claim == CLAIM_DELEGATE_CUR)
-		return &claim->open_claim4_u.delegate_cur_info.delegate_stateid;
-	if (claim->claim == CLAIM_DELEG_CUR_FH)
-		return &claim->open_claim4_u.oc_delegate_stateid;
-	return NULL;
-}
-
 /* NFSv4.0 counts an OPEN that was answered with DELAY: only its handler does. */
 static bool begin_open(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		       compound_data_t *data)
 {
-	const OPEN4args *args = &op->nfs_argop4_u.opopen;
+	OPEN4args *args = &op->nfs_argop4_u.opopen;
 
 	conflict->opens = true;
 	conflict->reclaims = args->claim.claim == CLAIM_PREVIOUS;
-	conflict->claimed = claimed_stateid(args);
+	conflict->claimed = bc_stateid_claimed(args);
 	conflict->claims_write = args->share_access & OPEN4_SHARE_ACCESS_WRITE;
 	conflict->by_name =
 		args->claim.claim == CLAIM_NULL ||
@@ -626,7 +593,7 @@ static bool begin_data(struct bc_conflict *conflict, struct nfs_argop4 *op,
 	if (!bc_conflict_found_file(conflict, obj))
 		return false;
 	if (delegated && conflict->data)
-		name_own_delegation(conflict, obj, data_stateid(op));
+		name_own_delegation(conflict, obj, bc_stateid_used(op));
 	return true;
 }
 
@@ -685,7 +652,7 @@ static bool unname_own_delegation(struct bc_conflict *conflict,
 				  struct nfs_argop4 *op,
 				  struct fsal_obj_handle *obj)
 {
-	stateid4 *stateid = data_stateid(op);
+	stateid4 *stateid = bc_stateid_used(op);
 	const state_t *own;
 
 	if (!bc_file_delegated(obj))
@@ -767,7 +734,7 @@ static bool gives_times_back(const struct bc_conflict *conflict,
 static bool begin_kind(struct bc_conflict *conflict, struct nfs_argop4 *op,
 		       compound_data_t *data)
 {
-	if (data_stateid(op))
+	if (is_on_data(op))
 		return begin_data(conflict, op, data);
 	switch ((unsigned int)op->argop) {
 	case NFS4_OP_OPEN:

@@ -11,6 +11,7 @@
 
 #include "delegations/bookkeeping.h"
 #include "delegations/fsal_lease.h"
+#include "ganesha/arguments.h"
 #include "ganesha/configuration.h"
 
 enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,

@@ -10,6 +10,7 @@
 
 #include "delegations/conflict.h"
 #include "delegations/unexport.h"
+#include "ganesha/arguments.h"
 
 /* What is checked before Ganesha looks at anything.  An OPEN's stateid is checked
  * in it: a delegation of this file, too.  A data server is given that of its

@@ -10,6 +10,7 @@
 #include "operations/compound.h"
 
 #include "delegations/bookkeeping.h"
+#include "ganesha/arguments.h"
 #include "ganesha/configuration.h"
 
 #include "sal_functions.h"
@@ -18,78 +19,12 @@
 
 #include <urcu-bp.h>
 
-#define ARGUMENT(member) offsetof(struct nfs_argop4, nfs_argop4_u.member)
-
-/** Where the arguments have the stateid; OPEN's and LOCK's say it. [K] */
-static const size_t stateid_at[NFS4_OP_LAST_ONE] = {
-	[NFS4_OP_DELEGRETURN] = ARGUMENT(opdelegreturn.deleg_stateid),
-	[NFS4_OP_READ] = ARGUMENT(opread.stateid),
-	[NFS4_OP_WRITE] = ARGUMENT(opwrite.stateid),
-	[NFS4_OP_SETATTR] = ARGUMENT(opsetattr.stateid),
-	[NFS4_OP_CLOSE] = ARGUMENT(opclose.open_stateid),
-	[NFS4_OP_OPEN_DOWNGRADE] = ARGUMENT(opopen_downgrade.open_stateid),
-	[NFS4_OP_LOCKU] = ARGUMENT(oplocku.lock_stateid),
-	[NFS4_OP_LAYOUTGET] = ARGUMENT(oplayoutget.loga_stateid),
-	[NFS4_OP_ALLOCATE] = ARGUMENT(opallocate.aa_stateid),
-	[NFS4_OP_DEALLOCATE] = ARGUMENT(opdeallocate.da_stateid),
-	[NFS4_OP_READ_PLUS] = ARGUMENT(opread_plus.rpa_stateid),
-	[NFS4_OP_SEEK] = ARGUMENT(opseek.sa_stateid),
-};
-
-static stateid4 *open_stateid(OPEN4args *args)
-{
-	open_claim4 *claim = &args->claim;
-
-	if (claim->claim == CLAIM_DELEGATE_CUR)
-		return &claim->open_claim4_u.delegate_cur_info.delegate_stateid;
-	if (claim->claim == CLAIM_DELEG_CUR_FH)
-		return &claim->open_claim4_u.oc_delegate_stateid;
-	return NULL;
-}
-
-static stateid4 *lock_stateid(LOCK4args *args)
-{
-	locker4 *locker = &args->locker;
-
-	return locker->new_lock_owner ?
-		       &locker->locker4_u.open_owner.open_stateid :
-		       &locker->locker4_u.lock_owner.lock_stateid;
-}
-
-stateid4 *bc_stateid_used(struct nfs_argop4 *op)
-{
-	if (op->argop == NFS4_OP_OPEN)
-		return open_stateid(&op->nfs_argop4_u.opopen);
-	if (op->argop == NFS4_OP_LOCK)
-		return lock_stateid(&op->nfs_argop4_u.oplock);
-	if (!stateid_at[op->argop])
-		return NULL;
-	return (void *)((char *)op + stateid_at[op->argop]);
-}
-
-bool bc_stateid_is_named(const stateid4 *stateid)
-{
-	static const char zeros[OTHERSIZE];
-	static const char ones[OTHERSIZE] = { -1, -1, -1, -1, -1, -1,
-					      -1, -1, -1, -1, -1, -1 };
-
-	return memcmp(stateid->other, zeros, OTHERSIZE) &&
-	       memcmp(stateid->other, ones, OTHERSIZE);
-}
-
-/* "the current stateid": seqid one and all zeros, 16.2.3.1.2. */
-static bool is_current(const stateid4 *stateid)
-{
-	static const char zeros[OTHERSIZE];
-
-	return stateid->seqid == 1 && !memcmp(stateid->other, zeros, OTHERSIZE);
-}
-
 void bc_stateid_resolve(struct nfs_argop4 *op, const compound_data_t *data)
 {
 	stateid4 *stateid = bc_stateid_used(op);
 
-	if (stateid && data->current_stateid_valid && is_current(stateid))
+	if (stateid && data->current_stateid_valid &&
+	    bc_stateid_is_current(stateid))
 		*stateid = data->current_stateid;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The stateids of delegations that Ganesha has revoked and forgotten.
+ * The stateid that an operation names: whose it must be, and what is said of one that
+ * Ganesha does not know, or no more.
  */
 #ifndef BC_STATEID_H
 #define BC_STATEID_H
@@ -9,13 +10,6 @@
 #include "nfs_core.h"
 #include "nfs_proto_data.h"
 #include "nfsv41.h"
-
-/**
- * The stateid that an operation names, which must be its client's.
- *
- * @return borrowed from @a op; or NULL: it names none
- */
-stateid4 *bc_stateid_used(struct nfs_argop4 *op);
 
 /**
  * Write the COMPOUND's current stateid where an operation means it, 16.2.3.1.2: as
@@ -27,9 +21,6 @@ void bc_stateid_resolve(struct nfs_argop4 *op, const compound_data_t *data);
 
 /** A client asks for a stateid. Context: TEST_STATEID's handler. */
 void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid);
-
-/** Is it a stateid proper, and neither special nor the current one? 8.2.3 */
-bool bc_stateid_is_named(const stateid4 *stateid);
 
 /**
  * Is it the COMPOUND's client's?  Ganesha never compares the two.
