@@ -44,6 +44,11 @@ static inline pthread_rwlock_t *bc_export_lock(struct gsh_export *export)
 #endif
 }
 
+/* Clients -------------------------------------------------------------------- */
+
+/** The server's owner and scope are made for the first EXCHANGE_ID, unlocked. */
+#define BC_NAMES_ITSELF_LATE (BC_GANESHA < 6)
+
 /* Exports -------------------------------------------------------------------- */
 
 /** An export whose states are deleted next is marked as gone when that is done.  Since

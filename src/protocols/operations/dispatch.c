@@ -8,13 +8,17 @@
 #include "operations/stateid.h"
 
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 
 #include <string.h>
 
-/** For what an operation is extended. */
+/** For what an operation is extended; up to NAMES none that conflicts with a
+ * delegation or has a stateid.
+ */
 enum purpose {
 	ALWAYS, /* the back channel */
 	PROTECTION, /* Machine_Credentials */
+	NAMES, /* the same, or BC_NAMES_ITSELF_LATE */
 	STATEIDS, /* Shield_Revoked or Shield_Conflicts */
 	CONFLICTS, /* Shield_Conflicts */
 };
@@ -32,7 +36,7 @@ static const struct extension {
 	[NFS4_OP_SEQUENCE] = { bc_op_sequence, ALWAYS },
 	[NFS4_OP_DESTROY_SESSION] = { bc_op_destroy_session, ALWAYS },
 	[NFS4_OP_DESTROY_CLIENTID] = { bc_op_destroy_clientid, ALWAYS },
-	[NFS4_OP_EXCHANGE_ID] = { bc_op_exchange_id, ALWAYS },
+	[NFS4_OP_EXCHANGE_ID] = { bc_op_exchange_id, NAMES },
 	[NFS4_OP_PUTFH] = { bc_op_putfh, PROTECTION },
 	[NFS4_OP_GET_DIR_DELEGATION] = { bc_op_get_dir_delegation, ALWAYS },
 	[NFS4_OP_WANT_DELEGATION] = { bc_op_want_delegation, ALWAYS },
@@ -70,6 +74,9 @@ static bool is_wanted(enum purpose purpose)
 		return true;
 	case PROTECTION:
 		return bc_module_config.machine_credentials;
+	case NAMES:
+		return bc_module_config.machine_credentials ||
+		       BC_NAMES_ITSELF_LATE;
 	case STATEIDS:
 		return bc_module_config.shield_revoked ||
 		       bc_module_config.shield_conflicts;
@@ -116,8 +123,7 @@ enum nfs_req_result bc_operation_run(struct nfs_argop4 *op,
 	/* v4.0 has no sessions: its clients keep Ganesha's way. */
 	if (data->minorversion == 0 && !extension->v40)
 		return bc_originals[op->argop](op, data, resp);
-	/* It conflicts with no delegation, and has no stateid. */
-	if (extension->purpose == ALWAYS || extension->purpose == PROTECTION)
+	if (extension->purpose <= NAMES)
 		return extension->handler(op, data, resp);
 	return bc_held_run(NULL, run, op, data, resp);
 }

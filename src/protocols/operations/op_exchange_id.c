@@ -11,16 +11,17 @@
 #include "operations/protection.h"
 
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <urcu/system.h>
 
-/* Ganesha makes its eir_server_owner and eir_server_scope when it is first asked,
- * unlocked, and takes both for made once the owner has begun: who asks at the same
- * time, as clients do after a restart, copies a scope from a null pointer.  So
- * they are served one by one until one of them has been.
+/* A Ganesha that makes its eir_server_owner and eir_server_scope when it is first
+ * asked takes both for made once the owner has begun: who asks at the same time, as
+ * clients do after a restart, copies a scope from a null pointer.  So they are served
+ * one by one until one of them has been.
  */
 static enum nfs_req_result serve(struct nfs_argop4 *op, compound_data_t *data,
 				 struct nfs_resop4 *resp)
@@ -29,7 +30,7 @@ static enum nfs_req_result serve(struct nfs_argop4 *op, compound_data_t *data,
 	static bool served; /* [A] both are made */
 	enum nfs_req_result result;
 
-	if (CMM_LOAD_SHARED(served)) {
+	if (!BC_NAMES_ITSELF_LATE || CMM_LOAD_SHARED(served)) {
 		cmm_smp_rmb();
 		return bc_operation_original(op, data, resp);
 	}
