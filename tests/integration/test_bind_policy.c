@@ -20,6 +20,8 @@ static const struct nfs_sec_parms sys = {
 /* Principals --------------------------------------------------------------- */
 
 /* What differs from the credential that created the session. */
+#define MANY_CONNS 20
+
 static struct rpc_cred other_uid(struct rpc_cred cred)
 {
 	cred.sys.uid++;
@@ -199,6 +201,55 @@ static void test_bind_guessed_session_captures_nothing(void **state)
 	assert_int_equal(cb_responder_count(responder), 0);
 	nfs_client_unmount(&theirs);
 	cb_responder_free(responder);
+}
+
+static int destroy_over(struct nfs_conn *conn, struct nfs_client *client,
+			const struct nfs_session *session)
+{
+	struct nfs_compound compound;
+
+	nfs_compound_init_bare(&compound, client, conn);
+	nfs_put_destroy_session(&compound, session->id);
+	return nfs_compound_finish(&compound);
+}
+
+/* Ganesha before 6 remembers sixteen, also when they have ended, and lets nobody
+ * destroy it over another one.
+ */
+static void
+test_session_of_many_connections_is_destroyed_by_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct nfs_session session;
+	struct nfs_client stranger;
+	struct nfs_conn *conn = fixture_connect(f, &f->holder);
+
+	assert_int_equal(nfs_create_session(&session, &f->holder, conn, NULL),
+			 NFS4_OK);
+	for (unsigned int i = 0; i < MANY_CONNS; i++) {
+		nfs_conn_close(session.conn, NFS_CLOSE_FIN);
+		conn = fixture_connect(f, &f->holder);
+		nfs_session_set_conn(&session, conn);
+		assert_int_equal(nfs_sequence(&session, NULL), NFS4_OK);
+	}
+	fixture_client(f, &stranger);
+	assert_int_equal(destroy_over(fixture_connect(f, &stranger), &stranger,
+				      &session),
+			 NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	assert_int_equal(nfs_sequence(&session, NULL), NFS4_OK);
+	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
+	nfs_session_fini(&session);
+}
+
+/* Who has not used a connection with it yet is told so. */
+static void test_session_is_not_destroyed_over_a_new_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(destroy_over(fixture_connect(f, &f->holder),
+				      &f->holder, &f->session),
+			 NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	assert_unchanged(f, 0);
 }
 
 /* By default, same_principal_or_address. */
@@ -437,6 +488,10 @@ int main(void)
 		FIXTURE_TEST(test_bind_auth_none_session_by_auth_none),
 		FIXTURE_TEST(test_ctl_other_principal_is_refused),
 		FIXTURE_TEST(test_bind_guessed_session_captures_nothing),
+		FIXTURE_TEST(
+			test_session_of_many_connections_is_destroyed_by_its_own),
+		FIXTURE_TEST(
+			test_session_is_not_destroyed_over_a_new_connection),
 		cmocka_unit_test(
 			test_default_accepts_another_principal_at_the_same_address),
 		cmocka_unit_test(

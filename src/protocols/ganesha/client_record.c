@@ -8,11 +8,13 @@
  */
 #include "ganesha/client_record.h"
 
+#include "ganesha/dialect.h"
 #include "ganesha/mutex.h"
 
 #include "nfs_core.h"
 #include "sal_functions.h"
 
+#include <string.h>
 #include <time.h>
 
 nfs_client_id_t *bc_client_record_acquire(clientid4 clientid,
@@ -46,6 +48,35 @@ nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
 
 	return next == list ? NULL :
 			      glist_entry(next, nfs41_session_t, session_link);
+}
+
+static bool remember_connection_locked(nfs_client_id_t *client,
+				       const sessionid4 id, SVCXPRT *xprt)
+{
+	nfs41_session_t *session = NULL;
+
+	while ((session = bc_client_record_next_session(client, session)))
+		if (!memcmp(session->session_id, id, NFS4_SESSIONID_SIZE))
+			return bc_session_remember_connection(session, xprt);
+	return false;
+}
+
+bool bc_client_record_remember_connection(clientid4 clientid,
+					  const sessionid4 session,
+					  SVCXPRT *xprt)
+{
+	struct hash_latch latch;
+	nfs_client_id_t *client = bc_client_record_acquire(clientid, &latch);
+	bool remembered = false;
+
+	if (!client)
+		return false;
+	if (bc_mutex_try(&client->cid_mutex)) {
+		remembered = remember_connection_locked(client, session, xprt);
+		pthread_mutex_unlock(&client->cid_mutex);
+	}
+	bc_client_record_release(&latch);
+	return remembered;
 }
 
 /* @return whether it is known */

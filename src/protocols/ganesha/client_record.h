@@ -38,6 +38,18 @@ nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
 					       nfs41_session_t *session);
 
 /**
+ * Have Ganesha remember a connection as one of a session's, if it remembers as many as
+ * it can.
+ *
+ * @return whether it does now
+ *
+ * Context: holds no lock; bc_layout() is BC_LAYOUT_FITS.
+ */
+bool bc_client_record_remember_connection(clientid4 clientid,
+					  const sessionid4 session,
+					  SVCXPRT *xprt);
+
+/**
  * Does a client hold opens, locks, delegations or layouts?
  *
  * @param[out] holds  set if that is known

@@ -49,6 +49,35 @@ static inline pthread_rwlock_t *bc_export_lock(struct gsh_export *export)
 /** The server's owner and scope are made for the first EXCHANGE_ID, unlocked. */
 #define BC_NAMES_ITSELF_LATE (BC_GANESHA < 6)
 
+/** Where a session remembers its first sixteen connections, and those for good, one
+ * more takes the place of the oldest: only over one of them DESTROY_SESSION is allowed.
+ * @return whether it has
+ * Context: the session is there.
+ */
+static inline bool bc_session_remember_connection(nfs41_session_t *session,
+						  SVCXPRT *xprt)
+{
+#if BC_GANESHA < 6
+	const struct netbuf *address = svc_getcaller_netbuf(xprt);
+	sockaddr_t *oldest = session->connections;
+	sockaddr_t *last = &oldest[NFS41_MAX_CONNECTIONS - 1];
+	bool full;
+
+	pthread_rwlock_wrlock(&session->conn_lock);
+	full = session->num_conn == NFS41_MAX_CONNECTIONS;
+	if (full) {
+		memmove(oldest, oldest + 1, (char *)last - (char *)oldest);
+		memcpy(last, address->buf, address->len);
+	}
+	pthread_rwlock_unlock(&session->conn_lock);
+	return full;
+#else
+	(void)session;
+	(void)xprt;
+	return false;
+#endif
+}
+
 /* Exports -------------------------------------------------------------------- */
 
 /** An export whose states are deleted next is marked as gone when that is done.  Since
