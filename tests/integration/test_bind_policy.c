@@ -8,6 +8,8 @@
 
 #define PROGRAM 0x40000888
 
+#define MANY_CONNS 20
+
 #define REFUSED "its principal did not create the session"
 
 static struct fixture own; /* of a test with parameters of its own */
@@ -20,8 +22,6 @@ static const struct nfs_sec_parms sys = {
 /* Principals --------------------------------------------------------------- */
 
 /* What differs from the credential that created the session. */
-#define MANY_CONNS 20
-
 static struct rpc_cred other_uid(struct rpc_cred cred)
 {
 	cred.sys.uid++;
@@ -216,29 +216,43 @@ static int destroy_over(struct nfs_conn *conn, struct nfs_client *client,
 /* Ganesha before 6 remembers sixteen, also when they have ended, and lets nobody
  * destroy it over another one.
  */
+static void create_session_of_many_connections(struct fixture *f,
+					       struct nfs_session *session)
+{
+	struct nfs_conn *conn = fixture_connect(f, &f->holder);
+
+	assert_int_equal(nfs_create_session(session, &f->holder, conn, NULL),
+			 NFS4_OK);
+	for (unsigned int i = 0; i < MANY_CONNS; i++) {
+		nfs_conn_close(session->conn, NFS_CLOSE_FIN);
+		conn = fixture_connect(f, &f->holder);
+		nfs_session_set_conn(session, conn);
+		assert_int_equal(nfs_sequence(session, NULL), NFS4_OK);
+	}
+}
+
+static void assert_destroyed_by_its_own(struct fixture *f,
+					struct nfs_session *session)
+{
+	struct nfs_client stranger;
+
+	fixture_client(f, &stranger);
+	assert_int_equal(
+		destroy_over(fixture_connect(f, &stranger), &stranger, session),
+		NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	assert_int_equal(nfs_sequence(session, NULL), NFS4_OK);
+	assert_int_equal(nfs_destroy_session(session, NULL), NFS4_OK);
+	nfs_session_fini(session);
+}
+
 static void
 test_session_of_many_connections_is_destroyed_by_its_own(void **state)
 {
 	struct fixture *f = *state;
 	struct nfs_session session;
-	struct nfs_client stranger;
-	struct nfs_conn *conn = fixture_connect(f, &f->holder);
 
-	assert_int_equal(nfs_create_session(&session, &f->holder, conn, NULL),
-			 NFS4_OK);
-	for (unsigned int i = 0; i < MANY_CONNS; i++) {
-		nfs_conn_close(session.conn, NFS_CLOSE_FIN);
-		conn = fixture_connect(f, &f->holder);
-		nfs_session_set_conn(&session, conn);
-		assert_int_equal(nfs_sequence(&session, NULL), NFS4_OK);
-	}
-	fixture_client(f, &stranger);
-	assert_int_equal(destroy_over(fixture_connect(f, &stranger), &stranger,
-				      &session),
-			 NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
-	assert_int_equal(nfs_sequence(&session, NULL), NFS4_OK);
-	assert_int_equal(nfs_destroy_session(&session, NULL), NFS4_OK);
-	nfs_session_fini(&session);
+	create_session_of_many_connections(f, &session);
+	assert_destroyed_by_its_own(f, &session);
 }
 
 /* Who has not used a connection with it yet is told so. */
@@ -283,6 +297,28 @@ test_default_accepts_another_principal_at_the_same_address(void **state)
 	fixture_return(f, &file);
 	assert_int_equal(ctl_as(f, &creds[0]), NFS4_OK);
 	assert_int_equal(server_log_count(f->server, REFUSED), 0);
+	fixture_end(f);
+}
+
+/* Another of its users ends it, whose address it is. */
+static void test_default_destroys_over_any_of_many_connections(void **state)
+{
+	struct fixture *f = &own;
+	struct nfs_session session;
+	struct nfs_compound compound;
+	struct rpc_cred user;
+
+	(void)state;
+	fixture_begin(f, "");
+	user = other_uid(f->holder.cred);
+	create_session_of_many_connections(f, &session);
+	nfs_compound_init_bare(&compound, &f->holder, session.conn);
+	compound.cred = &user;
+	nfs_put_destroy_session(&compound, session.id);
+	assert_int_equal(nfs_compound_finish(&compound), NFS4_OK);
+	nfs_session_fini(&session);
+	create_session_of_many_connections(f, &session);
+	assert_destroyed_by_its_own(f, &session);
 	fixture_end(f);
 }
 
@@ -494,6 +530,8 @@ int main(void)
 			test_session_is_not_destroyed_over_a_new_connection),
 		cmocka_unit_test(
 			test_default_accepts_another_principal_at_the_same_address),
+		cmocka_unit_test(
+			test_default_destroys_over_any_of_many_connections),
 		cmocka_unit_test(
 			test_default_accepts_the_same_principal_elsewhere),
 		cmocka_unit_test(

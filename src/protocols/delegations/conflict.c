@@ -130,7 +130,9 @@ static bool is_on_data(const struct nfs_argop4 *op)
 
 static enum bc_conflict_kind kind_of(struct nfs_argop4 *op)
 {
-	if (is_on_data(op) && !bc_stateid_is_anonymous(bc_stateid_used(op)))
+	const stateid4 *stateid = is_on_data(op) ? bc_stateid_used(op) : NULL;
+
+	if (stateid && !bc_stateid_is_anonymous(stateid))
 		return BC_CONFLICT_NONE; /* its open was looked at */
 	if (op->argop == NFS4_OP_OPEN)
 		return kind_of_open(&op->nfs_argop4_u.opopen);

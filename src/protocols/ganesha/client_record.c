@@ -8,12 +8,12 @@
  */
 #include "ganesha/client_record.h"
 
-#include "ganesha/dialect.h"
 #include "ganesha/mutex.h"
 
 #include "nfs_core.h"
 #include "sal_functions.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -50,33 +50,40 @@ nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
 			      glist_entry(next, nfs41_session_t, session_link);
 }
 
-static bool remember_connection_locked(nfs_client_id_t *client,
-				       const sessionid4 id, SVCXPRT *xprt)
+/* Context: cid_mutex is held. */
+static nfs41_session_t *find_session_locked(nfs_client_id_t *client,
+					    const sessionid4 id)
 {
 	nfs41_session_t *session = NULL;
 
-	while ((session = bc_client_record_next_session(client, session)))
-		if (!memcmp(session->session_id, id, NFS4_SESSIONID_SIZE))
-			return bc_session_remember_connection(session, xprt);
-	return false;
+	do
+		session = bc_client_record_next_session(client, session);
+	while (session &&
+	       memcmp(session->session_id, id, NFS4_SESSIONID_SIZE) != 0);
+	return session;
 }
 
-bool bc_client_record_remember_connection(clientid4 clientid,
-					  const sessionid4 session,
-					  SVCXPRT *xprt)
+int bc_client_record_visit_session(clientid4 clientid, const sessionid4 id,
+				   void (*visit)(nfs41_session_t *session,
+						 void *arg),
+				   void *arg)
 {
 	struct hash_latch latch;
 	nfs_client_id_t *client = bc_client_record_acquire(clientid, &latch);
-	bool remembered = false;
+	nfs41_session_t *session = NULL;
+	int rc = -EBUSY;
 
 	if (!client)
-		return false;
+		return -ENOENT;
 	if (bc_mutex_try(&client->cid_mutex)) {
-		remembered = remember_connection_locked(client, session, xprt);
+		session = find_session_locked(client, id);
+		rc = session ? 0 : -ENOENT;
+		if (session)
+			visit(session, arg);
 		pthread_mutex_unlock(&client->cid_mutex);
 	}
 	bc_client_record_release(&latch);
-	return remembered;
+	return rc;
 }
 
 /* @return whether it is known */

@@ -38,16 +38,19 @@ nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
 					       nfs41_session_t *session);
 
 /**
- * Have Ganesha remember a connection as one of a session's, if it remembers as many as
- * it can.
+ * Visit one of a client's sessions.
  *
- * @return whether it does now
+ * @param[in] id     the session's
+ * @param[in] visit  called with it, client->cid_mutex held, if it is there
+ *
+ * @return 0; -ENOENT: it is not there; -EBUSY: somebody else has the mutex for long
  *
  * Context: holds no lock; bc_layout() is BC_LAYOUT_FITS.
  */
-bool bc_client_record_remember_connection(clientid4 clientid,
-					  const sessionid4 session,
-					  SVCXPRT *xprt);
+int bc_client_record_visit_session(clientid4 clientid, const sessionid4 id,
+				   void (*visit)(nfs41_session_t *session,
+						 void *arg),
+				   void *arg);
 
 /**
  * Does a client hold opens, locks, delegations or layouts?

@@ -49,32 +49,45 @@ static inline pthread_rwlock_t *bc_export_lock(struct gsh_export *export)
 /** The server's owner and scope are made for the first EXCHANGE_ID, unlocked. */
 #define BC_NAMES_ITSELF_LATE (BC_GANESHA < 6)
 
-/** Where a session remembers its first sixteen connections, and those for good, one
- * more takes the place of the oldest: only over one of them DESTROY_SESSION is allowed.
- * @return whether it has
+/** A session remembers its first sixteen connections, and those for good: it is
+ * destroyed over none but these.
+ */
+#define BC_FORGETS_NO_CONNECTION (BC_GANESHA < 6)
+
+/** Whether it remembers as many as it can. Context: the session is there. */
+static inline bool bc_session_is_full_of_connections(nfs41_session_t *session)
+{
+#if BC_GANESHA < 6
+	bool full;
+
+	pthread_rwlock_rdlock(&session->conn_lock);
+	full = session->num_conn == NFS41_MAX_CONNECTIONS;
+	pthread_rwlock_unlock(&session->conn_lock);
+	return full;
+#else
+	(void)session;
+	return false;
+#endif
+}
+
+/** Have a session that is full of them remember this one for the oldest.
  * Context: the session is there.
  */
-static inline bool bc_session_remember_connection(nfs41_session_t *session,
+static inline void bc_session_remember_connection(nfs41_session_t *session,
 						  SVCXPRT *xprt)
 {
 #if BC_GANESHA < 6
 	const struct netbuf *address = svc_getcaller_netbuf(xprt);
 	sockaddr_t *oldest = session->connections;
 	sockaddr_t *last = &oldest[NFS41_MAX_CONNECTIONS - 1];
-	bool full;
 
 	pthread_rwlock_wrlock(&session->conn_lock);
-	full = session->num_conn == NFS41_MAX_CONNECTIONS;
-	if (full) {
-		memmove(oldest, oldest + 1, (char *)last - (char *)oldest);
-		memcpy(last, address->buf, address->len);
-	}
+	memmove(oldest, oldest + 1, (char *)last - (char *)oldest);
+	memcpy(last, address->buf, address->len);
 	pthread_rwlock_unlock(&session->conn_lock);
-	return full;
 #else
 	(void)session;
 	(void)xprt;
-	return false;
 #endif
 }
 

@@ -18,6 +18,25 @@
 #include <stdbool.h>
 #include <urcu/system.h>
 
+static bool served; /* [A] one has been */
+
+static enum nfs_req_result serve_in_turn(struct nfs_argop4 *op,
+					 compound_data_t *data,
+					 struct nfs_resop4 *resp)
+{
+	static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+	enum nfs_req_result result;
+
+	pthread_mutex_lock(&turn);
+	result = bc_operation_original(op, data, resp);
+	if (resp->nfs_resop4_u.opexchange_id.eir_status == NFS4_OK) {
+		cmm_smp_wmb(); /* pairs with serve()'s */
+		CMM_STORE_SHARED(served, true);
+	}
+	pthread_mutex_unlock(&turn);
+	return result;
+}
+
 /* A Ganesha that makes its eir_server_owner and eir_server_scope when it is first
  * asked takes both for made once the owner has begun: who asks at the same time, as
  * clients do after a restart, copies a scope from a null pointer.  So they are served
@@ -26,22 +45,10 @@
 static enum nfs_req_result serve(struct nfs_argop4 *op, compound_data_t *data,
 				 struct nfs_resop4 *resp)
 {
-	static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
-	static bool served; /* [A] both are made */
-	enum nfs_req_result result;
-
-	if (!BC_NAMES_ITSELF_LATE || CMM_LOAD_SHARED(served)) {
-		cmm_smp_rmb();
-		return bc_operation_original(op, data, resp);
-	}
-	pthread_mutex_lock(&first);
-	result = bc_operation_original(op, data, resp);
-	if (resp->nfs_resop4_u.opexchange_id.eir_status == NFS4_OK) {
-		cmm_smp_wmb();
-		CMM_STORE_SHARED(served, true);
-	}
-	pthread_mutex_unlock(&first);
-	return result;
+	if (BC_NAMES_ITSELF_LATE && !CMM_LOAD_SHARED(served))
+		return serve_in_turn(op, data, resp);
+	cmm_smp_rmb(); /* pairs with serve_in_turn()'s */
+	return bc_operation_original(op, data, resp);
 }
 
 /* Connections that are not TCP's are never bound. */
