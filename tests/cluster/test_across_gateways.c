@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define ROUNDS 10 /* of what is measured */
+#define READING_ROUNDS 4
 #define SHORT 1000 /* bytes that are left */
+#define LETS_GO 2500 /* ms: libcephfs has given back what who wrote needed */
 
 static const struct cb_answer on_demand = { .when = CB_HELD };
 static const struct cb_answer correct;
@@ -205,19 +207,45 @@ OPERATION_TEST(rename, put_rename, check_rename)
 OPERATION_TEST(setattr, put_setattr, check_setattr)
 OPERATION_TEST(truncation, put_truncation, check_truncation)
 
-/* Once both gateways have read what one of them wrote. */
+/* Once both gateways have read what one of them wrote, and libcephfs has let go of what
+ * that needed.
+ */
+static bool reading_recalls(struct cluster *c, unsigned int round)
+{
+	unsigned int n = cb_responder_count(c->responder);
+	struct nfs_compound open;
+	struct nfs_file file;
+	bool recalled;
+	char name[64];
+
+	snprintf(name, sizeof(name), "read-%u", round);
+	cluster_write(&c->opener_session, name, 0);
+	cluster_assert_data(&c->opener_session, name, 0);
+	cluster_assert_data(&c->session, name, 0);
+	/* A pause that any callback would end. */
+	assert_null(cb_responder_wait(c->responder, n, LETS_GO));
+	cluster_open_delegated(c, name, &file);
+	nfs_compound_init(&open, &c->opener_session);
+	put_read(&open, name);
+	assert_int_equal(nfs_compound_send(&open), 0);
+	recalled = cb_responder_wait(c->responder, n, A_WHILE);
+	cluster_assert_open_data(&c->session, &file, name, 0, DATA_SIZE);
+	cluster_return(c, &file);
+	cluster_assert_ends(c, &open, SOON);
+	cluster_assert_data(&c->opener_session, name, 0);
+	return recalled;
+}
+
+/* The file system may recall it all the same (with Ceph 18, now and then), but does not
+ * each time: each round has a file of its own.
+ */
 static void test_reading_recalls_nothing(void **state)
 {
-	struct cluster *c = *state;
-	struct nfs_file file;
+	unsigned int round = 0;
 
-	cluster_write(&c->session, "read", 0);
-	cluster_assert_data(&c->opener_session, "read", 0);
-	cluster_open_delegated(c, "read", &file);
-	cluster_assert_data(&c->opener_session, "read", 0);
-	cluster_assert_open_data(&c->session, &file, "read", 0, DATA_SIZE);
-	assert_int_equal(cb_responder_count(c->responder), 0);
-	cluster_return(c, &file);
+	while (reading_recalls(*state, round))
+		assert_true(++round < READING_ROUNDS);
+	print_message("reading: recalled nothing in round %u\n", round);
 }
 
 /* The holder has the file open when it is recalled: Linux says so before it returns

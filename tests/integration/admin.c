@@ -35,20 +35,42 @@ void admin_wait_metric(const char *path, const char *name, double value)
 		fail_msg("%s is %g, not %g", name, got, value);
 }
 
-void admin_wait_live(const char *path, const struct nfs_client *client)
+/* Until what /v1/clients/ID says of it is so. */
+static void wait_client(const char *path, const struct nfs_client *client,
+			bool (*is_so)(const char *page))
 {
 	uint64_t until = nfs_now_ns() + SOON * UINT64_C(1000000);
 	char url[64], *page;
-	bool live;
+	bool so;
 
 	snprintf(url, sizeof(url), "/v1/clients/%#" PRIx64, client->clientid);
 	do {
 		assert_int_equal(
 			admin_ask(admin_connect(path), "GET", url, &page), 200);
-		live = strstr(page, "\"live\"") && !strstr(page, "\"opening\"");
+		so = is_so(page);
 		free(page);
-	} while (!live && nfs_now_ns() < until);
-	assert_true(live);
+	} while (!so && nfs_now_ns() < until);
+	assert_true(so);
+}
+
+static bool is_live(const char *page)
+{
+	return strstr(page, "\"live\"") && !strstr(page, "\"opening\"");
+}
+
+void admin_wait_live(const char *path, const struct nfs_client *client)
+{
+	wait_client(path, client, is_live);
+}
+
+static bool is_idle(const char *page)
+{
+	return strstr(page, "\"callbacks\":0,") != NULL;
+}
+
+void admin_wait_idle(const char *path, const struct nfs_client *client)
+{
+	wait_client(path, client, is_idle);
 }
 
 int admin_run(const char *command, const char *arg1, const char *arg2,

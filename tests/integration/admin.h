@@ -21,6 +21,12 @@ void admin_wait_metric(const char *path, const char *name, double value);
 void admin_wait_live(const char *path, const struct nfs_client *client);
 
 /**
+ * Wait until a client owes no answer to a callback, or the test fails: the server may not
+ * have read yet what the client has answered.
+ */
+void admin_wait_idle(const char *path, const struct nfs_client *client);
+
+/**
  * Run a shell command with $1 ... as given, and with the tool as $tool.
  *
  * @param[out] output  what it prints, also as errors; to be freed

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "fixture.h"
 
+#include "admin.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -268,7 +270,19 @@ struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n)
 {
 	struct cb_call *call = cb_responder_wait(fixture->responder, n, SOON);
 
-	assert_non_null(call);
+	if (!call) {
+		server_show(fixture->server);
+		fail_msg("callback %u has not come", n);
+	}
+	return call;
+}
+
+struct cb_call *fixture_answered(struct fixture *fixture, unsigned int n)
+{
+	struct cb_call *call = fixture_callback(fixture, n);
+
+	assert_true(cb_call_wait_answered(call, SOON));
+	admin_wait_idle(server_admin_socket(fixture->server), &fixture->holder);
 	return call;
 }
 
@@ -318,6 +332,8 @@ struct nfs_conn *fixture_bind(struct fixture *fixture)
 				       CDFC4_FORE_OR_BOTH, &dir),
 			 NFS4_OK);
 	assert_int_equal(dir, CDFS4_BOTH);
+	/* What conflicts now is sent over the one that was heard last. */
+	admin_wait_live(server_admin_socket(fixture->server), &fixture->holder);
 	return conn;
 }
 

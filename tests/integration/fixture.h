@@ -130,6 +130,8 @@ void fixture_assert_opens(struct fixture *fixture, const char *name);
 
 /** The holder's callback number @a n (from 0 in each test), or the test fails. */
 struct cb_call *fixture_callback(struct fixture *fixture, unsigned int n);
+/** The same, answered, and the server has read it: none is out, its slot is free. */
+struct cb_call *fixture_answered(struct fixture *fixture, unsigned int n);
 
 /** The first of the holder's callbacks that came on a connection. */
 struct cb_call *fixture_callback_on(struct fixture *fixture,
@@ -145,7 +147,7 @@ void fixture_return(struct fixture *fixture, const struct nfs_file *file);
 struct nfs_conn *fixture_connect(struct fixture *fixture,
 				 struct nfs_client *client);
 
-/** A new connection of the holder, bound to both channels. Borrowed. */
+/** A new connection of the holder, bound to both channels, and a path. Borrowed. */
 struct nfs_conn *fixture_bind(struct fixture *fixture);
 
 /**

@@ -166,7 +166,7 @@ static void test_misordered_later_starts_again_at_one(void **state)
 
 	fixture_hold(f, "in-order", &first);
 	fixture_conflict(f, "in-order");
-	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
+	fixture_answered(f, 0);
 	fixture_return(f, &first);
 	cb_responder_push(f->responder, &bad);
 	fixture_hold(f, "out-of-order", &second);
@@ -443,8 +443,7 @@ static void ran(struct fixture *f, const char *name,
 	fixture_callback(f, 0);
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
 	nfs_session_set_conn(&f->session, other);
-	assert_true(fixture_callback(f, 1)->retry);
-	assert_true(cb_call_wait_answered(fixture_callback(f, 1), SOON));
+	assert_true(fixture_answered(f, 1)->retry);
 	/* The sequence has advanced, and the recall is not made again. */
 	snprintf(next, sizeof(next), "%s-next", name);
 	fixture_hold(f, next, &files[1]);

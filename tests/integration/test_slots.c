@@ -29,11 +29,10 @@ static void test_sequence_starts_at_one_and_counts(void **state)
 		snprintf(name, sizeof(name), "counts-%u", i);
 		fixture_hold(f, name, &file);
 		fixture_conflict(f, name);
-		call = fixture_callback(f, i);
+		call = fixture_answered(f, i);
 		assert_int_equal(call->nops, 2);
 		assert_int_equal(call->seq.slot, 0);
 		assert_int_equal(call->seq.sequence, i + 1);
-		assert_true(cb_call_wait_answered(call, SOON));
 		fixture_return(f, &file);
 	}
 }
@@ -119,7 +118,7 @@ static void test_target_highest_slot_is_honoured(void **state)
 	cb_responder_push(f->responder, &narrow);
 	fixture_hold(f, "narrow", &first);
 	fixture_conflict(f, "narrow");
-	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
+	fixture_answered(f, 0);
 	fixture_return(f, &first);
 
 	for (unsigned int i = 0; i < MANY; i++)
@@ -158,7 +157,7 @@ static void test_target_highest_slot_grows_again(void **state)
 	cb_responder_push(f->responder, &narrow);
 	fixture_hold(f, "narrow-first", &first);
 	fixture_conflict(f, "narrow-first");
-	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
+	fixture_answered(f, 0);
 	fixture_return(f, &first);
 	cb_responder_set_default(f->responder, &held);
 	fixture_recall_many(f, "grown", files, MANY);
@@ -179,7 +178,7 @@ static void test_highest_slot_is_a_limit(void **state)
 	cb_responder_push(f->responder, &two);
 	fixture_hold(f, "limit-first", &first);
 	fixture_conflict(f, "limit-first");
-	assert_true(cb_call_wait_answered(fixture_callback(f, 0), SOON));
+	fixture_answered(f, 0);
 	fixture_return(f, &first);
 	cb_responder_set_default(f->responder, &held);
 	fixture_recall_many(f, "limit", files, MANY);
