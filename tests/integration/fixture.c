@@ -323,6 +323,11 @@ struct nfs_conn *fixture_connect(struct fixture *fixture,
 	return conn;
 }
 
+void fixture_wait_live(struct fixture *fixture)
+{
+	admin_wait_live(server_admin_socket(fixture->server), &fixture->holder);
+}
+
 struct nfs_conn *fixture_bind(struct fixture *fixture)
 {
 	struct nfs_conn *conn = fixture_connect(fixture, &fixture->holder);
@@ -332,8 +337,7 @@ struct nfs_conn *fixture_bind(struct fixture *fixture)
 				       CDFC4_FORE_OR_BOTH, &dir),
 			 NFS4_OK);
 	assert_int_equal(dir, CDFS4_BOTH);
-	/* What conflicts now is sent over the one that was heard last. */
-	admin_wait_live(server_admin_socket(fixture->server), &fixture->holder);
+	fixture_wait_live(fixture);
 	return conn;
 }
 

@@ -288,6 +288,7 @@ test_default_accepts_another_principal_at_the_same_address(void **state)
 		assert_int_equal(dir, CDFS4_BOTH);
 	}
 	/* Callbacks come there. */
+	fixture_wait_live(f);
 	nfs_conn_close(f->session.conn, NFS_CLOSE_FIN);
 	nfs_session_set_conn(&f->session, conn);
 	fixture_wait_flags(f, 0);

@@ -302,6 +302,7 @@ static void test_bind_beyond_max_connections_displaces_idle(void **state)
 			nfs_bind_conn(&f->session, conn, dirs[i], &dir),
 			NFS4_OK);
 		assert_int_equal(dir, expected[i]);
+		fixture_wait_live(f);
 		fixture_assert_flags(f, 0);
 		/* The client is heard there, and nowhere else since. */
 		assert_int_equal(nfs_sequence_on(&f->session, conn, NULL),
