@@ -229,7 +229,10 @@ static bool reading_recalls(struct cluster *c, unsigned int round)
 	put_read(&open, name);
 	assert_int_equal(nfs_compound_send(&open), 0);
 	recalled = cb_responder_wait(c->responder, n, A_WHILE);
-	cluster_assert_open_data(&c->session, &file, name, 0, DATA_SIZE);
+	/* Who is recalled and reads on before the return waits for it in libcephfs. */
+	if (!recalled)
+		cluster_assert_open_data(&c->session, &file, name, 0,
+					 DATA_SIZE);
 	cluster_return(c, &file);
 	cluster_assert_ends(c, &open, SOON);
 	cluster_assert_data(&c->opener_session, name, 0);
