@@ -323,7 +323,7 @@ struct nfs_conn *fixture_connect(struct fixture *fixture,
 	return conn;
 }
 
-void fixture_wait_live(struct fixture *fixture)
+void fixture_wait_live(const struct fixture *fixture)
 {
 	admin_wait_live(server_admin_socket(fixture->server), &fixture->holder);
 }

@@ -151,7 +151,7 @@ struct nfs_conn *fixture_connect(struct fixture *fixture,
  * Wait until what the holder has bound can be used: it may have the answer to its BIND
  * before the server notes that it has gone out.
  */
-void fixture_wait_live(struct fixture *fixture);
+void fixture_wait_live(const struct fixture *fixture);
 
 /** A new connection of the holder, bound to both channels, and a path. Borrowed. */
 struct nfs_conn *fixture_bind(struct fixture *fixture);

@@ -203,12 +203,13 @@ static void test_bind_guessed_session_captures_nothing(void **state)
 	cb_responder_free(responder);
 }
 
-static int destroy_over(struct nfs_conn *conn, struct nfs_client *client,
-			const struct nfs_session *session)
+static int destroy_as(const struct rpc_cred *cred, struct nfs_client *client,
+		      struct nfs_conn *conn, const struct nfs_session *session)
 {
 	struct nfs_compound compound;
 
 	nfs_compound_init_bare(&compound, client, conn);
+	compound.cred = cred;
 	nfs_put_destroy_session(&compound, session->id);
 	return nfs_compound_finish(&compound);
 }
@@ -237,9 +238,9 @@ static void assert_destroyed_by_its_own(struct fixture *f,
 	struct nfs_client stranger;
 
 	fixture_client(f, &stranger);
-	assert_int_equal(
-		destroy_over(fixture_connect(f, &stranger), &stranger, session),
-		NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
+	assert_int_equal(destroy_as(&stranger.cred, &stranger,
+				    fixture_connect(f, &stranger), session),
+			 NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
 	assert_int_equal(nfs_sequence(session, NULL), NFS4_OK);
 	assert_int_equal(nfs_destroy_session(session, NULL), NFS4_OK);
 	nfs_session_fini(session);
@@ -260,8 +261,9 @@ static void test_session_is_not_destroyed_over_a_new_connection(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(destroy_over(fixture_connect(f, &f->holder),
-				      &f->holder, &f->session),
+	assert_int_equal(destroy_as(&f->holder.cred, &f->holder,
+				    fixture_connect(f, &f->holder),
+				    &f->session),
 			 NFS4ERR_CONN_NOT_BOUND_TO_SESSION);
 	assert_unchanged(f, 0);
 }
@@ -306,17 +308,14 @@ static void test_default_destroys_over_any_of_many_connections(void **state)
 {
 	struct fixture *f = &own;
 	struct nfs_session session;
-	struct nfs_compound compound;
 	struct rpc_cred user;
 
 	(void)state;
 	fixture_begin(f, "");
 	user = other_uid(f->holder.cred);
 	create_session_of_many_connections(f, &session);
-	nfs_compound_init_bare(&compound, &f->holder, session.conn);
-	compound.cred = &user;
-	nfs_put_destroy_session(&compound, session.id);
-	assert_int_equal(nfs_compound_finish(&compound), NFS4_OK);
+	assert_int_equal(destroy_as(&user, &f->holder, session.conn, &session),
+			 NFS4_OK);
 	nfs_session_fini(&session);
 	create_session_of_many_connections(f, &session);
 	assert_destroyed_by_its_own(f, &session);

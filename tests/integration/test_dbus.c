@@ -175,7 +175,7 @@ static struct told told_of(DBusMessageIter *iter)
 
 static void wait_live(const struct fixture *f)
 {
-	admin_wait_live(server_admin_socket(f->server), &f->holder);
+	fixture_wait_live(f);
 }
 
 /* @return the holder's first connection */

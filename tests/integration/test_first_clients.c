@@ -7,8 +7,6 @@
 #include "fixture.h"
 #include "slow.h"
 
-#include <string.h>
-
 #define CLIENTS 8
 #define HOSTNAME_US 50000 /* in which all of them have come */
 

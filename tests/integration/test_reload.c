@@ -189,7 +189,7 @@ static void test_policies_change(void **state)
 	struct fixture *f = *state;
 
 	/* Or the mount's bindings are probed, too. */
-	admin_wait_live(server_admin_socket(f->server), &f->holder);
+	fixture_wait_live(f);
 	admin_wait_live(server_admin_socket(f->server), &f->opener);
 	reload_with(f, "Callback_Timeout = 600; Retry_Attempts = 0;"
 		       "Bind_Policy = any; Security_Order = strongest;"

@@ -75,8 +75,7 @@ static bool is_wanted(enum purpose purpose)
 	case PROTECTION:
 		return bc_module_config.machine_credentials;
 	case NAMES:
-		return bc_module_config.machine_credentials ||
-		       BC_NAMES_ITSELF_LATE;
+		return is_wanted(PROTECTION) || BC_NAMES_ITSELF_LATE;
 	case STATEIDS:
 		return bc_module_config.shield_revoked ||
 		       bc_module_config.shield_conflicts;
