@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef SERVER_PRELOAD /* the sanitizers come first */
@@ -37,6 +38,15 @@ int slow_open(struct slow *slow)
 	slow->env[1] = slow->variable;
 	slow->env[2] = NULL;
 	return error;
+}
+
+bool slow_wait(const _Atomic uint32_t *count, uint32_t before, int timeout_ms)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	while (*count == before && timeout_ms-- > 0)
+		nanosleep(&ms, NULL);
+	return *count != before;
 }
 
 void slow_close(struct slow *slow)

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * A server some of whose calls of the C library are slow: each takes a while, which
- * is the server's thread's.  Done by libslowcalls.so, which is preloaded into it; it
+ * A server some of whose calls are slow: each takes a while, which is the server's
+ * thread's.  Done by libslowcalls.so, which is preloaded into it; it
  * is told in a file that SERVER_SLOW names and that both sides map.
  */
 #ifndef NFS41_CLIENT_SLOW_H
 #define NFS41_CLIENT_SLOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct slow_calls {
 	_Atomic uint16_t port; /* of the slow socket's peer; 0: none is */
 	_Atomic uint32_t us; /* before each sendmsg() on it */
 	_Atomic uint32_t hostname_us; /* after each gethostname() */
+	/* After hashtable_releaselatched() on a thread that has no operation context:
+	 * the executor of what was put off, when it has looked a stateid up.  For as
+	 * long as this is set, at most 20 s.
+	 */
+	_Atomic bool executor_stops;
+	_Atomic uint32_t executor_stopped, executor_went_on; /* so often */
 };
 
 /** The slow calls of one server. */
@@ -27,6 +34,8 @@ struct slow {
  * @return 0; -errno
  */
 int slow_open(struct slow *slow);
+/** Wait until a count of @a slow's is not @a before any more. @return whether it is */
+bool slow_wait(const _Atomic uint32_t *count, uint32_t before, int timeout_ms);
 void slow_close(struct slow *slow);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "exports.h"
 #include "locks.h"
+#include "slow.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -189,6 +190,34 @@ static void test_export_removed_in_recall_file_is_free(void **state)
 	assert_true(is_recalled(f, "gone-recall", &file));
 	assert_int_equal(exports_set(f, false), 0);
 	assert_int_equal(exports_become_free(f, "gone-recall"), NFS4_OK);
+}
+
+/* And Ganesha's executor has just found it, to look whether it has been. */
+static void test_export_removed_while_the_executor_looks(void **state)
+{
+	struct server_params params = one;
+	struct fixture own;
+	void *mine = &own;
+	struct nfs_file file;
+	struct slow slow;
+
+	(void)state;
+	assert_int_equal(slow_open(&slow), 0);
+	params.env = slow.env;
+	assert_int_equal(exports_start(&own, &params), 0);
+	assert_int_equal(fixture_mount(&mine), 0);
+	hold(&own, "second", "looked-at", OPEN_DELEGATE_READ, &file);
+	know(&own, "looked-at");
+	slow.calls->executor_stops = true;
+	assert_true(is_recalled(&own, "looked-at", &file));
+	assert_true(slow_wait(&slow.calls->executor_stopped, 0, SOON));
+	assert_int_equal(exports_set(&own, false), 0);
+	slow.calls->executor_stops = false;
+	assert_true(slow_wait(&slow.calls->executor_went_on, 0, SOON));
+	assert_int_equal(exports_become_free(&own, "looked-at"), NFS4_OK);
+	assert_int_equal(fixture_unmount(&mine), 0);
+	assert_int_equal(fixture_stop(&own), 0);
+	slow_close(&slow);
 }
 
 /* A request through an export waits while that, or the holder's, is removed.
@@ -427,6 +456,7 @@ int main(void)
 		cmocka_unit_test(
 			test_exports_end_with_the_server_and_nothing_is_revoked),
 		EXPORT_TEST(test_export_removed_in_recall_file_is_free),
+		cmocka_unit_test(test_export_removed_while_the_executor_looks),
 		HELD_TEST(test_export_removed_while_its_request_is_held),
 		cmocka_unit_test(
 			test_export_removed_and_its_request_was_held_in_vain),

@@ -23,7 +23,7 @@
 #include "delegations/client_expiry.h"
 
 #include "delegations/bookkeeping.h"
-#include "delegations/revocation.h"
+#include "delegations/kept_state.h"
 #include "ganesha/dialect.h"
 #include "ganesha/layout.h"
 
@@ -133,7 +133,7 @@ static void hook_release_op_context(void)
 {
 	bool ended = is_expiring_here();
 
-	bc_revocation_context_ends();
+	bc_kept_state_free_unused();
 	release_op_context();
 	if (!ended)
 		return;

@@ -30,6 +30,7 @@
 #include "callbacks/recalled.h"
 #include "delegations/bookkeeping.h"
 #include "delegations/conflict.h"
+#include "delegations/kept_state.h"
 #include "delegations/revocation.h"
 #include "delegations/unexport.h"
 #include "ganesha/configuration.h"
@@ -278,11 +279,9 @@ static bool tell_end(struct fsal_obj_handle *file, state_t *state, void *owner)
 		return true;
 	}
 	/* Ganesha's deleg_revoke() is not part of a request; DELEGRETURN is. */
-	if (op_ctx->req_type == UNKNOWN_REQUEST) {
+	if (op_ctx->req_type == UNKNOWN_REQUEST)
 		bc_delegation_revoked(state, owner);
-		if (deleg_state != BC_DELEG_GOING)
-			bc_revocation_keep_state(state);
-	}
+	bc_kept_state_add(state);
 	/* DELEGRETURN tells it when Ganesha's bookkeeping is right again. */
 	if (deleg_state != BC_DELEG_RETURNING)
 		bc_bookkeeping_ended_locked(file, state);

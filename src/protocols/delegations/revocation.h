@@ -22,19 +22,4 @@
  */
 void bc_delegation_revoked(const state_t *state, const state_owner_t *owner);
 
-/**
- * Keep the state of a delegation that deleg_revoke() takes back, at least until
- * its caller's operation context ends.
- *
- * Context: in deleg_revoke(), in its own operation context.
- */
-void bc_revocation_keep_state(state_t *state);
-
-/**
- * This thread's operation context is about to end.
- *
- * Context: before release_op_context().
- */
-void bc_revocation_context_ends(void);
-
 #endif /* BC_REVOCATION_H */

@@ -145,6 +145,9 @@ static inline void bc_export_gone(struct gsh_export *export)
 
 /* Delegations ---------------------------------------------------------------- */
 
+/** A state is freed by the operation context of who has the last reference to it. */
+#define BC_STATE_IS_FREED_BY_CONTEXT (BC_GANESHA < 6)
+
 /** Give a state's memory back, as dec_nfs4_state_ref() does, which is not exported.
  * Context: an operation context with an export.
  */
