@@ -298,6 +298,21 @@ static char *unconst(const char *string)
 	return (char *)(uintptr_t)string;
 }
 
+/* Add a setting, unless its name has one.
+ * @return how many there are then
+ */
+static unsigned int set_env(char **env, unsigned int n, const char *setting)
+{
+	size_t name = strcspn(setting, "=") + 1;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!strncmp(env[i], setting, name))
+			return n;
+	if (n < MAX_ENV - 1)
+		env[n++] = unconst(setting);
+	return n;
+}
+
 static int spawn(struct server *server)
 {
 	const char *nfsd = getenv("GANESHA_NFSD");
@@ -317,15 +332,15 @@ static int spawn(struct server *server)
 		argv[n++] = unconst(server->wrapper[i]);
 	for (unsigned int i = 0; i < sizeof(options) / sizeof(*options); i++)
 		argv[n++] = unconst(options[i]);
-	/* The first setting of a name counts: the test's own go first. */
+	/* The test's own settings go first. */
 	n = 0;
 	for (unsigned int i = 0; server->env && server->env[i]; i++)
-		env[n++] = unconst(server->env[i]);
+		n = set_env(env, n, server->env[i]);
 #ifdef SERVER_PRELOAD /* the module that it loads has sanitizers */
-	env[n++] = unconst("LD_PRELOAD=" SERVER_PRELOAD);
+	n = set_env(env, n, "LD_PRELOAD=" SERVER_PRELOAD);
 #endif
-	for (unsigned int i = 0; environ[i] && n < MAX_ENV - 1; i++)
-		env[n++] = environ[i];
+	for (unsigned int i = 0; environ[i]; i++)
+		n = set_env(env, n, environ[i]);
 
 	unlink(server->pidfile);
 	server->pid = fork();

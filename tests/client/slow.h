@@ -10,16 +10,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Which of Ganesha's look-ups in its tables are held when they have found something. */
+enum slow_lookup {
+	SLOW_NO_LOOKUP,
+	SLOW_EXECUTORS_LOOKUPS, /* those of a thread without an operation context */
+	SLOW_LOOKUP_AFTER_NEXT, /* of a COMPOUND's: after its SEQUENCE's own */
+	SLOW_NEXT_LOOKUP,
+	SLOW_HELD_LOOKUP, /* that one; no other */
+};
+
 struct slow_calls {
 	_Atomic uint16_t port; /* of the slow socket's peer; 0: none is */
 	_Atomic uint32_t us; /* before each sendmsg() on it */
 	_Atomic uint32_t hostname_us; /* after each gethostname() */
-	/* After hashtable_releaselatched() on a thread that has no operation context:
-	 * the executor of what was put off, when it has looked a stateid up.  For as
-	 * long as this is set, at most 20 s.
-	 */
-	_Atomic bool executor_stops;
-	_Atomic uint32_t executor_stopped, executor_went_on; /* so often */
+	_Atomic enum slow_lookup
+		lookup; /* until it is SLOW_NO_LOOKUP, at most 20 s */
+	_Atomic uint32_t lookups_held, lookups_over; /* so many */
 };
 
 /** The slow calls of one server. */

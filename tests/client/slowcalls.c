@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -92,6 +93,22 @@ static bool has_op_context(void)
 	return !op_ctx || *op_ctx;
 }
 
+/* Whether it was; one at a time. */
+static bool lookup_becomes(enum slow_lookup before, enum slow_lookup after)
+{
+	return atomic_compare_exchange_strong(&slow->lookup, &before, after);
+}
+
+static bool is_held(void)
+{
+	if (!has_op_context())
+		return slow->lookup == SLOW_EXECUTORS_LOOKUPS;
+	if (lookup_becomes(SLOW_NEXT_LOOKUP, SLOW_HELD_LOOKUP))
+		return true;
+	(void)lookup_becomes(SLOW_LOOKUP_AFTER_NEXT, SLOW_NEXT_LOOKUP);
+	return false;
+}
+
 /* libganesha_nfsd.so's, which calls it as it would another library's. */
 void hashtable_releaselatched(void *table, void *latch);
 void hashtable_releaselatched(void *table, void *latch)
@@ -100,10 +117,10 @@ void hashtable_releaselatched(void *table, void *latch)
 		dlsym(RTLD_NEXT, "hashtable_releaselatched");
 
 	real(table, latch);
-	if (!slow->executor_stops || has_op_context())
+	if (!slow->lookup || !is_held())
 		return;
-	slow->executor_stopped++;
-	for (int ms = 0; slow->executor_stops && ms < 20000; ms++)
+	slow->lookups_held++;
+	for (int ms = 0; slow->lookup && ms < 20000; ms++)
 		wait_us(1000);
-	slow->executor_went_on++;
+	slow->lookups_over++;
 }

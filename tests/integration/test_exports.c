@@ -208,12 +208,12 @@ static void test_export_removed_while_the_executor_looks(void **state)
 	assert_int_equal(fixture_mount(&mine), 0);
 	hold(&own, "second", "looked-at", OPEN_DELEGATE_READ, &file);
 	know(&own, "looked-at");
-	slow.calls->executor_stops = true;
+	slow.calls->lookup = SLOW_EXECUTORS_LOOKUPS;
 	assert_true(is_recalled(&own, "looked-at", &file));
-	assert_true(slow_wait(&slow.calls->executor_stopped, 0, SOON));
+	assert_true(slow_wait(&slow.calls->lookups_held, 0, SOON));
 	assert_int_equal(exports_set(&own, false), 0);
-	slow.calls->executor_stops = false;
-	assert_true(slow_wait(&slow.calls->executor_went_on, 0, SOON));
+	slow.calls->lookup = SLOW_NO_LOOKUP;
+	assert_true(slow_wait(&slow.calls->lookups_over, 0, SOON));
 	assert_int_equal(exports_become_free(&own, "looked-at"), NFS4_OK);
 	assert_int_equal(fixture_unmount(&mine), 0);
 	assert_int_equal(fixture_stop(&own), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Operation contexts where Ganesha's completions of callbacks forget to have one.
+ * Operation contexts where Ganesha's callback code forgets to have one.
  */
 #ifndef BC_OP_CONTEXT_H
 #define BC_OP_CONTEXT_H
@@ -8,6 +8,13 @@
 #include "config.h"
 #include "nfs_core.h"
 #include "nfs_rpc_callback.h"
+
+/**
+ * Put a context below the one of a thread that makes a callback.
+ *
+ * Context: clnt_req_callback(), on a thread of Ganesha's.
+ */
+void bc_op_context_put_below(void);
 
 /**
  * The export that a callback's completion will need.

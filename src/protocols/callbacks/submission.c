@@ -140,6 +140,7 @@ enum clnt_stat bc_submission_run(rpc_call_t *call)
 	struct gsh_export *export;
 	bool encoded;
 
+	bc_op_context_put_below();
 	session = call->chan->source.session;
 	sequence = &call->cbt.v_u.v4.args.argarray.argarray_val[0];
 	if (sequence[1].argop == NFS4_OP_CB_GETATTR)

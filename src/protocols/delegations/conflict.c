@@ -171,12 +171,10 @@ static bool has_no_session(nfs_client_id_t *client)
 
 /* A client whose lease is over is not asked: Ganesha's reaper takes all that it
  * holds.  One that has no session is not, either, until it has one or its lease
- * is over, too: Ganesha would try for two leases, holding its lease meanwhile, and
- * crash when it then revokes (delegrecall_task() lets go of the operation's context
- * before the state).  It is asked by who waits, when it is back; of several such
- * holders the last one's return is waited for: without its own no other's is of use.
- * One that Ganesha keeps beyond its lease loses what is recalled
- * (callbacks/submission.c).
+ * is over, too: Ganesha would try for two leases, holding its lease meanwhile.  It is
+ * asked by who waits, when it is back; of several such holders the last one's return is
+ * waited for: without its own no other's is of use.  One that Ganesha keeps beyond its
+ * lease loses what is recalled (callbacks/submission.c).
  */
 static bool is_left_to_reaper(struct bc_conflict *conflict,
 			      nfs_client_id_t *holder)

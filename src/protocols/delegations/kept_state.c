@@ -10,10 +10,13 @@
  * Data: a list of what is kept; short, as others have their references for moments.
  * Locking: kept_lock, a leaf.
  * Lifetime: from when the delegation is taken back, before its state is deleted, to
- *   the next time that one is taken back, or a DELEGRETURN or a revocation ends, with
- *   nobody else having it.
+ *   when nobody else has it and an operation context or a DELEGRETURN ends, or another
+ *   one is taken back.
  * Invariant: once ours is the only reference there will be no other: a state that is
  *   not deleted yet has the reference of Ganesha's table as well.
+ *
+ * A file that is found to be gone (ESTALE) loses its states without their leases being
+ * taken back: these are not kept.
  */
 #include "delegations/kept_state.h"
 
@@ -25,7 +28,6 @@
 
 struct kept_state {
 	struct kept_state *next;
-	const struct gsh_export *export; /* the state's; only compared */
 	state_t *state; /* +1 ref */
 };
 static struct kept_state *kept_states; /* guarded by kept_lock */
@@ -62,8 +64,7 @@ static void free_unused_locked(void)
 	while (*link) {
 		struct kept_state *kept = *link;
 
-		if (kept->export == op_ctx->ctx_export &&
-		    free_if_last(kept->state)) {
+		if (free_if_last(kept->state)) {
 			uatomic_set(link, kept->next);
 			gsh_free(kept);
 		} else {
@@ -84,7 +85,6 @@ void bc_kept_state_add(state_t *state)
 	if (!is_kept_locked(state)) {
 		kept = gsh_malloc(sizeof(*kept));
 		kept->next = kept_states;
-		kept->export = op_ctx->ctx_export;
 		kept->state = state;
 		(void)atomic_inc_int32_t(&state->state_refcount);
 		uatomic_set(&kept_states, kept);
@@ -95,8 +95,7 @@ void bc_kept_state_add(state_t *state)
 void bc_kept_state_free_unused(void)
 {
 	/* Who is at it looks at all of them, and is not waited for. */
-	if (!uatomic_read(&kept_states) || !op_ctx->ctx_export ||
-	    pthread_mutex_trylock(&kept_lock))
+	if (!uatomic_read(&kept_states) || pthread_mutex_trylock(&kept_lock))
 		return;
 	free_unused_locked();
 	pthread_mutex_unlock(&kept_lock);

@@ -14,15 +14,15 @@
  *
  * Does nothing for one that has never been recalled, and where Ganesha needs no help.
  *
- * Context: an operation context with an export; holds the file's st_lock; the layout
- * of delegations is known.
+ * Context: holds the file's st_lock, before the state is deleted; the layout of
+ * delegations is known.
  */
 void bc_kept_state_add(state_t *state);
 
 /**
- * Free what is kept of the export of this operation context and nobody else has.
+ * Free what is kept and nobody else has.
  *
- * Context: an operation context; whatever is held, but for an FSAL's own locks.
+ * Context: any; whatever is held.
  */
 void bc_kept_state_free_unused(void);
 

@@ -25,6 +25,7 @@
 
 #include "delegations/bookkeeping.h"
 #include "delegations/fsal_lease.h"
+#include "delegations/kept_state.h"
 #include "delegations/tally.h"
 #include "ganesha/configuration.h"
 #include "ganesha/dialect.h"
@@ -141,8 +142,10 @@ static void revoke_of_file(struct fsal_obj_handle *obj,
 	while ((state = bc_file_next_delegation(obj, state)) != NULL) {
 		struct state_deleg *deleg = &state->state_data.deleg;
 
-		if (state->state_export != export ||
-		    deleg->sd_state == BC_DELEG_RETURNING)
+		if (state->state_export != export)
+			continue;
+		bc_kept_state_add(state);
+		if (deleg->sd_state == BC_DELEG_RETURNING)
 			continue;
 		deleg->sd_state = BC_DELEG_GOING;
 		(void)obj->obj_ops->lease_op2(obj, state, state->state_owner,

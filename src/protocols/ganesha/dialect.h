@@ -145,19 +145,51 @@ static inline void bc_export_gone(struct gsh_export *export)
 
 /* Delegations ---------------------------------------------------------------- */
 
-/** A state is freed by the operation context of who has the last reference to it. */
+/** A state is freed through the operation context of who has the last reference to it. */
 #define BC_STATE_IS_FREED_BY_CONTEXT (BC_GANESHA < 6)
 
-/** Give a state's memory back, as dec_nfs4_state_ref() does, which is not exported.
- * Context: an operation context with an export.
+/** Give a state's memory back without an export, where it is freed by one: all FSALs
+ * have it at the beginning of what they allocate, and some a lock behind it, which has
+ * no memory of its own.
  */
 static inline void bc_state_free_memory(state_t *state)
 {
-#if BC_GANESHA >= 6
-	free_state(state);
-#else
-	op_ctx->fsal_export->exp_ops.free_state(op_ctx->fsal_export, state);
+	gsh_free(state);
+}
+
+#if BC_GANESHA < 6
+static inline void bc_lent_free_state(struct fsal_export *lent, state_t *state)
+{
+	(void)lent;
+	bc_state_free_memory(state);
+}
 #endif
+
+/** Lend an operation context that has no export one which frees states, and can do
+ * nothing else.
+ *
+ * @return whether it was lent, for bc_export_take_back()
+ */
+static inline bool bc_export_lend(void)
+{
+#if BC_GANESHA < 6
+	static struct fsal_export lent = {
+		.exp_ops.free_state = bc_lent_free_state,
+	};
+
+	if (op_ctx->fsal_export)
+		return false;
+	op_ctx->fsal_export = &lent;
+	return true;
+#else
+	return false;
+#endif
+}
+
+static inline void bc_export_take_back(bool lent)
+{
+	if (lent)
+		op_ctx->fsal_export = NULL;
 }
 
 /** Clients of NFSv4.2 are granted delegations with the times, if they want them. */

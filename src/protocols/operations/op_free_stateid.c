@@ -41,10 +41,10 @@ enum nfs_req_result bc_op_free_stateid(struct nfs_argop4 *op,
 	if (bc_stateid_check_owner(data, &args->fsa_stateid) != NFS4_OK)
 		return bc_operation_fail(op, resp, NFS4ERR_BAD_STATEID);
 	if (!free_revoked(data, &args->fsa_stateid, &last))
-		return bc_operation_original(op, data, resp);
+		return bc_stateid_original(op, data, resp);
 	/* What Ganesha remembers of it, it forgets; what it says is of no use. */
 	if (BC_REMEMBERS_REVOKED)
-		(void)bc_operation_original(op, data, resp);
+		(void)bc_stateid_original(op, data, resp);
 	/* Ganesha grants nothing after three revocations, and never forgets. */
 	if (last)
 		uatomic_set(&data->session->clientid_record->num_revokes, 0);

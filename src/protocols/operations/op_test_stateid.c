@@ -15,7 +15,7 @@ enum nfs_req_result bc_op_test_stateid(struct nfs_argop4 *op,
 	TEST_STATEID4resok *resok = &resp->nfs_resop4_u.optest_stateid
 					     .TEST_STATEID4res_u.tsr_resok4;
 	nfsstat4 *codes;
-	enum nfs_req_result result = bc_operation_original(op, data, resp);
+	enum nfs_req_result result = bc_stateid_original(op, data, resp);
 
 	if (result != NFS_REQ_OK)
 		return result;

@@ -8,10 +8,12 @@
 #include "operations/stateid.h"
 
 #include "operations/compound.h"
+#include "operations/operations.h"
 
 #include "delegations/bookkeeping.h"
 #include "ganesha/arguments.h"
 #include "ganesha/configuration.h"
+#include "ganesha/dialect.h"
 
 #include "sal_functions.h"
 
@@ -89,6 +91,17 @@ nfsstat4 bc_stateid_status(const compound_data_t *data, const stateid4 *stateid,
 		status = NFS4ERR_BAD_STATEID;
 	bc_session_put(session);
 	return status;
+}
+
+enum nfs_req_result bc_stateid_original(struct nfs_argop4 *op,
+					compound_data_t *data,
+					struct nfs_resop4 *resp)
+{
+	bool lent = bc_export_lend();
+	enum nfs_req_result result = bc_operation_original(op, data, resp);
+
+	bc_export_take_back(lent);
+	return result;
 }
 
 void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid)

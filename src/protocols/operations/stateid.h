@@ -19,6 +19,15 @@
  */
 void bc_stateid_resolve(struct nfs_argop4 *op, const compound_data_t *data);
 
+/**
+ * Ganesha's handler of an operation that looks stateids up and needs no current file:
+ * before 6 it follows the null pointer in place of an export if the state ends
+ * meanwhile, and has the last reference to it.
+ */
+enum nfs_req_result bc_stateid_original(struct nfs_argop4 *op,
+					compound_data_t *data,
+					struct nfs_resop4 *resp);
+
 /** A client asks for a stateid. Context: TEST_STATEID's handler. */
 void bc_stateid_asked(const compound_data_t *data, const stateid4 *stateid);
 
