@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Which of Ganesha's look-ups in its tables are held when they have found something. */
+/** Who is held when it lets go of one of Ganesha's tables, which it has looked up in. */
 enum slow_lookup {
 	SLOW_NO_LOOKUP,
-	SLOW_EXECUTORS_LOOKUPS, /* those of a thread without an operation context */
+	/* Who has no operation context, not even one that a callback has left below. */
+	SLOW_EXECUTORS_LOOKUPS,
 	SLOW_LOOKUP_AFTER_NEXT, /* of a COMPOUND's: after its SEQUENCE's own */
 	SLOW_NEXT_LOOKUP,
 	SLOW_HELD_LOOKUP, /* that one; no other */
@@ -23,9 +24,8 @@ struct slow_calls {
 	_Atomic uint16_t port; /* of the slow socket's peer; 0: none is */
 	_Atomic uint32_t us; /* before each sendmsg() on it */
 	_Atomic uint32_t hostname_us; /* after each gethostname() */
-	_Atomic enum slow_lookup
-		lookup; /* until it is SLOW_NO_LOOKUP, at most 20 s */
-	_Atomic uint32_t lookups_held, lookups_over; /* so many */
+	_Atomic enum slow_lookup lookup; /* held until there is none; 20 s */
+	_Atomic uint32_t lookups_held, lookups_over; /* numbers of them */
 };
 
 /** The slow calls of one server. */

@@ -125,16 +125,24 @@ static void test_closed_while_its_client_tests_it(void **state)
 			 NFS4_OK);
 }
 
+/* Also after a test that has failed. */
+static int unmount(void **state)
+{
+	slow.calls->lookup = SLOW_NO_LOOKUP;
+	return fixture_unmount(state);
+}
+
+#define HELD_TEST(name)                                                        \
+	cmocka_unit_test_setup_teardown(name, fixture_mount, unmount)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(
-			test_returned_while_the_executor_looks_whether_it_is),
-		FIXTURE_TEST(test_returned_while_the_executor_recalls_again),
-		FIXTURE_TEST(
-			test_revoked_while_the_executor_looks_whether_it_is),
-		FIXTURE_TEST(test_returned_while_its_client_tests_it),
-		FIXTURE_TEST(test_closed_while_its_client_tests_it),
+		HELD_TEST(test_returned_while_the_executor_looks_whether_it_is),
+		HELD_TEST(test_returned_while_the_executor_recalls_again),
+		HELD_TEST(test_revoked_while_the_executor_looks_whether_it_is),
+		HELD_TEST(test_returned_while_its_client_tests_it),
+		HELD_TEST(test_closed_while_its_client_tests_it),
 	};
 	const struct server_params params = { .module = true, .env = slow.env };
 	int rc;

@@ -12,7 +12,7 @@
 #include "nfsv41.h"
 #include "sal_functions.h"
 
-/* Who makes a callback for Ganesha, lets go of the operation context and then of the
+/* Who makes a callback for Ganesha lets go of the operation context and then of the
  * file (queue_cbgetattr(), queue_delegrecall()) or of the delegation's state
  * (delegrecall_task()). If the export has been removed, or the file found to be gone,
  * meanwhile, that is the last reference, and Ganesha follows the null pointer in place

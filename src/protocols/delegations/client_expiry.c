@@ -126,8 +126,8 @@ static void hook_init_op_context(struct req_op_context *context,
 			type);
 }
 
-/* The end of any context: what was revoked in it is not kept any longer.  That of
- * nfs_client_id_expire()'s: nobody answers the client's callbacks, and nobody will ask
+/* The end of any context: kept states that nobody else has are freed.  That of
+ * nfs_client_id_expire(): nobody answers the client's callbacks, and nobody will ask
  * for its revoked stateids.
  */
 static void hook_release_op_context(void)

@@ -20,9 +20,9 @@
 void bc_kept_state_add(state_t *state);
 
 /**
- * Free what is kept and nobody else has.
+ * Free what is kept and nobody else has; of many, some.
  *
- * Context: any; whatever is held.
+ * Context: any, whatever is held; costs a relaxed load where nothing is kept.
  */
 void bc_kept_state_free_unused(void);
 

@@ -129,7 +129,8 @@ static void find_delegated(struct gsh_export *export, struct files *files)
 }
 
 /* As deleg_revoke(), but for the state, which Ganesha deletes next.  What its holder
- * is just returning is left to it.
+ * is just returning is left to it; but it may come too late to give the lease back,
+ * and the state is kept here.
  */
 static void revoke_of_file(struct fsal_obj_handle *obj,
 			   const struct gsh_export *export)
@@ -144,9 +145,10 @@ static void revoke_of_file(struct fsal_obj_handle *obj,
 
 		if (state->state_export != export)
 			continue;
-		bc_kept_state_add(state);
-		if (deleg->sd_state == BC_DELEG_RETURNING)
+		if (deleg->sd_state == BC_DELEG_RETURNING) {
+			bc_kept_state_add(state);
 			continue;
+		}
 		deleg->sd_state = BC_DELEG_GOING;
 		(void)obj->obj_ops->lease_op2(obj, state, state->state_owner,
 					      FSAL_DELEG_NONE);

@@ -148,9 +148,9 @@ static inline void bc_export_gone(struct gsh_export *export)
 /** A state is freed through the operation context of who has the last reference to it. */
 #define BC_STATE_IS_FREED_BY_CONTEXT (BC_GANESHA < 6)
 
-/** Give a state's memory back without an export, where it is freed by one: all FSALs
- * have it at the beginning of what they allocate, and some a lock behind it, which has
- * no memory of its own.
+/** Give a state's memory back without an export, where it is freed by one: all FSALs of
+ * 4.3 have it at the beginning of what they allocate, and some a lock behind it, which
+ * has no memory of its own.
  */
 static inline void bc_state_free_memory(state_t *state)
 {
@@ -165,8 +165,8 @@ static inline void bc_lent_free_state(struct fsal_export *lent, state_t *state)
 }
 #endif
 
-/** Lend an operation context that has no export one which frees states, and can do
- * nothing else.
+/** Lend an operation context that has no export one which frees states; it has no FSAL
+ * below it.
  *
  * @return whether it was lent, for bc_export_take_back()
  */

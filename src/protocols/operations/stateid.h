@@ -20,9 +20,9 @@
 void bc_stateid_resolve(struct nfs_argop4 *op, const compound_data_t *data);
 
 /**
- * Ganesha's handler of an operation that looks stateids up and needs no current file:
- * before 6 it follows the null pointer in place of an export if the state ends
- * meanwhile, and has the last reference to it.
+ * Call Ganesha's handler of an operation that looks stateids up and needs no current
+ * file.  A state that ends meanwhile is freed by it all the same: before 6 it follows the
+ * null pointer in place of an export otherwise.
  */
 enum nfs_req_result bc_stateid_original(struct nfs_argop4 *op,
 					compound_data_t *data,
