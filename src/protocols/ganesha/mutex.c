@@ -5,23 +5,35 @@
 #include "ganesha/mutex.h"
 
 #include <sched.h>
+#include <time.h>
+
+#define YIELDS 100
+#define NAPS 100 /* of a millisecond: on a busy machine its owner gets a turn */
+
+/* Let its owner go on. @return whether to try again */
+static bool wait_again(int tries)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+
+	if (tries < YIELDS)
+		sched_yield();
+	else
+		nanosleep(&nap, NULL);
+	return tries < YIELDS + NAPS;
+}
 
 bool bc_mutex_try_read(pthread_rwlock_t *lock)
 {
-	for (int i = 0; i < 1000; i++) {
-		if (!pthread_rwlock_tryrdlock(lock))
-			return true;
-		sched_yield();
-	}
-	return false;
+	for (int tries = 0; pthread_rwlock_tryrdlock(lock); tries++)
+		if (!wait_again(tries))
+			return false;
+	return true;
 }
 
 bool bc_mutex_try(pthread_mutex_t *mutex)
 {
-	for (int i = 0; i < 1000; i++) {
-		if (!pthread_mutex_trylock(mutex))
-			return true;
-		sched_yield();
-	}
-	return false;
+	for (int tries = 0; pthread_mutex_trylock(mutex); tries++)
+		if (!wait_again(tries))
+			return false;
+	return true;
 }

@@ -10,7 +10,9 @@
 
 /**
  * Lock a mutex that elsewhere may be taken before what is held here: give up
- * after a while.
+ * after 100 ms or a little more.
+ *
+ * @return whether it is locked
  */
 bool bc_mutex_try(pthread_mutex_t *mutex);
 
