@@ -24,7 +24,7 @@ struct slow_calls {
 	_Atomic uint16_t port; /* of the slow socket's peer; 0: none is */
 	_Atomic uint32_t us; /* before each sendmsg() on it */
 	_Atomic uint32_t hostname_us; /* after each gethostname() */
-	_Atomic enum slow_lookup lookup; /* held until there is none; 20 s */
+	_Atomic enum slow_lookup lookup; /* SLOW_NO_LOOKUP ends it */
 	_Atomic uint32_t lookups_held, lookups_over; /* numbers of them */
 };
 

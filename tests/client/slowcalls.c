@@ -93,7 +93,7 @@ static bool has_op_context(void)
 	return !op_ctx || *op_ctx;
 }
 
-/* @return whether it was @before, for one caller alone */
+/* @return whether it was @a before, for one caller alone */
 static bool lookup_becomes(enum slow_lookup before, enum slow_lookup after)
 {
 	return atomic_compare_exchange_strong(&slow->lookup, &before, after);

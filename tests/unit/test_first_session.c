@@ -72,7 +72,7 @@ nfs41_session_t *bc_client_record_next_session(nfs_client_id_t *client,
 	return NULL;
 }
 
-bool bc_mutex_try(pthread_mutex_t *mutex)
+bool bc_mutex_try_long(pthread_mutex_t *mutex)
 {
 	mutex_tries++;
 	return mutex_free && !pthread_mutex_trylock(mutex);

@@ -7,7 +7,7 @@
 #include <semaphore.h>
 #include <time.h>
 
-#define BUSY_MS 30 /* its owner has lost the processor */
+#define BUSY_MS 10 /* its owner has lost the processor */
 
 struct owner {
 	pthread_mutex_t mutex;
@@ -43,44 +43,64 @@ static void start(struct owner *owner, unsigned int ms)
 	sem_wait(&owner->has);
 }
 
-static void end(struct owner *owner)
+static void destroy(struct owner *owner)
 {
-	pthread_join(owner->thread, NULL);
 	sem_destroy(&owner->gives_back);
 	sem_destroy(&owner->has);
 	pthread_rwlock_destroy(&owner->lock);
 	pthread_mutex_destroy(&owner->mutex);
 }
 
+static void end(struct owner *owner)
+{
+	pthread_join(owner->thread, NULL);
+	destroy(owner);
+}
+
 static void test_owner_that_is_slow_is_waited_for(void **state)
 {
-	struct owner owner;
+	static struct owner owner;
 
 	(void)state;
 	start(&owner, BUSY_MS);
 	sem_post(&owner.gives_back);
-	assert_true(bc_mutex_try_read(&owner.lock));
-	pthread_rwlock_unlock(&owner.lock);
-	assert_true(bc_mutex_try(&owner.mutex));
+	assert_true(bc_mutex_try_long(&owner.mutex));
 	pthread_mutex_unlock(&owner.mutex);
 	end(&owner);
 }
 
 static void test_owner_that_waits_for_us_is_not_waited_for(void **state)
 {
-	struct owner owner;
+	static struct owner owner;
 
 	(void)state;
 	start(&owner, 0);
 	assert_false(bc_mutex_try(&owner.mutex));
 	assert_false(bc_mutex_try_read(&owner.lock));
+	assert_false(bc_mutex_try_long(&owner.mutex));
 	sem_post(&owner.gives_back);
 	end(&owner);
+}
+
+static void test_free_ones_are_locked(void **state)
+{
+	static struct owner owner;
+
+	(void)state;
+	start(&owner, 0);
+	sem_post(&owner.gives_back);
+	pthread_join(owner.thread, NULL);
+	assert_true(bc_mutex_try(&owner.mutex));
+	assert_true(bc_mutex_try_read(&owner.lock));
+	pthread_rwlock_unlock(&owner.lock);
+	pthread_mutex_unlock(&owner.mutex);
+	destroy(&owner);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_free_ones_are_locked),
 		cmocka_unit_test(test_owner_that_is_slow_is_waited_for),
 		cmocka_unit_test(
 			test_owner_that_waits_for_us_is_not_waited_for),

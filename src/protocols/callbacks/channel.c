@@ -159,10 +159,10 @@ struct bc_channel *bc_channel_install(nfs41_session_t *session)
 	struct bc_channel *channel;
 	CLIENT *before;
 
-	/* A callback takes this one first, then cid_mutex: never wait for it.
-	 * Busy for long, the new session's channel is one of our own already.
+	/* A callback takes this one first, then cid_mutex: it is not waited for until
+	 * it is free. Busy for long, the new session's channel is one of our own already.
 	 */
-	if (!bc_mutex_try(mutex))
+	if (!bc_mutex_try_long(mutex))
 		return NULL;
 	before = chan->clnt;
 	if (before && bc_channel_is_ours(before)) {

@@ -127,8 +127,8 @@ static void hook_init_op_context(struct req_op_context *context,
 }
 
 /* The end of any context: kept states that nobody else has are freed.  That of
- * nfs_client_id_expire(): nobody answers the client's callbacks, and nobody will ask
- * for its revoked stateids.
+ * nfs_client_id_expire() is the client's: nobody answers its callbacks, and nobody will
+ * ask for its revoked stateids.
  */
 static void hook_release_op_context(void)
 {

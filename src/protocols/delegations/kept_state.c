@@ -12,7 +12,8 @@
  *   is short; while an export is removed all that were recalled of it are in it.
  * Locking: kept_lock, a leaf.
  * Lifetime: from when the delegation is taken back, before its state is deleted, to
- *   when nobody else has it and an operation context or a DELEGRETURN ends.
+ *   when nobody else has it and an operation context or a DELEGRETURN ends; of many,
+ *   some each time.
  * Invariant: once ours is the only reference there will be no other: a state that is
  *   not deleted yet has the reference of Ganesha's table as well.
  *
@@ -35,7 +36,7 @@ struct kept_state {
 	struct glist_head list;
 	state_t *state; /* +1 ref */
 };
-static struct glist_head kept_states = /* those looked at last are its end */
+static struct glist_head kept_states = /* the first is looked at next */
 	GLIST_HEAD_INIT(kept_states); /* guarded by kept_lock */
 static unsigned int kept_count; /* guarded by kept_lock; read without */
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;

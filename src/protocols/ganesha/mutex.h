@@ -10,7 +10,7 @@
 
 /**
  * Lock a mutex that elsewhere may be taken before what is held here: give up
- * after 100 ms or a little more.
+ * after a while, of a millisecond if nobody else wants the processor.
  *
  * @return whether it is locked
  */
@@ -18,5 +18,11 @@ bool bc_mutex_try(pthread_mutex_t *mutex);
 
 /** The same of a lock that is wanted for reading. */
 bool bc_mutex_try_read(pthread_rwlock_t *lock);
+
+/**
+ * bc_mutex_try() where giving up costs more than waiting, as who has the mutex may
+ * have lost its processor: gives up after 100 ms.
+ */
+bool bc_mutex_try_long(pthread_mutex_t *mutex);
 
 #endif /* BC_MUTEX_H */

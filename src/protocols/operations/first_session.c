@@ -63,9 +63,11 @@ static const char *verify_session(const compound_data_t *data,
 	client = bc_client_record_acquire(clientid, &latch);
 	if (!client)
 		return NULL; /* gone already: the next one shows it */
-	/* First: a mutex that is not where it is thought to be is not locked. */
+	/* First: a mutex that is not where it is thought to be is not locked.  This
+	 * session has no second chance.
+	 */
 	misfit = bc_layout_misfit(data, client, clientid);
-	if (!misfit && bc_mutex_try(&client->cid_mutex)) {
+	if (!misfit && bc_mutex_try_long(&client->cid_mutex)) {
 		misfit = verify_locked(client, resok, channel);
 		pthread_mutex_unlock(&client->cid_mutex);
 	}
