@@ -73,6 +73,16 @@ void admin_wait_idle(const char *path, const struct nfs_client *client)
 	wait_client(path, client, is_idle);
 }
 
+static bool is_settled(const char *page)
+{
+	return strstr(page, "\"busy\":0,") && strstr(page, "\"lost\":0");
+}
+
+void admin_wait_settled(const char *path, const struct nfs_client *client)
+{
+	wait_client(path, client, is_settled);
+}
+
 int admin_run(const char *command, const char *arg1, const char *arg2,
 	      char **output)
 {

@@ -26,6 +26,9 @@ void admin_wait_live(const char *path, const struct nfs_client *client);
  */
 void admin_wait_idle(const char *path, const struct nfs_client *client);
 
+/** The same for its slots: none of its sessions' has a request that is out. */
+void admin_wait_settled(const char *path, const struct nfs_client *client);
+
 /**
  * Run a shell command with $1 ... as given, and with the tool as $tool.
  *

@@ -117,6 +117,7 @@ static void test_one_of_a_thousand_goes_on(void **state)
 	fixture_hold_many(f, "many", files, FILES);
 	mount_openers(f, clients);
 	send_opens();
+	assert_non_null(cb_responder_wait(f->responder, FILES - 1, SOON));
 	give_back(f, &files[ONE]);
 	assert_ends(&opens[ONE]);
 	for (unsigned int i = 0; i < FILES; i++)
@@ -156,6 +157,7 @@ static void test_all_who_wait_for_one_file_go_on(void **state)
 		assert_int_equal(nfs_compound_send(&open[i]), 0);
 		assert_is_held(&open[i]);
 	}
+	fixture_callback(f, 0);
 	fixture_return(f, &file);
 	for (unsigned int i = 0; i < WAITERS; i++)
 		assert_ends(&open[i]);

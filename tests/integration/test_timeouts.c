@@ -4,6 +4,7 @@
  * a correct backchannel. The responder counts a retry on the same connection
  * as a violation, which fixture_unmount() asserts not to have happened.
  */
+#include "admin.h"
 #include "fixture.h"
 
 #include <stdio.h>
@@ -68,7 +69,7 @@ static void test_late_answer_ends_attempts_and_frees_slot(void **state)
 	fixture_callback(f, 1);
 	assert_int_equal(cb_call_answer(call, &correct), 0);
 	assert_true(cb_call_wait_answered(call, SOON));
-	fixture_wait_flags(f, 0); /* the answer may still be looked at */
+	admin_wait_idle(server_admin_socket(f->server), &f->holder);
 	fixture_conflict(f, "late-next");
 	call = fixture_callback(f, 2);
 	assert_memory_equal(call->recall.stateid.other,
@@ -106,7 +107,7 @@ static void test_silent_slot_is_settled_over_another_connection(void **state)
 	assert_int_equal(call->seq.slot, 0);
 	assert_int_equal(call->seq.sequence, 1);
 	assert_true(cb_call_wait_answered(call, SOON));
-	fixture_wait_flags(f, 0); /* the answer may still be looked at */
+	admin_wait_settled(server_admin_socket(f->server), &f->holder);
 	fixture_conflict(f, "settled-next");
 	assert_int_equal(fixture_callback(f, 3)->seq.slot, 0);
 	assert_int_equal(fixture_callback(f, 3)->seq.sequence, 2);
