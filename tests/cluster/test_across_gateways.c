@@ -12,7 +12,9 @@
 #define ROUNDS 10 /* of what is measured */
 #define READING_ROUNDS 4
 #define SHORT 1000 /* bytes that are left */
-#define LETS_GO 2500 /* ms: libcephfs has given back what who wrote needed */
+/* ms: libcephfs has given back what who wrote needed (client_caps_release_delay, 5 s) */
+#define LETS_GO 7000
+#define RENEWALS 3 /* meanwhile */
 
 static const struct cb_answer on_demand = { .when = CB_HELD };
 static const struct cb_answer correct;
@@ -223,7 +225,13 @@ static bool reading_recalls(struct cluster *c, unsigned int round)
 	cluster_assert_data(&c->opener_session, name, 0);
 	cluster_assert_data(&c->session, name, 0);
 	/* A pause that any callback would end. */
-	assert_null(cb_responder_wait(c->responder, n, LETS_GO));
+	for (unsigned int i = 0; i < RENEWALS; i++) {
+		assert_null(
+			cb_responder_wait(c->responder, n, LETS_GO / RENEWALS));
+		assert_int_equal(nfs_sequence(&c->session, NULL), NFS4_OK);
+		assert_int_equal(nfs_sequence(&c->opener_session, NULL),
+				 NFS4_OK);
+	}
 	cluster_open_delegated(c, name, &file);
 	nfs_compound_init(&open, &c->opener_session);
 	put_read(&open, name);
