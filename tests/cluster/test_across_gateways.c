@@ -247,8 +247,8 @@ static bool reading_recalls(struct cluster *c, unsigned int round)
 	return recalled;
 }
 
-/* The file system may recall it all the same (with Ceph 18, now and then), but does not
- * each time: each round has a file of its own.
+/* The file system may recall it all the same, above all just after the file was written
+ * (Ceph 18), but does not each time: each round has a file of its own.
  */
 static void test_reading_recalls_nothing(void **state)
 {
