@@ -173,11 +173,6 @@ static struct told told_of(DBusMessageIter *iter)
 	return told;
 }
 
-static void wait_live(const struct fixture *f)
-{
-	fixture_wait_live(f);
-}
-
 /* @return the holder's first connection */
 static uint64_t show(const struct fixture *f, struct told *told)
 {
@@ -387,7 +382,7 @@ static void test_client_is_shown_with_what_it_has(void **state)
 	dbus_uint64_t nobody = 1;
 	struct told told;
 
-	wait_live(f);
+	fixture_wait_live(f);
 	show(f, &told);
 	assert_true(told.id == f->holder.clientid);
 	assert_string_equal(told.state, "trusted");
@@ -397,7 +392,7 @@ static void test_client_is_shown_with_what_it_has(void **state)
 	assert_int_equal(told.bindings, 1);
 	assert_int_equal(told.paths, 1);
 	fixture_bind(f);
-	wait_live(f);
+	fixture_wait_live(f);
 	show(f, &told);
 	assert_int_equal(told.bindings, 2);
 	assert_refused("no such client", "ShowClient", DBUS_TYPE_UINT64,
@@ -473,7 +468,7 @@ static void test_connection_is_dropped(void **state)
 	struct reply reply;
 	struct told told;
 
-	wait_live(f);
+	fixture_wait_live(f);
 	connection = show(f, &told);
 	assert_refused("no back channel", "DropConnection", DBUS_TYPE_UINT64,
 		       &other, DBUS_TYPE_UINT64, &connection,

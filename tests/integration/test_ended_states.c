@@ -36,30 +36,31 @@ static void recall(struct fixture *f, const char *name, struct nfs_file *file,
 	wait_held(held);
 }
 
+static void return_while_looked_at(struct fixture *f, const char *name,
+				   const struct cb_answer *answer)
+{
+	struct nfs_file file;
+
+	recall(f, name, &file, answer);
+	fixture_return(f, &file);
+	let_go();
+	fixture_assert_opens(f, name);
+}
+
 /* delegrevoke_check() */
 static void test_returned_while_the_executor_looks_whether_it_is(void **state)
 {
 	static const struct cb_answer correct = { 0 };
-	struct fixture *f = *state;
-	struct nfs_file file;
 
-	recall(f, "answered", &file, &correct);
-	fixture_return(f, &file);
-	let_go();
-	fixture_assert_opens(f, "answered");
+	return_while_looked_at(*state, "answered", &correct);
 }
 
 /* delegrecall_task() */
 static void test_returned_while_the_executor_recalls_again(void **state)
 {
 	static const struct cb_answer delay = { .op_status = NFS4ERR_DELAY };
-	struct fixture *f = *state;
-	struct nfs_file file;
 
-	recall(f, "put-off", &file, &delay);
-	fixture_return(f, &file);
-	let_go();
-	fixture_assert_opens(f, "put-off");
+	return_while_looked_at(*state, "put-off", &delay);
 }
 
 static void test_revoked_while_the_executor_looks_whether_it_is(void **state)

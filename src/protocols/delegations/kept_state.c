@@ -12,8 +12,8 @@
  *   is short; while an export is removed all that were recalled of it are in it.
  * Locking: kept_lock, a leaf.
  * Lifetime: from when the delegation is taken back, before its state is deleted, to
- *   when nobody else has it and an operation context or a DELEGRETURN ends; of many,
- *   some each time.
+ *   when nobody else has it and an operation context ends, or another one is kept; of
+ *   many, some each time.
  * Invariant: once ours is the only reference there will be no other: a state that is
  *   not deleted yet has the reference of Ganesha's table as well.
  *
@@ -30,7 +30,7 @@
 #include <urcu/system.h>
 #include <urcu/uatomic.h>
 
-#define LOOKS 16 /* at what is kept, each time that a context ends */
+#define LOOKS 16 /* at what is kept, each time */
 
 struct kept_state {
 	struct glist_head list;
@@ -82,6 +82,14 @@ static void look_at_first_locked(void)
 	uatomic_set(&kept_count, kept_count - 1);
 }
 
+static void free_unused_locked(void)
+{
+	unsigned int looks = kept_count < LOOKS ? kept_count : LOOKS;
+
+	while (looks--)
+		look_at_first_locked();
+}
+
 void bc_kept_state_add(state_t *state)
 {
 	struct kept_state *kept;
@@ -90,6 +98,7 @@ void bc_kept_state_add(state_t *state)
 	    !state->state_data.deleg.sd_clfile_stats.cfd_r_time)
 		return;
 	pthread_mutex_lock(&kept_lock);
+	free_unused_locked();
 	if (!is_kept_locked(state)) {
 		kept = gsh_malloc(sizeof(*kept));
 		kept->state = state;
@@ -102,13 +111,9 @@ void bc_kept_state_add(state_t *state)
 
 void bc_kept_state_free_unused(void)
 {
-	unsigned int looks;
-
 	/* Who is at it is not waited for: the next context's end finds the rest. */
 	if (!uatomic_read(&kept_count) || pthread_mutex_trylock(&kept_lock))
 		return;
-	looks = kept_count < LOOKS ? kept_count : LOOKS;
-	while (looks--)
-		look_at_first_locked();
+	free_unused_locked();
 	pthread_mutex_unlock(&kept_lock);
 }

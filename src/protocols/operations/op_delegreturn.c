@@ -11,13 +11,12 @@
 
 #include "delegations/bookkeeping.h"
 #include "delegations/fsal_lease.h"
-#include "delegations/kept_state.h"
 #include "ganesha/arguments.h"
 #include "ganesha/configuration.h"
 
-static enum nfs_req_result delegreturn(struct nfs_argop4 *op,
-				       compound_data_t *data,
-				       struct nfs_resop4 *resp)
+enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
+				      compound_data_t *data,
+				      struct nfs_resop4 *resp)
 {
 	const stateid4 *stateid = &op->nfs_argop4_u.opdelegreturn.deleg_stateid;
 	DELEGRETURN4res *res = &resp->nfs_resop4_u.opdelegreturn;
@@ -41,15 +40,5 @@ static enum nfs_req_result delegreturn(struct nfs_argop4 *op,
 	bc_bookkeeping_return_end(obj, stateid, result == NFS_REQ_OK);
 	if (result == NFS_REQ_ERROR)
 		res->status = bc_stateid_status(data, stateid, res->status);
-	return result;
-}
-
-enum nfs_req_result bc_op_delegreturn(struct nfs_argop4 *op,
-				      compound_data_t *data,
-				      struct nfs_resop4 *resp)
-{
-	enum nfs_req_result result = delegreturn(op, data, resp);
-
-	bc_kept_state_free_unused();
 	return result;
 }
