@@ -4,9 +4,8 @@
  */
 #include "ganesha/mutex.h"
 
-#include "backchannel.h"
-
 #include <sched.h>
+#include <stdint.h>
 #include <time.h>
 
 #define YIELDS 1000
@@ -32,13 +31,21 @@ bool bc_mutex_try(pthread_mutex_t *mutex)
 	return false;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
 bool bc_mutex_try_long(pthread_mutex_t *mutex)
 {
 	const struct timespec nap = { .tv_nsec = 1000000 };
-	uint64_t until = bc_now() + PATIENCE_MS;
+	int64_t until = now_ms() + PATIENCE_MS;
 
 	while (pthread_mutex_trylock(mutex)) {
-		if (bc_now() >= until)
+		if (now_ms() >= until)
 			return false;
 		nanosleep(&nap, NULL);
 	}

@@ -4,13 +4,13 @@
  */
 #include "transport/dead_socket.h"
 
+#include "backchannel.h"
 #include "counters.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
-#include <time.h>
 #include <urcu/uatomic.h>
 
 /* Of a descriptor beyond, nobody knows whether its writer waits. */
@@ -61,12 +61,8 @@ static void set_polled(int fd, bool is)
 
 static uint32_t now_ms(void)
 {
-	struct timespec now;
-	uint32_t ms;
+	uint32_t ms = (uint32_t)bc_now();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (uint32_t)((uint64_t)now.tv_sec * 1000 +
-			(uint64_t)now.tv_nsec / 1000000);
 	return ms > WRITER_WAITS ? ms : WRITER_WAITS + 1;
 }
 

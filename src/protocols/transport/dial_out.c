@@ -4,22 +4,15 @@
  */
 #include "transport/dial_out.h"
 
+#include "backchannel.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
-#include <time.h>
 #include <urcu/uatomic.h>
 
 static unsigned int dial_waiters; /* [A] threads in wait_connected() */
-
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* How long the latest of so many may wait. */
 static int bounded(unsigned int waiters, int timeout)
@@ -34,14 +27,14 @@ static int bounded(unsigned int waiters, int timeout)
 /* @return 0 or the error with which the attempt has ended */
 static int wait_connected(int fd, int timeout)
 {
-	int64_t until = clock_ms() + timeout;
+	int64_t until = (int64_t)bc_now() + timeout;
 	struct pollfd events = { .fd = fd, .events = POLLOUT };
 	int error = 0;
 	socklen_t len = sizeof(error);
 	int ready;
 
 	do {
-		int64_t left = until - clock_ms();
+		int64_t left = until - (int64_t)bc_now();
 
 		ready = poll(&events, 1, left > 0 ? (int)left : 0);
 	} while (ready < 0 && errno == EINTR);
